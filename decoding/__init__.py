@@ -1,0 +1,1 @@
+"""Contrastive decoding: rules, views, processors and loops."""

@@ -1,0 +1,1 @@
+"""Evaluation: published protocols over the methods and scorers of this library."""
