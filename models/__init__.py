@@ -1,1 +1,16 @@
 """Models by hub id, by path, or from the copy in an installed wheel."""
+
+from __future__ import annotations
+
+from .embedding import embedding_model_path, load_embedding_model
+from .errors import ModelLoadError
+from .language import LanguageModel, language_model_path, load_language_model
+
+__all__ = [
+    "LanguageModel",
+    "ModelLoadError",
+    "embedding_model_path",
+    "language_model_path",
+    "load_embedding_model",
+    "load_language_model",
+]

