@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .protocol import EntailmentModel, Judgement, Pair
+from .registry import NAMES, load_entailment
 
-__all__ = ["EntailmentModel", "Judgement", "Pair"]
+__all__ = ["NAMES", "EntailmentModel", "Judgement", "Pair", "load_entailment"]

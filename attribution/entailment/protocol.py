@@ -29,6 +29,9 @@ class Judgement:
             model's window and had to be cut; `None` for the whole premise.
         failure: Why there is no verdict. An instrument that failed is not a verdict of "not supported".
         reason: The model's own words, where it gives any.
+        partial: Probability that it supports a part of the hypothesis only, where the model tells that apart.
+        decided: The model's own verdict, where it gives one that is more than a comparison with the threshold (the
+            decoded label of a text-to-text model); ALCE counts this one.
     """
 
     supported: float | None
@@ -36,11 +39,13 @@ class Judgement:
     chunk: tuple[int, int] | None = None
     failure: str | None = None
     reason: str | None = None
+    partial: float | None = None
+    decided: bool | None = None
 
     def __post_init__(self) -> None:
         if (self.supported is None) == (self.failure is None):
             raise ValueError("a judgement has to hold either a probability or a failure")
-        for name in ("supported", "contradicted"):
+        for name in ("supported", "contradicted", "partial"):
             value = getattr(self, name)
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ValueError(f"`{name}` has to be in [0, 1], but is {value}")

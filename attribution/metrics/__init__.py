@@ -1,0 +1,1 @@
+"""Figures made of verdicts: one metric a file."""
