@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from counterfoil.attribution.statements import located, statements
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def read(answer, n_documents=3, **options):
+    return [(s.text, s.cited, s.invalid) for s in statements(answer, n_documents, **options)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("", []),
+        ("[1]", []),
+        ("...", []),
+        ("It rained [1].", [("It rained.", (1,), ())]),
+        ("It rained. [1] It snowed. [2][3]", [("It rained.", (1,), ()), ("It snowed.", (2, 3), ())]),
+        ("It rained.\n[1]\nIt snowed.", [("It rained.", (1,), ()), ("It snowed.", (), ())]),
+        ("It rained.\n\n[2] It snowed.", [("It rained.", (), ()), ("It snowed.", (2,), ())]),
+        ("It rained [1][1, 2].", [("It rained.", (1, 2), ())]),
+        ("It rained [0][4][4][2-1].", [("It rained.", (), ("0", "4", "2-1"))]),
+        ("- rain [1]\n- snow [2]", [("- rain", (1,), ()), ("- snow", (2,), ())]),
+        ("It rained. ```\na[1]. b[2]\n```", [("It rained.", (), ()), ("```\na[1]. b[2]\n```", (), ())]),
+    ],
+)
+def test_statements(answer, expected):
+    assert read(answer) == expected
+
+
+def test_a_splitter_may_leave_the_marker_with_the_next_sentence():
+    def split(text):
+        return ["It rained.", "[1] It snowed [2]."]
+
+    assert read("It rained. [1] It snowed [2].", splitter=split) == [
+        ("It rained.", (1,), ()),
+        ("It snowed.", (2,), ()),
+    ]
+
+
+def test_pieces_that_are_not_of_the_answer_are_refused():
+    with pytest.raises(ValueError, match="pieces of the answer"):
+        located("It rained.", ["It snowed."])
+
+
+def test_equal_sentences_are_found_one_after_the_other():
+    assert [(s.start, s.end) for s in located("Yes. Yes.", ["Yes.", "Yes."])] == [(0, 4), (5, 9)]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["It rained.", " ", "[1]", "[2, 9]", "no", "\r\n", "\n", "😀", "e\u0301", "`", "- "]),
+        max_size=15,
+    ).map("".join)
+)
+def test_the_parts_are_the_text_and_every_marker_belongs_to_one_statement(answer):
+    found = statements(answer, 3)
+    for statement in found:
+        assert "".join(answer[start:end] for start, end in statement.parts) == statement.text
+        assert statement.text == statement.text.strip() != ""
+        assert statement.start <= statement.parts[0][0]
+        assert statement.parts[-1][1] <= statement.end
+    for before, after in itertools.pairwise(found):
+        assert before.end <= after.start
