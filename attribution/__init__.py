@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from .citing import CitedAnswer, cite
 from .documents import Document, SourceSpan
-from .entailment import EntailmentModel, Judgement, Pair
+from .entailment import EntailmentModel, Judgement, Pair, load_entailment
+from .scoring import Answer, Scoring, score_citations, score_each
+from .statements import Status
+from .verdicts import Citation, CitationReport, StatementVerdict
 
-__all__ = ["Document", "EntailmentModel", "Judgement", "Pair", "SourceSpan"]
+__all__ = [
+    "Answer",
+    "Citation",
+    "CitationReport",
+    "CitedAnswer",
+    "Document",
+    "EntailmentModel",
+    "Judgement",
+    "Pair",
+    "Scoring",
+    "SourceSpan",
+    "StatementVerdict",
+    "Status",
+    "cite",
+    "load_entailment",
+    "score_citations",
+    "score_each",
+]

@@ -17,7 +17,6 @@ Steps = Generator[list[Pair], list[Judgement], T]
 """Yields the pairs of one wave, is sent their judgements in order, returns what it found."""
 
 EMPTY_PREMISE = Judgement(None, failure="the cited document is empty")
-EMPTY_HYPOTHESIS = Judgement(None, failure="the statement is empty")
 
 
 def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> T:
@@ -25,8 +24,8 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
 
     Args:
         steps: The questions; many of them go through :func:`together`.
-        judge: One judgement a pair, in order. Pairs without a premise or a hypothesis never reach it: their judgement
-            is a failure.
+        judge: One judgement a pair, in order. Pairs without a word of premise never reach it: their judgement is
+            a failure.
 
     Raises:
         ValueError: Where `judge` returns another number of judgements than it was given pairs.
@@ -39,11 +38,7 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
         except StopIteration as stop:
             return stop.value
         new = list(dict.fromkeys(pair for pair in asked if pair not in known))
-        for pair in new:
-            if not pair.premise.strip():
-                known[pair] = EMPTY_PREMISE
-            elif not pair.hypothesis.strip():
-                known[pair] = EMPTY_HYPOTHESIS
+        known.update({pair: EMPTY_PREMISE for pair in new if not pair.premise.strip()})
         unknown = [pair for pair in new if pair not in known]
         judged = judge(unknown) if unknown else []
         if len(judged) != len(unknown):

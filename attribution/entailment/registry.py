@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from .protocol import EntailmentModel
@@ -40,3 +41,9 @@ def load_entailment(name: str = "local", **options: object) -> EntailmentModel:
         options = {"model": checkpoint, **options}
     module, cls = _MODELS[kind]
     return getattr(import_module(module, __package__), cls)(**options)
+
+
+@cache
+def default_entailment() -> EntailmentModel:
+    """The local model, loaded once a process."""
+    return load_entailment("local")
