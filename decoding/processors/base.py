@@ -1,0 +1,134 @@
+"""What every contrastive logits processor shares: a view beside the main sequence, and a rule that combines them."""
+
+from __future__ import annotations
+
+import weakref
+from abc import abstractmethod
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor, LogitsProcessorList
+
+from ..views.generation import calling_generation, refuse_unfollowable
+from .trace import Trace, TraceRecorder
+
+
+class View(Protocol):
+    """Next-token logits of the main sequence seen in another way."""
+
+    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
+        """`[rows, vocab]` for main ids `[rows, length]`."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the sequence."""
+        ...
+
+
+class ContrastLogitsProcessor(LogitsProcessor):
+    """Base of the processors that compare the main sequence with a view of it.
+
+    The main view is whatever the model and the processors before this one made of it, unscaled: temperature, top-k and
+    top-p come after. The result is normalised to log-probabilities, which changes neither an argmax nor a sampling
+    distribution and is what beam search needs to add up.
+
+    One object serves any number of `generate()` calls, one after the other.
+
+    Args:
+        view: The other view.
+        vocabulary_size: How many tokens the tokenizer has. Needed where the two views' logits differ in width because
+            one of
+            the models pads its vocabulary: what lies beyond is padding.
+        trace: Record, for each token, its log-probability under both views; see :meth:`trace`.
+    """
+
+    supports_continuous_batching = False
+    normalised = True
+
+    def __init__(self, view: View, *, vocabulary_size: int | None = None, trace: bool = False) -> None:
+        if vocabulary_size is not None and vocabulary_size < 1:
+            raise ValueError(f"`vocabulary_size` has to be at least 1, but is {vocabulary_size}")
+        self.view = view
+        self.vocabulary_size = vocabulary_size
+        self._recorder = TraceRecorder() if trace else None
+        self._generation: weakref.ref[LogitsProcessorList] | None = None
+
+    @abstractmethod
+    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+        """The method's rule: `[rows, vocab]` scores from two `[rows, vocab]` views."""
+
+    def coefficients(self, main: Tensor, other: Tensor) -> dict[str, Tensor]:
+        """What the rule computed on its way for each row, for the trace; `[rows]` each."""
+        return {}
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """The contrastive log-probabilities `[rows, vocab]` after `input_ids` `[rows, length]`.
+
+        Raises:
+            ValueError: The views do not fit: rows, vocabulary, NaN, a row without an allowed token; or the loop that
+                calls cannot be followed.
+        """
+        generation = calling_generation()
+        first = self._is_new(generation)
+        if first:
+            refuse_unfollowable(type(self).__name__)
+            if self._recorder is not None:
+                self._recorder.begin(input_ids)
+        with torch.no_grad():
+            other = self.view.logits(input_ids, generation).to(scores.device)
+            main, other = self._aligned(scores, other)
+            if first:
+                _check(main, other)
+            combined = self.combine(main, other)
+            if self.normalised:
+                combined = combined.log_softmax(-1)
+            if self._recorder is not None:
+                coefficients = self.coefficients(main, other)
+                self._recorder.record(input_ids, main=main, other=other, combined=combined, coefficients=coefficients)
+        return self._widened(combined, scores)
+
+    def trace(self, sequences: Tensor) -> Trace:
+        """What was recorded for the tokens of the last `generate()` call.
+
+        Args:
+            sequences: What that call returned, `[rows, prompt + new tokens]`.
+
+        Raises:
+            ValueError: The processor was made without `trace=True`, has not run, or ran under beam search.
+        """
+        if self._recorder is None:
+            raise ValueError(f"`trace` has to be True when {type(self).__name__} is made, but is False")
+        return self._recorder.trace(sequences)
+
+    def reset(self) -> None:
+        """Forget the last sequence and free its cache. Not needed between `generate()` calls."""
+        self.view.reset()
+
+    def _is_new(self, generation: LogitsProcessorList | None) -> bool:
+        known = self._generation is not None and self._generation() is generation
+        self._generation = None if generation is None else weakref.ref(generation)
+        return generation is None or not known
+
+    def _aligned(self, main: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        size = self.vocabulary_size
+        if size is not None:
+            main, other = main[:, :size], other[:, :size]
+        if main.shape != other.shape:
+            raise ValueError(
+                f"the views have to share one vocabulary, but the main one has {main.shape[-1]} logits and the other "
+                f"{other.shape[-1]}. If only padding differs, pass vocabulary_size=len(tokenizer)"
+            )
+        return main, other
+
+    def _widened(self, combined: Tensor, scores: Tensor) -> Tensor:
+        missing = scores.shape[-1] - combined.shape[-1]
+        return torch.nn.functional.pad(combined, (0, missing), value=-torch.inf) if missing else combined
+
+
+def _check(main: Tensor, other: Tensor) -> None:
+    for name, view in (("main", main), ("other", other)):
+        if bool(view.isnan().any()):
+            raise ValueError(f"the logits of the {name} view have to be numbers, but hold NaN")
+    if bool((main == -torch.inf).all(-1).any()):
+        raise ValueError("the main view has to allow at least one token a row, but masks a whole row with -inf")

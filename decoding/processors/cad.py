@@ -1,0 +1,60 @@
+"""Context-aware decoding as a logits processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ..rules import cad
+from ..views import FollowingView, as_prompt
+from .base import ContrastLogitsProcessor
+from .parameters import check_at_least
+
+
+class CADLogitsProcessor(ContrastLogitsProcessor):
+    r"""Context-aware decoding: trust the documents over what the model remembers.
+
+        scores = (1 + alpha) * z(y | context, x) - alpha * z(y | x)
+
+    Shi et al. 2023, [Trusting Your Evidence](https://arxiv.org/abs/2305.14739), equation 2, with no plausibility mask,
+    as in the paper; the released code has an optional top-p filter of each view, off by default, which this has not.
+
+    Args:
+        model: The model that generates; it reads the contrast as well, on a cache of its own.
+        contrast_inputs: What the tokenizer returns for the prompts *without* the context, one row for each prompt of
+            the
+            batch: `input_ids` and `attention_mask`, padded on either side.
+        alpha: At least 0. 0.5 for summaries and 1.0 where documents contradict memory, in the paper; larger trusts
+            the documents more, 0 is plain decoding.
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+
+    Example:
+        >>> from counterfoil.decoding import CADLogitsProcessor
+        >>> from counterfoil.models import load_language_model
+        >>> lm = load_language_model()
+        >>> question = "What is the capital of France? The capital of France is"
+        >>> passage = "In 2031 the government of France moved to Lyon, the new capital. "
+        >>> inputs = lm.tokenizer(passage + question, return_tensors="pt")
+        >>> contrast = lm.tokenizer(question, return_tensors="pt")
+        >>> def continued(*processors):
+        ...     ids = lm.model.generate(**inputs, logits_processor=list(processors), max_new_tokens=2, do_sample=False)
+        ...     return lm.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :])
+        >>> continued()
+        ' Paris.'
+        >>> continued(CADLogitsProcessor(lm.model, contrast, alpha=1.0))
+        ' Lyon.'
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], alpha: float = 0.5, *, trace: bool = False
+    ) -> None:
+        check_at_least("alpha", alpha, 0)
+        super().__init__(FollowingView(model, as_prompt(contrast_inputs, "contrast_inputs")), trace=trace)
+        self.alpha = alpha
+
+    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+        """See :func:`counterfoil.decoding.rules.cad`."""
+        return cad(main, other, alpha=self.alpha)

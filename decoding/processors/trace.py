@@ -1,0 +1,101 @@
+"""The trace: what the other view said of every token that was chosen. It was computed anyway; this keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Per generated token, `[rows, new tokens]` each, aligned with the ids behind the prompt.
+
+    Args:
+        main: Log-probability under the main view.
+        other: Log-probability under the other view.
+        plausible: How many tokens the method left to choose from.
+        coefficients: The method's own, by name (CODE's divergence, DoLa's layer).
+    """
+
+    main: Tensor
+    other: Tensor
+    plausible: Tensor
+    coefficients: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def difference(self) -> Tensor:
+        """`main - other`, in nats: how much more likely the main view's input made the token.
+
+        Under CAD: what the documents are responsible for.
+        """
+        return self.main - self.other
+
+
+@dataclass
+class _Step:
+    main: Tensor  # [rows, vocab] while the choice is unknown, then [rows]
+    other: Tensor
+    plausible: Tensor
+    coefficients: dict[str, Tensor]
+
+    def choose(self, tokens: Tensor) -> None:
+        column = tokens.to(self.main.device)[:, None]
+        self.main = self.main.gather(-1, column)[:, 0]
+        self.other = self.other.gather(-1, column)[:, 0]
+
+
+class TraceRecorder:
+    """Keeps one number a token and view. Which token a step chose shows at the next step, or in the final sequences."""
+
+    def __init__(self) -> None:
+        self._steps: list[_Step] = []
+        self._ids: Tensor | None = None
+        self._prompt_length = 0
+        self._reordered = False
+
+    def begin(self, ids: Tensor) -> None:
+        """A new generation, with these prompts `[rows, length]`."""
+        self._steps, self._ids, self._reordered, self._prompt_length = [], None, False, ids.shape[1]
+
+    def record(
+        self, ids: Tensor, *, main: Tensor, other: Tensor, combined: Tensor, coefficients: dict[str, Tensor]
+    ) -> None:
+        """Take in one step: the ids `[rows, length]` before it, three views `[rows, vocab]`, coefficients `[rows]`."""
+        if self._ids is not None:
+            self._reordered |= not torch.equal(ids[:, :-1], self._ids)
+            if not self._reordered:
+                self._steps[-1].choose(ids[:, -1])
+        self._ids = ids
+        if not self._reordered:
+            plausible = (combined > -torch.inf).sum(-1)
+            log_probabilities = main.float().log_softmax(-1), other.float().log_softmax(-1)
+            self._steps.append(_Step(*log_probabilities, plausible, coefficients))
+
+    def trace(self, sequences: Tensor) -> Trace:
+        """The record of the tokens behind the prompt in `sequences` `[rows, length]`."""
+        if self._reordered:
+            raise ValueError(
+                "a trace has to be of greedy decoding or sampling, but the rows were reordered by a beam search"
+            )
+        if not self._steps or self._ids is None or len(sequences) != len(self._ids):
+            raise ValueError(
+                "`sequences` has to be what the last generate() call with this processor returned, but is not"
+            )
+        new = sequences[:, self._prompt_length :]
+        if new.shape[1] != len(self._steps) or not torch.equal(
+            sequences[:, : self._ids.shape[1]].to(self._ids.device), self._ids
+        ):
+            raise ValueError(
+                "`sequences` has to be what the last generate() call with this processor returned, but is not"
+            )
+        if self._steps[-1].main.dim() > 1:
+            self._steps[-1].choose(new[:, -1])
+        names = self._steps[0].coefficients
+        return Trace(
+            torch.stack([step.main for step in self._steps], -1),
+            torch.stack([step.other for step in self._steps], -1),
+            torch.stack([step.plausible for step in self._steps], -1),
+            {name: torch.stack([step.coefficients[name] for step in self._steps], -1) for name in names},
+        )

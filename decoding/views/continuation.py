@@ -1,0 +1,133 @@
+"""Rows of one model: prompts, and what is appended to them, on one cache.
+
+Everything that depends on the architecture (position ids, which inputs belong to the prefill only, the kind of cache)
+is left to the hooks that `generate()` itself uses, so that a model that generates can be continued here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig
+from transformers.generation import GenerationMode
+from transformers.generation.utils import ALL_CACHE_NAMES
+
+from .inputs import Prompt
+
+if TYPE_CHECKING:
+    from transformers.generation.utils import GenerativePreTrainedModel
+
+
+class Continuation:
+    """A batch of sequences that grows by a token a step.
+
+    `ids` `[rows, length]` are the decoder's ids so far: prompt and continuation, or for an encoder-decoder model the
+    continuation alone. After :meth:`start`, :meth:`extend` and :meth:`reorder` keep ids, masks, positions and cache in
+    step.
+
+    Args:
+        model: A transformers model that can generate.
+    """
+
+    def __init__(self, model: GenerativePreTrainedModel) -> None:
+        self.model = model
+        self.ids: Tensor | None = None
+        self._state: dict[str, Any] = {}
+        accepted = inspect.signature(model.forward).parameters
+        self._takes_positions = "position_ids" in accepted and not model.config.is_encoder_decoder
+        self._keeps_last_logits = "logits_to_keep" in accepted
+
+    @property
+    def rows(self) -> int:
+        """How many sequences there are."""
+        return 0 if self.ids is None else self.ids.shape[0]
+
+    @torch.no_grad()
+    def start(self, prompt: Prompt, continuation: Tensor) -> Tensor:
+        """Read the prompts and what already follows them.
+
+        Args:
+            prompt: One row for each row of `continuation`.
+            continuation: `[rows, n]` ids behind the prompt; n is 0 at the beginning. For an encoder-decoder model it is
+                the decoder's whole input, which has at least the start token.
+
+        Returns:
+            `[rows, vocab]` logits of the next token, in the model's dtype.
+        """
+        self._state = {"use_cache": True, **prompt.extras}
+        if self.model.config.is_encoder_decoder:
+            self.ids = continuation
+            encoder = self.model.get_encoder()
+            self._state["encoder_outputs"] = encoder(
+                input_ids=prompt.input_ids, attention_mask=prompt.attention_mask, return_dict=True, **prompt.extras
+            )
+            self._state["attention_mask"] = prompt.attention_mask
+        else:
+            self.ids = torch.cat([prompt.input_ids, continuation], dim=-1)
+            grown = prompt.attention_mask.new_ones(continuation.shape)
+            self._state["attention_mask"] = torch.cat([prompt.attention_mask, grown], dim=-1)
+            if self._takes_positions:
+                self._state["position_ids"] = self.model._prepare_position_ids_for_generation(self.ids, self._state)
+        self._drop_a_mask_of_ones()
+        self._add_cache()
+        if self._keeps_last_logits:
+            self._state["logits_to_keep"] = 1
+        return self._forward(is_first_iteration=True)
+
+    @torch.no_grad()
+    def extend(self, tokens: Tensor) -> Tensor:
+        """Append one token a row, `[rows, 1]`; the logits of the one after it."""
+        assert self.ids is not None
+        self.ids = torch.cat([self.ids, tokens], dim=-1)
+        return self._forward(next_sequence_length=None if self._cache_name() is None else 1)
+
+    @torch.no_grad()
+    def reorder(self, index: Tensor) -> None:
+        """Make row i what row `index[i]` was; `index` may repeat, drop and multiply rows."""
+        assert self.ids is not None
+        rows = self.ids.shape[0]
+        self.ids = self.ids[index]
+        for key, value in self._state.items():
+            if key in ALL_CACHE_NAMES:
+                if hasattr(self.model, "_reorder_cache"):
+                    self._state[key] = self.model._reorder_cache(value, index)
+                else:
+                    value.reorder_cache(index)
+            elif key == "encoder_outputs":
+                value.last_hidden_state = value.last_hidden_state[index]
+            elif isinstance(value, Tensor) and key == "position_ids":
+                # [rows, n], or [axes, rows, n] where positions have several axes; one row may stand for all.
+                self._state[key] = value if value.shape[-2] == 1 else value.index_select(-2, index)
+            elif isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == rows:
+                self._state[key] = value[index]
+
+    def clear(self) -> None:
+        """Let go of cache and inputs."""
+        self.ids = None
+        self._state = {}
+
+    def _forward(self, **stage: bool | int | None) -> Tensor:
+        inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
+        outputs = self.model(**inputs, return_dict=True)
+        self._state = self.model._update_model_kwargs_for_generation(
+            outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
+        )
+        return outputs.logits[:, -1]
+
+    def _drop_a_mask_of_ones(self) -> None:
+        # As in generate(): without a mask attention takes its fast path. Position ids have been made from it by now.
+        mask = self._state["attention_mask"]
+        if not self.model.config.is_encoder_decoder and self._takes_positions and bool(mask.all()):
+            self._state["attention_mask"] = None
+
+    def _add_cache(self) -> None:
+        # A model with a kind of cache of its own makes and returns it in its first forward; this leaves it alone.
+        self.model._prepare_cache_for_generation(
+            GenerationConfig(use_cache=True), self._state, GenerationMode.GREEDY_SEARCH, self.rows, 0
+        )
+
+    def _cache_name(self) -> str | None:
+        return next((name for name in ALL_CACHE_NAMES if self._state.get(name) is not None), None)

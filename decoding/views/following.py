@@ -1,0 +1,150 @@
+"""A view that follows the main sequence under another prompt, or another model.
+
+    main:   [ prompt x  ] [ continuation ]
+    view:   [ prompt x' ] [ continuation ]     own lengths, padding, positions and cache
+
+It is told the main sequence's ids at every step and finds out by itself what happened to them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessorList, PreTrainedModel
+
+from .continuation import Continuation
+from .inputs import Prompt
+
+PromptOf = Callable[[Tensor], Prompt]
+
+
+class FollowingView:
+    """Next-token logits of the same continuation behind another prompt.
+
+    Each call takes the main sequence's ids `[rows, length]`. One more token, rows permuted or dropped by beam search
+    and rows multiplied by beams or `num_return_sequences` are followed on the cache; a new `generate()` call starts
+    again; anything else (several tokens at once, tokens taken back) is recomputed from the prompt.
+
+    Called outside of `generate()` (`generation=None`) there is no telling a new sequence from a continued one but by
+    the ids: ids that repeat the last ones with one more token continue, all others start anew.
+
+    Args:
+        model: What reads the view.
+        prompt: The view's prompts. Where there are fewer of them than main rows, each serves as many neighbours (its
+            beams or returned sequences). Or a function that makes them from the main prompts `[rows, length]`, row by
+            row.
+    """
+
+    def __init__(self, model: PreTrainedModel, prompt: Prompt | PromptOf) -> None:
+        self.model = model
+        self._given = prompt
+        self._sequence = Continuation(model)
+        self._offered: Tensor | None = None
+        self._generation: weakref.ref[LogitsProcessorList] | None = None
+        self._main: Tensor | None = None  # the main ids at the last call
+        self._prompt_length = 0
+        self._beams = 1
+
+    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
+        """Logits `[rows, vocab]` of the next token, in the model's dtype.
+
+        Args:
+            input_ids: `[rows, length]`, the whole main sequence.
+            generation: Identifies the `generate()` call, see :func:`.generation.calling_generation`.
+        """
+        if self._offered is not None:
+            offered, self._offered = self._offered, None
+            return offered
+        ids = input_ids.to(self.model.device)
+        if not self._continues(ids, generation):
+            return self._begin(ids, generation)
+        index = self._rows_before(ids)
+        if index is None:
+            return self._recompute(ids)
+        if not torch.equal(index, torch.arange(len(index), device=index.device)):
+            self._sequence.reorder(index)
+        self._main = ids
+        return self._sequence.extend(ids[:, -1:])
+
+    def offer(self, logits: Tensor) -> None:
+        """Hand in the next answer: a loop that runs this view in its own forward calls this before the processor."""
+        self._offered = logits
+
+    def prompt(self, input_ids: Tensor) -> Prompt:
+        """The view's prompts beside these main prompts, one a row of `input_ids`."""
+        prompt = self._prompt_beside(input_ids)
+        repeats = len(input_ids) // prompt.rows
+        return prompt if repeats == 1 else prompt.repeated(repeats)
+
+    def reset(self) -> None:
+        """Forget the sequence and free the cache; the next call starts anew."""
+        self._sequence.clear()
+        self._main = self._generation = self._offered = None
+
+    def _continues(self, ids: Tensor, generation: LogitsProcessorList | None) -> bool:
+        if self._main is None:
+            return False
+        if generation is not None:
+            return self._generation is not None and self._generation() is generation
+        return (
+            self._generation is None and ids.shape[1] == self._main.shape[1] + 1 and self._rows_before(ids) is not None
+        )
+
+    def _begin(self, ids: Tensor, generation: LogitsProcessorList | None) -> Tensor:
+        self.reset()
+        if generation is not None:
+            # generate() drops its list when it returns or raises: then nobody can continue, and the cache goes too.
+            view = weakref.ref(self)
+            self._generation = weakref.ref(generation, lambda _: (v := view()) and v.reset())
+        # An encoder-decoder model's prompt is in its encoder: all of the decoder's ids are continuation.
+        self._prompt_length = 0 if self.model.config.is_encoder_decoder else ids.shape[1]
+        prompt = self._prompt_beside(ids)
+        repeats = len(ids) // prompt.rows
+        # Rows made from the main ids are alike where those are; given ones belong to their prompt.
+        self._beams = repeats if isinstance(self._given, Prompt) else len(ids)
+        self._main = ids
+        if self.model.config.is_encoder_decoder:
+            return self._sequence.start(prompt.repeated(repeats), ids)
+        logits = self._sequence.start(prompt, ids.new_empty(prompt.rows, 0))
+        if repeats == 1:
+            return logits
+        # One prefill a prompt serves all rows that share it.
+        index = torch.arange(prompt.rows, device=logits.device).repeat_interleave(repeats)
+        self._sequence.reorder(index)
+        return logits[index]
+
+    def _recompute(self, ids: Tensor) -> Tensor:
+        assert self._main is not None
+        prompt = self.prompt(ids[:, : self._prompt_length or ids.shape[1]])
+        self._main = ids
+        return self._sequence.start(prompt, ids[:, self._prompt_length :])
+
+    def _rows_before(self, ids: Tensor) -> Tensor | None:
+        """For each row the row it grew from by one token, or `None` where some row did not."""
+        before = self._main
+        assert before is not None
+        if ids.shape[1] != before.shape[1] + 1 or len(ids) != len(before):
+            return None
+        prefix = ids[:, :-1]
+        if torch.equal(prefix, before):
+            return torch.arange(len(ids), device=ids.device)
+        # Beam search moves rows about within one prompt's beams. Equal ids of *different* prompts' rows are not the
+        # same sequence (their views may differ), so rows are matched within their prompt.
+        now, then = prefix.unflatten(0, (-1, self._beams)), before.unflatten(0, (-1, self._beams))
+        same = (now[:, :, None] == then[:, None]).all(-1)  # [prompts, beams now, beams then]
+        if not bool(same.any(-1).all()):
+            return None
+        index = same.int().argmax(-1) + torch.arange(len(now), device=ids.device)[:, None] * self._beams
+        return index.flatten()
+
+    def _prompt_beside(self, ids: Tensor) -> Prompt:
+        prompt = self._given if isinstance(self._given, Prompt) else self._given(ids)
+        if len(ids) % prompt.rows:
+            raise ValueError(
+                f"the contrast has to have one row for each prompt, but has {prompt.rows} rows "
+                f"beside {len(ids)} sequences"
+            )
+        return prompt.to(self.model.device)

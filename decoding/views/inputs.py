@@ -1,0 +1,98 @@
+"""What a view reads: a prompt as a tokenizer returns it, brought into the one form that can be continued."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A batch of prompts, padded on the left.
+
+    Args:
+        input_ids: `[rows, length]`.
+        attention_mask: `[rows, length]`, 1 for a token and 0 for padding.
+        extras: Whatever else the model reads at prefill (pixel values, image sizes, token types).
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    extras: dict[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """The number of prompts."""
+        return self.input_ids.shape[0]
+
+    def to(self, device: torch.device) -> Prompt:
+        """The same prompts on another device."""
+        extras = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self.extras.items()}
+        return Prompt(self.input_ids.to(device), self.attention_mask.to(device), extras)
+
+    def repeated(self, times: int) -> Prompt:
+        """Each row `times` times in a row, extras of one entry a row as well."""
+        extras = {
+            key: value.repeat_interleave(times, 0)
+            if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == self.rows
+            else value
+            for key, value in self.extras.items()
+        }
+        return Prompt(
+            self.input_ids.repeat_interleave(times, 0), self.attention_mask.repeat_interleave(times, 0), extras
+        )
+
+
+def as_prompt(inputs: Mapping[str, Any], name: str) -> Prompt:
+    """Check what a tokenizer or processor returned, and move any padding to the left.
+
+    Args:
+        inputs: With `input_ids` `[rows, length]`, optionally `attention_mask` of the same shape (all ones if absent),
+            and anything else that the model takes.
+        name: What the caller's argument is called, for the messages.
+
+    Raises:
+        ValueError: Not a mapping with such tensors, or a row without a token.
+    """
+    if not isinstance(inputs, Mapping) or not isinstance(inputs.get("input_ids"), Tensor):
+        found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+        raise ValueError(
+            f'`{name}` has to be what a tokenizer returns with return_tensors="pt" (a mapping with `input_ids`), '
+            f"but is {found}"
+        )
+    ids = inputs["input_ids"]
+    if ids.dim() != 2 or ids.is_floating_point():
+        raise ValueError(
+            f"`{name}['input_ids']` has to be integers of shape [rows, length], "
+            f"but is {ids.dtype} of shape {list(ids.shape)}"
+        )
+    mask = inputs.get("attention_mask")
+    mask = torch.ones_like(ids) if mask is None else mask
+    if mask.shape != ids.shape:
+        raise ValueError(
+            f"`{name}['attention_mask']` has to have the shape of `input_ids` {list(ids.shape)}, "
+            f"but has {list(mask.shape)}"
+        )
+    mask = (mask != 0).long()
+    if ids.numel() == 0 or bool((mask.sum(-1) == 0).any()):
+        raise ValueError(f"`{name}` has to hold at least one token a row, but is empty")
+    extras = {key: value for key, value in inputs.items() if key not in ("input_ids", "attention_mask")}
+    return _left_padded(ids, mask, extras)
+
+
+def _left_padded(ids: Tensor, mask: Tensor, extras: dict[str, Any]) -> Prompt:
+    order = torch.argsort(mask, dim=-1, stable=True)  # padding first, the tokens behind it in their order
+    used = int(mask.sum(-1).max())
+
+    def moved(values: Tensor) -> Tensor:
+        return values.gather(-1, order)[:, -used:]
+
+    extras = {
+        key: moved(value) if isinstance(value, Tensor) and value.shape == ids.shape else value
+        for key, value in extras.items()
+    }
+    return Prompt(moved(ids), moved(mask), extras)
