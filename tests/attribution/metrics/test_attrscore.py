@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from counterfoil.attribution import Judgement
+from counterfoil.attribution.metrics.attrscore import Attribution, attrscore, claim, classify, parse
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix, f1_score
+
+A, C, E = Attribution
+
+
+def test_by_hand():
+    gold = [A, A, A, C, C, E, E, A]
+    predicted = [A, A, E, C, A, E, E, None]
+    found = attrscore(gold, predicted)
+    assert found.confusion == ((2, 0, 1), (1, 1, 0), (0, 0, 2))
+    assert found.classes[A].f1 == pytest.approx(2 / 3)
+    assert found.classes[C].f1 == pytest.approx(2 / 3)
+    assert found.classes[E].f1 == pytest.approx(4 / 5)
+    assert found.micro_f1 == pytest.approx(5 / 7)
+    assert found.macro_f1 == pytest.approx((2 / 3 + 2 / 3 + 4 / 5) / 3)
+    assert (found.accuracy, found.n, found.n_unparsed) == (5 / 8, 8, 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Attribution), st.sampled_from(Attribution)), min_size=1, max_size=30))
+def test_against_scikit_learn(rows):
+    gold, predicted = zip(*rows, strict=True)
+    found = attrscore(gold, predicted)
+    labels = list(Attribution)
+    assert [list(row) for row in found.confusion] == confusion_matrix(gold, predicted, labels=labels).tolist()
+    options = {"labels": labels, "zero_division": 0}
+    assert found.micro_f1 == pytest.approx(f1_score(gold, predicted, average="micro", **options))
+    assert found.macro_f1 == pytest.approx(f1_score(gold, predicted, average="macro", **options))
+
+
+def test_nothing_readable_is_not_a_perfect_score():
+    found = attrscore([A, C], [None, None])
+    assert (found.micro_f1, found.macro_f1, found.accuracy, found.n_unparsed) == (0.0, 0.0, 0.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("output", "label"),
+    [
+        ("Attributable", A),
+        ("The claim is CONTRADICTORY.", C),
+        ("Not Enough Information", E),
+        ("not attributable", E),
+        ("Not attributable, it is extrapolatory.", E),
+        ("At first it looks attributable, but it is contradictory.", None),
+        ("inconsistent", C),
+        ("No idea", None),
+        ("", None),
+    ],
+)
+def test_parse(output, label):
+    assert parse(output) is label
+
+
+def test_classify():
+    assert classify(Judgement(0.8, 0.1), 0.5) is A
+    assert classify(Judgement(0.1, 0.8), 0.5) is C
+    assert classify(Judgement(0.1, 0.2), 0.5) is E
+    assert classify(Judgement(0.1), 0.5) is E
+    assert classify(Judgement(None, failure="x"), 0.5) is None
+
+
+def test_claim():
+    assert [claim("Who?", "Ada."), claim("nan", "Ada."), claim(" ", "Ada.")] == ["Who? Ada.", "Ada.", "Ada."]
