@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .documents import Document
-from .entailment import EntailmentModel, Judgement, Pair
+from .entailment import EntailmentModel
 from .entailment.registry import default_entailment
 from .evidence import ALCE, STRICT
 from .metrics import alce, strict
@@ -18,7 +18,6 @@ from .verdicts import CitationReport, StatementVerdict
 from .waves import Steps, run, together
 
 MODES = ("strict", "alce")
-Judge = Callable[[Sequence[Pair]], list[Judgement]]
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,6 @@ def score_each(
     entailment: EntailmentModel | None = None,
     scoring: Scoring | None = None,
     window: int = 256,
-    judge: Judge | None = None,
 ) -> Iterator[CitationReport]:
     """The report of each answer, in order, from a stream of any length.
 
@@ -165,7 +163,6 @@ def score_each(
         entailment: Who judges; `None` for the local model.
         scoring: How; `None` for the defaults.
         window: How many answers share their waves. Scores do not depend on it.
-        judge: Called instead of `entailment.judge`, by engines that batch, cache or distribute.
 
     Raises:
         ValueError: Where `window` is below 1.
@@ -178,7 +175,7 @@ def score_each(
     stream = iter(answers)
     while some := list(itertools.islice(stream, window)):
         steps = together(scoring.steps(answer, model.name, threshold) for answer in some)
-        yield from run(steps, judge or model.judge)
+        yield from run(steps, model.judge)
 
 
 def as_documents(documents: Sequence[Document | str]) -> list[Document]:

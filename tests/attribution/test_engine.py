@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from counterfoil.attribution import Answer, Judgement, Pair, score_each
+from counterfoil.attribution.cache import JudgementCache
+from counterfoil.attribution.engine import Engine, Progress
+from counterfoil.attribution.metrics.corpus import summarise
+from counterfoil.attribution.scoring import as_documents
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+class Lengths:
+    name = "lengths@1"
+    threshold = 0.5
+
+    def __init__(self, stop_after=None):
+        self.asked = []
+        self.batches = []
+        self.stop_after = stop_after
+
+    def judge(self, pairs):
+        if self.stop_after is not None and len(self.asked) + len(pairs) > self.stop_after:
+            raise KeyboardInterrupt
+        self.asked.extend(pairs)
+        self.batches.append(len(pairs))
+        return [Judgement(len(p.premise) % 10 / 10, chunk=(0, 1), reason=p.hypothesis) for p in pairs]
+
+
+PAIRS = st.lists(
+    st.builds(Pair, st.text("ab", min_size=1, max_size=8), st.text("cd", min_size=1, max_size=3)), max_size=30
+)
+
+
+@given(PAIRS, st.integers(1, 12))
+def test_as_the_model_alone_whatever_the_batch(pairs, batch):
+    model = Lengths()
+    assert Engine(model, batch=batch).judge(pairs) == Lengths().judge(pairs)
+    assert len(model.asked) == len(set(pairs))
+    assert all(size <= batch for size in model.batches)
+
+
+def test_sorted_by_length():
+    model = Lengths()
+    Engine(model).judge([Pair("a", "b"), Pair("aaaa", "b"), Pair("aa", "b")])
+    assert [len(pair.premise) for pair in model.asked] == [4, 2, 1]
+
+
+def test_the_cache_keeps_whole_judgements_by_model(tmp_path):
+    pairs = [Pair("aaa", "c"), Pair("a\ud800", "c")]
+    first = Engine(Lengths(), cache=JudgementCache(tmp_path, "lengths@1")).judge(pairs)
+    again = Lengths()
+    engine = Engine(again, cache=JudgementCache(tmp_path, "lengths@1"))
+    assert engine.judge(pairs) == first
+    assert (again.asked, engine.progress) == ([], Progress(asked=2, remembered=2))
+    other = Lengths()
+    Engine(other, cache=JudgementCache(tmp_path, "lengths@2")).judge(pairs)
+    assert len(other.asked) == 2
+
+
+def test_premise_and_hypothesis_do_not_run_into_each_other(tmp_path):
+    cache = JudgementCache(tmp_path, "m")
+    cache.put([(Pair("ab", "c"), Judgement(0.1))])
+    assert cache.get(Pair("a", "bc")) is None
+
+
+def test_failures_are_asked_again(tmp_path):
+    class Failing(Lengths):
+        def judge(self, pairs):
+            return [Judgement(None, failure="down") for _ in pairs]
+
+    pairs = [Pair("a", "c")]
+    engine = Engine(Failing(), cache=JudgementCache(tmp_path, "m"))
+    assert engine.judge(pairs)[0].failure == "down"
+    assert engine.progress.failed == 1
+    assert Engine(Lengths(), cache=JudgementCache(tmp_path, "m")).judge(pairs)[0].failure is None
+
+
+def corpus():
+    texts = ["Alpha.", "Beta beta.", "Gamma gamma gamma."]
+    return [Answer(f"One {n} [1][2]. Two [3]. Three {n % 3} [2].", as_documents(texts)) for n in range(12)]
+
+
+def test_an_interrupted_run_goes_on_and_scores_the_same(tmp_path):
+    whole = summarise(score_each(corpus(), entailment=Lengths(), window=3))
+    interrupted = Lengths(stop_after=17)
+    engine = Engine(interrupted, cache=JudgementCache(tmp_path, "lengths@1"), batch=4)
+    with pytest.raises(KeyboardInterrupt):
+        summarise(score_each(corpus(), entailment=engine, window=3))
+    resumed = Lengths()
+    cache = JudgementCache(tmp_path, "lengths@1")
+    assert summarise(score_each(corpus(), entailment=Engine(resumed, cache=cache, batch=4), window=3)) == whole
+    assert interrupted.asked
+    assert not set(interrupted.asked) & set(resumed.asked)
+    assert len(resumed.asked) == len(set(resumed.asked))
+
+
+def test_a_killed_process_leaves_what_it_judged(tmp_path):
+    code = f"""
+        import os
+        from counterfoil.attribution import Judgement, Pair
+        from counterfoil.attribution.cache import JudgementCache
+        from counterfoil.attribution.engine import Engine
+
+        class Dying:
+            name, threshold, left = "m", 0.5, 2
+            def judge(self, pairs):
+                if not self.left:
+                    os._exit(9)
+                self.left -= 1
+                return [Judgement(0.5) for _ in pairs]
+
+        cache = JudgementCache({str(tmp_path)!r}, "m")
+        Engine(Dying(), cache=cache, batch=2).judge([Pair("a" * n, "c") for n in range(1, 9)])
+    """
+    died = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False, timeout=60)
+    assert died.returncode == 9
+    cache = JudgementCache(tmp_path, "m")
+    kept = [n for n in range(1, 9) if cache.get(Pair("a" * n, "c")) is not None]
+    assert kept == [5, 6, 7, 8]
+
+
+def test_progress_is_told():
+    seen = []
+    Engine(Lengths(), batch=2, on_progress=seen.append).judge([Pair("a" * n, "c") for n in (1, 2, 3, 1)])
+    assert seen == [Progress(3), Progress(3, 2), Progress(3, 3)]
+
+
+def test_a_batch_holds_something():
+    with pytest.raises(ValueError, match="`batch` has to be at least 1"):
+        Engine(Lengths(), batch=0)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from counterfoil.attribution import Document
+from counterfoil.attribution.records import read
+
+RAGAS = {"user_input": "Why?", "response": "It rained [1].", "retrieved_contexts": ["Rain fell."]}
+ALCE = {"question": "Why?", "output": "It rained [1].", "docs": [{"title": "Rain", "text": "Rain fell."}]}
+
+
+def written(tmp_path, content, name="answers.jsonl"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read(path))
+
+
+def test_ragas_lines(tmp_path):
+    contexts = ["Rain.", {"id": 7, "title": "T", "text": "Snow."}, {"text": "Hail."}]
+    lines = [RAGAS, {**RAGAS, "retrieved_contexts": contexts, "user_input": None, "id": "q2"}]
+    first, second = written(tmp_path, "\n\n".join(json.dumps(line) for line in lines))
+    assert (first.number, first.answer.text, first.answer.question) == (1, "It rained [1].", "Why?")
+    assert (second.number, second.answer.question, second.answer.id) == (3, None, "q2")
+    assert second.answer.documents == [Document("1", "Rain."), Document("7", "Snow.", "T"), Document("3", "Hail.")]
+
+
+def test_passages_of_one_document_get_names_of_their_own(tmp_path):
+    passages = [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]
+    (record,) = written(tmp_path, json.dumps({**RAGAS, "retrieved_contexts": passages}))
+    assert [document.id for document in record.answer.documents] == ["a#1", "a#2"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["result.json", "result.score", "result"])
+def test_alce_files(tmp_path, indent, name):
+    extracted = {**ALCE, "docs": [{"title": "Rain", "text": "Rain fell. Much.", "sent": "Much."}]}
+    content = json.dumps({"args": {"model": "m"}, "data": [ALCE, extracted]}, indent=indent)
+    first, second = written(tmp_path, content, name)
+    assert first.answer.documents == [Document("1", "Rain fell.", "Rain")]
+    assert second.answer.documents == [Document("1", "Much.", "Rain")]
+    assert (second.number, second.answer.question) == (2, "Why?")
+
+
+def test_alce_items_as_a_list_and_as_lines(tmp_path):
+    assert len(written(tmp_path, json.dumps([ALCE, ALCE]), "a.json")) == 2
+    assert [r.answer.text for r in written(tmp_path, f"{json.dumps(ALCE)}\n{json.dumps(ALCE)}\n")] == [
+        "It rained [1]."
+    ] * 2
+
+
+BAD = [
+    ("{", "is not JSON"),
+    ("not json", "is not JSON"),
+    ("[1, 2]", "has to be an object, but is a list"),
+    ("3", "has to be an object, but is a number"),
+    ('{"a": 1}', "has to have the fields"),
+    ('{"response": "x"}', "has no field `retrieved_contexts`"),
+    ('{"retrieved_contexts": []}', "has no field `response`"),
+    ('{"response": 3, "retrieved_contexts": []}', "`response` has to be a string, but is a number"),
+    ('{"response": null, "retrieved_contexts": []}', "but is null"),
+    ('{"response": "x", "retrieved_contexts": "y"}', "`retrieved_contexts` has to be a list, but is a string"),
+    ('{"response": "x", "retrieved_contexts": [3]}', "its element 1 is a number"),
+    ('{"response": "x", "retrieved_contexts": ["a", {"title": "t"}]}', "its element 2 is an object"),
+    ('{"response": "x", "retrieved_contexts": [], "user_input": 3}', "`user_input` has to be a string"),
+    ('{"output": "x"}', "has no field `docs`"),
+    ("[" * 200_000, "nested too deeply"),
+    (b'{"response": "\xff"}', "is not UTF-8: byte 14 is 0xff"),
+]
+
+
+@pytest.mark.parametrize(("line", "problem"), BAD)
+def test_a_bad_line_is_told_and_the_rest_is_read(tmp_path, line, problem):
+    good = json.dumps(RAGAS).encode()
+    raw = line if isinstance(line, bytes) else line.encode()
+    records = written(tmp_path, good + b"\n" + raw + b"\n" + good)
+    assert [record.answer is None for record in records] == [False, True, False]
+    assert (records[1].number, records[0].problem) == (2, None)
+    assert problem in records[1].problem
+
+
+@pytest.mark.parametrize(("line", "problem"), BAD)
+def test_a_bad_first_line(tmp_path, line, problem):
+    raw = line if isinstance(line, bytes) else line.encode()
+    records = written(tmp_path, raw + b"\n" + json.dumps(RAGAS).encode())
+    assert [record.answer is None for record in records] == [True, False]
+
+
+def test_a_file_without_records(tmp_path):
+    assert written(tmp_path, "\n \n") == []
+
+
+def test_bom_and_windows_line_ends(tmp_path):
+    line = json.dumps(RAGAS).encode()
+    records = written(tmp_path, b"\xef\xbb\xbf" + line + b"\r\n" + line + b"\r\n")
+    assert [record.problem for record in records] == [None, None]
+
+
+def test_lines_are_read_one_at_a_time(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join([json.dumps(RAGAS)] * 3))
+    records = read(path)
+    assert next(records).number == 1
+    path.write_text("")
+    assert len(list(records)) <= 2
