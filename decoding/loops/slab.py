@@ -18,29 +18,29 @@ class Slab:
     def __init__(self, like: Tensor, places: int, capacity: int) -> None:
         batch, heads, _, head_dim = like.shape
         self._buffer = like.new_empty((places, batch, heads, capacity, head_dim))
+        self._rows = torch.arange(batch, device=like.device)
         self._taken = 0
 
     def take_place(self) -> int:
         """The next free place."""
         if self._taken == self._buffer.shape[0]:
-            spare = self._buffer.new_empty(self._buffer.shape)
-            self._buffer = torch.cat((self._buffer, spare))
+            self._buffer = torch.cat((self._buffer, torch.empty_like(self._buffer)))
         self._taken += 1
         return self._taken - 1
 
     def columns(self, start: int, end: int) -> tuple[Tensor, ...]:
-        """Views `[batch, heads, end - start, head_dim]` of every place taken."""
+        """Views `[batch, heads, end - start, head_dim]`, one for each place taken."""
         return self._buffer[: self._taken, :, :, start:end].unbind(0)
 
-    def column_views(self, place: int, start: int, end: int) -> Tensor:
+    def view(self, place: int, start: int, end: int) -> Tensor:
         """The view `[batch, heads, end - start, head_dim]` of one place."""
         return self._buffer[place, :, :, start:end]
 
-    def grow(self, capacity: int, used: int) -> None:
-        """Makes room for `capacity` columns and keeps the first `used` ones."""
-        places, batch, heads, _, head_dim = self._buffer.shape
+    def grow(self, capacity: int) -> None:
+        """Makes room for `capacity` columns and keeps what is stored."""
+        places, batch, heads, used, head_dim = self._buffer.shape
         grown = self._buffer.new_empty((places, batch, heads, capacity, head_dim))
-        grown[:, :, :, :used] = self._buffer[:, :, :, :used]
+        grown[:, :, :, :used] = self._buffer
         self._buffer = grown
 
     def move_to_front(self, start: int, end: int) -> None:
@@ -51,10 +51,9 @@ class Slab:
         """Copies column `at + chosen[row]` of each row to column `at`.
 
         Args:
-            at: First candidate's column.
+            at: The first candidate's column.
             chosen: `[batch]` index of the candidate to keep in each row.
         """
         taken = self._buffer[: self._taken]
-        rows = torch.arange(chosen.shape[0], device=taken.device)
-        winners = taken[:, rows, :, at + chosen.to(taken.device)]
+        winners = taken[:, self._rows, :, chosen.to(taken.device) + at]
         taken[:, :, :, at] = winners.transpose(0, 1)

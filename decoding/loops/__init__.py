@@ -1,0 +1,7 @@
+"""Loops: callables for `generate(custom_generate=...)` that run all views of a token in one forward."""
+
+from __future__ import annotations
+
+from .contrastive_search import contrastive_search
+
+__all__ = ["contrastive_search"]
