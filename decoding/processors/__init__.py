@@ -5,5 +5,13 @@ from __future__ import annotations
 from .base import ContrastLogitsProcessor
 from .cad import CADLogitsProcessor
 from .cid import CIDLogitsProcessor
+from .contrastive_decoding import ContrastiveDecodingLogitsProcessor
+from .dola import DoLaLogitsProcessor
 
-__all__ = ["CADLogitsProcessor", "CIDLogitsProcessor", "ContrastLogitsProcessor"]
+__all__ = [
+    "CADLogitsProcessor",
+    "CIDLogitsProcessor",
+    "ContrastLogitsProcessor",
+    "ContrastiveDecodingLogitsProcessor",
+    "DoLaLogitsProcessor",
+]

@@ -58,11 +58,12 @@ class ContrastLogitsProcessor(LogitsProcessor):
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
         """The method's rule: `[rows, vocab]` scores from two `[rows, vocab]` views."""
 
-    def coefficients(self, main: Tensor, other: Tensor) -> dict[str, Tensor]:
-        """What the rule computed on its way for each row, for the trace; `[rows]` each."""
-        return {}
+    def reference(self, main: Tensor, other: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the view's answer means for these rows: logits `[rows, vocab]`, and the method's coefficients
+        `[rows]`."""
+        return other, {}
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The contrastive log-probabilities `[rows, vocab]` after `input_ids` `[rows, length]`.
 
         Raises:
@@ -80,11 +81,11 @@ class ContrastLogitsProcessor(LogitsProcessor):
             main, other = self._aligned(scores, other)
             if first:
                 _check(main, other)
+            other, coefficients = self.reference(main, other)
             combined = self.combine(main, other)
             if self.normalised:
                 combined = combined.log_softmax(-1)
             if self._recorder is not None:
-                coefficients = self.coefficients(main, other)
                 self._recorder.record(input_ids, main=main, other=other, combined=combined, coefficients=coefficients)
         return self._widened(combined, scores)
 
@@ -113,8 +114,8 @@ class ContrastLogitsProcessor(LogitsProcessor):
     def _aligned(self, main: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         size = self.vocabulary_size
         if size is not None:
-            main, other = main[:, :size], other[:, :size]
-        if main.shape != other.shape:
+            main, other = main[:, :size], other[..., :size]
+        if main.shape[-1] != other.shape[-1]:
             raise ValueError(
                 f"the views have to share one vocabulary, but the main one has {main.shape[-1]} logits and the other "
                 f"{other.shape[-1]}. If only padding differs, pass vocabulary_size=len(tokenizer)"

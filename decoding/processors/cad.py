@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..rules import cad
-from ..views import FollowingView, as_prompt
+from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 from .parameters import check_at_least
 
@@ -52,7 +52,7 @@ class CADLogitsProcessor(ContrastLogitsProcessor):
         self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], alpha: float = 0.5, *, trace: bool = False
     ) -> None:
         check_at_least("alpha", alpha, 0)
-        super().__init__(FollowingView(model, as_prompt(contrast_inputs, "contrast_inputs")), trace=trace)
+        super().__init__(OtherPrompt(model, contrast_inputs), trace=trace)
         self.alpha = alpha
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:

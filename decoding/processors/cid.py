@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from ..rules import cid
 from ..rules.cid import CIDRule
-from ..views import FollowingView, as_prompt
+from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 from .parameters import check_at_least, check_choice, check_share
 
@@ -49,8 +49,9 @@ class CIDLogitsProcessor(ContrastLogitsProcessor):
         check_at_least("strength", strength, 0)
         check_choice("rule", rule, get_args(CIDRule))
         check_share("alpha", alpha)
-        super().__init__(FollowingView(model, as_prompt(contrast_inputs, "contrast_inputs")), trace=trace)
-        self.strength, self.rule, self.alpha = strength, rule, alpha
+        super().__init__(OtherPrompt(model, contrast_inputs), trace=trace)
+        self.strength, self.alpha = strength, alpha
+        self.rule: CIDRule = rule
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
         """See :func:`counterfoil.decoding.rules.cid`."""

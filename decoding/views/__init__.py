@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .early_exit import EarlyExit
 from .following import FollowingView
 from .inputs import Prompt, as_prompt
+from .prompts import CutContext, OtherPrompt, SamePrompt
 
-__all__ = ["FollowingView", "Prompt", "as_prompt"]
+__all__ = ["CutContext", "EarlyExit", "FollowingView", "OtherPrompt", "Prompt", "SamePrompt", "as_prompt"]

@@ -7,18 +7,16 @@ is left to the hooks that `generate()` itself uses, so that a model that generat
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig
-from transformers.generation import GenerationMode
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import ALL_CACHE_NAMES
 
 from .inputs import Prompt
-
-if TYPE_CHECKING:
-    from transformers.generation.utils import GenerativePreTrainedModel
+from .layers import unseen_by_taps
 
 
 class Continuation:
@@ -32,8 +30,8 @@ class Continuation:
         model: A transformers model that can generate.
     """
 
-    def __init__(self, model: GenerativePreTrainedModel) -> None:
-        self.model = model
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model: Any = model  # what generates has methods of GenerationMixin, which the base class does not declare
         self.ids: Tensor | None = None
         self._state: dict[str, Any] = {}
         accepted = inspect.signature(model.forward).parameters
@@ -111,7 +109,8 @@ class Continuation:
 
     def _forward(self, **stage: bool | int | None) -> Tensor:
         inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
-        outputs = self.model(**inputs, return_dict=True)
+        with unseen_by_taps():
+            outputs = self.model(**inputs, return_dict=True)
         self._state = self.model._update_model_kwargs_for_generation(
             outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
         )

@@ -1,0 +1,90 @@
+"""The views that read the same continuation behind some prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from .following import FollowingView
+from .inputs import Prompt, as_prompt
+
+
+class OtherPrompt(FollowingView):
+    """Another prompt: without the documents, with another name, with a bad instruction.
+
+    Args:
+        model: What reads it.
+        inputs: What the tokenizer or processor returns, one row for each prompt of the batch, padded on either side.
+    """
+
+    def __init__(self, model: PreTrainedModel, inputs: Mapping[str, Any]) -> None:
+        super().__init__(model, as_prompt(inputs, "contrast_inputs"))
+
+
+class SamePrompt(FollowingView):
+    """The main prompt, read by another model.
+
+    A processor is not told which tokens of the main prompt are padding. Without `attention_mask` it is taken to be the
+    pad
+    tokens that rows begin with, beyond what all of them begin with: that is right where the longest row has no padding,
+    also for models whose pad token is the one that begins every text.
+
+    Args:
+        model: What reads it: the amateur.
+        attention_mask: `[prompts, length]` of the main prompts, where the rule above does not hold.
+    """
+
+    def __init__(self, model: PreTrainedModel, attention_mask: Tensor | None = None) -> None:
+        _refuse_encoder_decoder(model)
+        super().__init__(model, lambda ids: main_prompt(ids, model, attention_mask))
+
+
+class CutContext(FollowingView):
+    """The last tokens of the main prompt alone.
+
+    Args:
+        model: What reads it; the expert itself, or an amateur.
+        last: How many tokens at the prompt's end it sees, at least 1 (Li et al. 2022 cut the amateur's to 1).
+        attention_mask: As for :class:`SamePrompt`.
+    """
+
+    def __init__(self, model: PreTrainedModel, last: int, attention_mask: Tensor | None = None) -> None:
+        _refuse_encoder_decoder(model)
+        if last < 1:
+            raise ValueError(f"`last` has to be at least 1, but is {last}")
+
+        def cut(ids: Tensor) -> Prompt:
+            whole = main_prompt(ids, model, attention_mask)
+            return Prompt(whole.input_ids[:, -last:], whole.attention_mask[:, -last:], {})
+
+        super().__init__(model, cut)
+
+
+def main_prompt(ids: Tensor, model: PreTrainedModel, attention_mask: Tensor | None) -> Prompt:
+    """The main prompts `[rows, length]` with their padding told from their tokens, see :class:`SamePrompt`."""
+    if attention_mask is not None:
+        if ids.shape[1] != attention_mask.shape[1] or len(ids) % len(attention_mask):
+            raise ValueError(
+                f"`attention_mask` has to be that of the prompts {list(ids.shape)}, "
+                f"but has shape {list(attention_mask.shape)}"
+            )
+        return Prompt(ids, attention_mask.to(ids.device).repeat_interleave(len(ids) // len(attention_mask), 0), {})
+    pad = getattr(model.generation_config, "pad_token_id", None)
+    if pad is None:
+        return Prompt(ids, torch.ones_like(ids), {})
+    leading = (ids == pad).long().cumprod(-1).sum(-1)
+    padding = leading - leading.min()
+    columns = torch.arange(ids.shape[1], device=ids.device)
+    return Prompt(ids, (columns >= padding[:, None]).long(), {})
+
+
+def _refuse_encoder_decoder(model: PreTrainedModel) -> None:
+    if model.config.is_encoder_decoder:
+        raise ValueError(
+            f"`amateur` has to be decoder-only to read the main prompt, but is a {type(model).__name__}: its encoder's "
+            "prompt is not known to a processor. Pass OtherPrompt(model, inputs)"
+        )
