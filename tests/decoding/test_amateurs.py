@@ -1,0 +1,261 @@
+"""Contrastive decoding under every kind of amateur, and DoLa, against their uncached references."""
+
+from __future__ import annotations
+
+import functools
+import gc
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from counterfoil.decoding import (
+    CADLogitsProcessor,
+    ContrastiveDecodingLogitsProcessor,
+    CutContext,
+    DoLaLogitsProcessor,
+    EarlyExit,
+    OtherPrompt,
+    SamePrompt,
+)
+from reference import ReferenceProcessor, next_logits, reference_greedy
+from tiny_models import VOCABULARY, padded, random_prompts, tiny_model
+
+NEW = 8
+PROMPTS = random_prompts([9, 3, 6, 5], seed=21)
+LAYERED = ["llama", "gpt2", "qwen3", "gemma3_text", "gpt_neox", "opt", "bloom"]
+FORMULATIONS = {
+    "obrien": {"alpha": 0.05, "beta": 1.0},
+    "li": {"alpha": 0.05, "formulation": "li", "amateur_temperature": 0.5},
+}
+BEAMS = {"num_beams": 3, "num_return_sequences": 2}
+
+
+def generate(model, prompts, processors, **options):
+    torch.manual_seed(0)
+    return model.generate(
+        **padded(prompts), logits_processor=processors, max_new_tokens=NEW, **{"do_sample": False, **options}
+    )
+
+
+@torch.no_grad()
+def layer_logits(model, ids: list[int], layer: int, *, norm: bool) -> np.ndarray:
+    """The early head written out: hidden state of all layers from an uncached forward, the family's norm, its head."""
+    hidden = model(torch.tensor([ids]), output_hidden_states=True, use_cache=False).hidden_states[layer][0, -1]
+    decoder = model.get_decoder()
+    name = next(n for n in ("norm", "ln_f", "final_layer_norm") if hasattr(decoder, n))
+    if norm and layer < model.config.num_hidden_layers:
+        hidden = getattr(decoder, name)(hidden)
+    return model.get_output_embeddings()(hidden).double().numpy()
+
+
+def amateur_of(kind: str, model):
+    """The processor's amateur and, for the reference, its logits after a prompt and a continuation."""
+    if kind == "smaller model":
+        small = tiny_model("gpt2", seed=5)
+        return small, lambda prompt, new: next_logits(small, prompt + new)
+    if kind == "early exit":
+        return EarlyExit(model, 2), lambda prompt, new: layer_logits(model, prompt + new, 2, norm=True)
+    if kind == "cut context":
+        return CutContext(model, 2), lambda prompt, new: next_logits(model, prompt[-2:] + new)
+    other = random_prompts([4] * len(PROMPTS), seed=8)
+    return (
+        OtherPrompt(model, padded(other)),
+        lambda prompt, new: next_logits(model, other[PROMPTS.index(prompt)] + new),
+    )
+
+
+@pytest.mark.parametrize("formulation", FORMULATIONS)
+@pytest.mark.parametrize("kind", ["smaller model", "early exit", "cut context", "other prompt"])
+def test_contrastive_decoding_equals_its_reference_for_every_row(kind: str, formulation: str) -> None:
+    model = tiny_model("llama")
+    parameters = FORMULATIONS[formulation]
+    amateur, reference = amateur_of(kind, model)
+    output = generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(amateur, **parameters)])
+    oracle = functools.partial(oracles.contrastive_decoding, **parameters)
+    for i, prompt in enumerate(PROMPTS):
+        expected = reference_greedy(model, prompt, functools.partial(reference, prompt), oracle, NEW)
+        assert output[i, 9:].tolist() == expected, f"row {i}"
+
+
+@pytest.mark.parametrize("family", LAYERED)
+def test_early_exits_follow_beams_because_they_ride_on_the_main_forward(family: str) -> None:
+    model = tiny_model(family)
+    parameters = FORMULATIONS["obrien"]
+    exit_processor = ContrastiveDecodingLogitsProcessor(EarlyExit(model, 2), **parameters)
+
+    class Reference(ReferenceProcessor):
+        def __call__(self, input_ids, scores):
+            rows = []
+            for row, main in zip(input_ids.tolist(), scores.double().numpy(), strict=True):
+                prompt = next(p for p in PROMPTS if row[9 - len(p) : 9] == p)
+                other = layer_logits(model, prompt + row[9:], 2, norm=True)
+                rows.append(oracles.log_softmax(self.rule(main, other)))
+            return torch.tensor(np.stack(rows), dtype=torch.float32)
+
+    reference = Reference(model, PROMPTS, functools.partial(oracles.contrastive_decoding, **parameters), 9)
+    assert generate(model, PROMPTS, [exit_processor], **BEAMS).tolist() == (
+        generate(model, PROMPTS, [reference], **BEAMS).tolist()
+    )
+
+
+@pytest.mark.parametrize("mode", [{}, BEAMS, {"do_sample": True, "num_return_sequences": 2}])
+def test_a_smaller_model_under_beams_and_sampling(mode: dict) -> None:
+    model, small = tiny_model("llama"), tiny_model("gpt2", seed=5)
+    oracle = functools.partial(oracles.contrastive_decoding, alpha=0.05, beta=1.0)
+    processor = ContrastiveDecodingLogitsProcessor(small, alpha=0.05, beta=1.0)
+    reference = ReferenceProcessor(small, PROMPTS, oracle, 9)
+    assert (
+        generate(model, PROMPTS, [processor], **mode).tolist() == generate(model, PROMPTS, [reference], **mode).tolist()
+    )
+
+
+@pytest.mark.parametrize("family", LAYERED)
+def test_the_exit_after_the_last_layer_is_the_model(family: str) -> None:
+    model = tiny_model(family)
+    last = model.config.num_hidden_layers
+    processor = ContrastiveDecodingLogitsProcessor(EarlyExit(model, last), alpha=0.0, beta=1.0, trace=True)
+    output = generate(model, PROMPTS, [processor])
+    trace = processor.trace(output)
+    torch.testing.assert_close(trace.main, trace.other, atol=1e-4, rtol=1e-4)
+    assert output.tolist() == generate(model, PROMPTS, []).tolist()
+
+
+def dola_reference(model, layers: list[int], prompt: list[int], norm: bool = False) -> tuple[list[int], list[int]]:
+    chosen = []
+
+    def early(new: list[int]) -> np.ndarray:
+        final = np.exp(oracles.log_softmax(next_logits(model, prompt + new)))
+        candidates = [layer_logits(model, prompt + new, layer, norm=norm) for layer in layers]
+        divergences = [oracles.jensen_shannon(final, np.exp(oracles.log_softmax(z))) for z in candidates]
+        chosen.append(layers[int(np.argmax(divergences))])
+        return candidates[int(np.argmax(divergences))]
+
+    return reference_greedy(model, prompt, early, oracles.dola, NEW), chosen
+
+
+@pytest.mark.parametrize("family", LAYERED)
+@pytest.mark.parametrize(("layers", "norm"), [("low", False), ("high", False), ([1, 3], True), (2, False)])
+def test_dola_equals_its_reference_for_every_row(family: str, layers, norm: bool) -> None:
+    model = tiny_model(family)
+    processor = DoLaLogitsProcessor(model, layers, norm=norm, trace=True)
+    output = generate(model, PROMPTS, [processor])
+    recorded = processor.trace(output).coefficients["layer"]
+    for i, prompt in enumerate(PROMPTS):
+        expected, chosen = dola_reference(model, list(processor.layers), prompt, norm)
+        assert output[i, 9:].tolist() == expected, f"row {i}"
+        assert recorded[i].tolist() == chosen
+
+
+@pytest.mark.parametrize(
+    ("count", "tied", "bucket", "expected"),
+    [
+        (30, 1, "low", [2, 4, 6, 8, 10, 12, 14]),
+        (30, 1, "high", [15, 17, 19, 21, 23, 25, 27, 29]),
+        (32, 0, "low", list(range(0, 16, 2))),
+        (48, 0, "low", list(range(0, 20, 2))),
+        (48, 0, "high", list(range(28, 48, 2))),
+        (2, 1, "low", [1]),
+    ],
+)
+def test_dola_candidates_are_those_of_the_paper(count: int, tied: int, bucket: str, expected: list[int]) -> None:
+    model = tiny_model("llama", num_hidden_layers=count, tie_word_embeddings=bool(tied))
+    assert list(DoLaLogitsProcessor(model, bucket).layers) == expected  # type: ignore[arg-type]
+
+
+def test_another_view_of_the_same_model_does_not_reach_the_taps() -> None:
+    model = tiny_model("llama")
+    contrasts = random_prompts([4] * 4, seed=9)
+    early = functools.partial(ContrastiveDecodingLogitsProcessor, alpha=0.05, beta=1.0)
+    after = generate(model, PROMPTS, [CADLogitsProcessor(model, padded(contrasts), 0.0), early(EarlyExit(model, 2))])
+    assert after.tolist() == generate(model, PROMPTS, [early(EarlyExit(model, 2))]).tolist()
+
+
+def test_hooks_go_with_the_processor() -> None:
+    model = tiny_model("llama", seed=3)
+    before = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]
+    processor = DoLaLogitsProcessor(model, [0, 1])
+    assert [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()] != before
+    del processor
+    gc.collect()
+    assert [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()] == before
+
+
+def test_a_view_of_another_model_than_the_one_that_generates_is_refused() -> None:
+    processor = DoLaLogitsProcessor(tiny_model("llama", seed=4))
+    with pytest.raises(ValueError, match="`model` has to be the model that generates"):
+        generate(tiny_model("llama"), PROMPTS, [processor])
+
+
+def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is_cut() -> None:
+    model = tiny_model("llama")
+    wide = tiny_model("gpt2", seed=6, vocab_size=VOCABULARY + 32)
+    with pytest.raises(ValueError, match=r"96 logits and the other 128.*vocabulary_size=len\(tokenizer\)"):
+        generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(wide)])
+    size = 90
+    processor = ContrastiveDecodingLogitsProcessor(wide, alpha=0.0, beta=1.0, vocabulary_size=size)
+    output = generate(model, PROMPTS[:1], [processor])
+
+    def rule(main: np.ndarray, other: np.ndarray) -> np.ndarray:
+        scores = np.full(VOCABULARY, -np.inf)
+        scores[:size] = oracles.cad(main[:size], other[:size], 1.0)
+        return scores
+
+    expected = reference_greedy(model, PROMPTS[0], lambda new: next_logits(wide, PROMPTS[0] + new), rule, NEW)
+    assert output[0, len(PROMPTS[0]) :].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda m: ContrastiveDecodingLogitsProcessor(m, alpha=3), r"`alpha` has to be in \[0, 1\], but is 3"),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, beta=-1),
+            "`beta` has to be a number of at least 0, but is -1",
+        ),
+        (lambda m: ContrastiveDecodingLogitsProcessor(m, beta=float("nan")), "`beta` has to be .* but is nan"),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, formulation="other"),
+            "`formulation` has to be one of 'obrien', 'li', but is 'other'",
+        ),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, amateur_temperature=0),
+            "`amateur_temperature` has to be a number above 0, but is 0",
+        ),
+        (lambda m: ContrastiveDecodingLogitsProcessor(m, vocabulary_size=0), "`vocabulary_size` has to be at least 1"),
+        (lambda m: EarlyExit(m, 0), r"`layer` has to be in \[1, 4\], but is 0"),
+        (lambda m: EarlyExit(m, 5), r"`layer` has to be in \[1, 4\], but is 5"),
+        (lambda m: CutContext(m, 0), "`last` has to be at least 1, but is 0"),
+        (lambda m: DoLaLogitsProcessor(m, "middle"), "`layers` has to be 'low', 'high'.* but is 'middle'"),
+        (lambda m: DoLaLogitsProcessor(m, [4]), r"`layers` has to be in \[0, 3\], but is \[4\]"),
+        (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be in \[0, 3\], but is \[\]"),
+        (lambda m: DoLaLogitsProcessor(tiny_model("t5")), "`model` has to be decoder-only"),
+        (lambda m: EarlyExit(tiny_model("t5"), 1), "`model` has to be decoder-only"),
+        (lambda m: SamePrompt(tiny_model("t5")), "`amateur` has to be decoder-only"),
+        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=-0.1), "`alpha` has to be a number of at least 0"),
+        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha="1"), "`alpha` has to be .* but is '1'"),
+    ],
+)
+def test_parameters_out_of_range_are_refused_when_made(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(tiny_model("llama"))
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (torch.full((1, VOCABULARY), float("nan")), "main view have to be numbers, but hold NaN"),
+        (torch.full((1, VOCABULARY), -torch.inf), "has to allow at least one token a row"),
+    ],
+)
+def test_scores_that_cannot_be_contrasted_are_refused(scores: torch.Tensor, message: str) -> None:
+    processor = CADLogitsProcessor(tiny_model("llama"), padded([[5, 6]]))
+    with pytest.raises(ValueError, match=message):
+        processor(torch.tensor([[7, 8]]), scores)
+
+
+@pytest.mark.parametrize("options", [{"prompt_lookup_num_tokens": 2}, {"assistant_model": tiny_model("llama", seed=7)}])
+def test_assisted_decoding_is_refused_by_name(options: dict) -> None:
+    model = tiny_model("llama")
+    with pytest.raises(ValueError, match="CADLogitsProcessor cannot follow this call: assisted decoding"):
+        generate(model, PROMPTS[:1], [CADLogitsProcessor(model, padded([[5, 6]]))], **options)
