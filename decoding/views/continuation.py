@@ -7,6 +7,7 @@ is left to the hooks that `generate()` itself uses, so that a model that generat
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -28,10 +29,12 @@ class Continuation:
 
     Args:
         model: A transformers model that can generate.
+        is_main: Whether the main sequence is among the rows: then taps on the model's layers are to see its forwards.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, is_main: bool = False) -> None:
         self.model: Any = model  # what generates has methods of GenerationMixin, which the base class does not declare
+        self.is_main = is_main
         self.ids: Tensor | None = None
         self._state: dict[str, Any] = {}
         accepted = inspect.signature(model.forward).parameters
@@ -109,7 +112,7 @@ class Continuation:
 
     def _forward(self, **stage: bool | int | None) -> Tensor:
         inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
-        with unseen_by_taps():
+        with nullcontext() if self.is_main else unseen_by_taps():
             outputs = self.model(**inputs, return_dict=True)
         self._state = self.model._update_model_kwargs_for_generation(
             outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder

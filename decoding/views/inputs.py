@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,3 +96,28 @@ def _left_padded(ids: Tensor, mask: Tensor, extras: dict[str, Any]) -> Prompt:
         for key, value in extras.items()
     }
     return Prompt(moved(ids), moved(mask), extras)
+
+
+def joined(prompts: Sequence[Prompt]) -> Prompt:
+    """All rows of several prompts as one batch, padded on the left to the longest.
+
+    Extras that several of them have follow one another, as the rows do.
+    """
+    longest = max(prompt.input_ids.shape[1] for prompt in prompts)
+
+    def widened(values: Tensor) -> Tensor:
+        return torch.nn.functional.pad(values, (longest - values.shape[1], 0))
+
+    extras: dict[str, Any] = {}
+    for prompt in prompts:
+        for key, value in prompt.extras.items():
+            if not isinstance(value, Tensor):
+                extras[key] = value
+                continue
+            new = widened(value) if value.shape == prompt.input_ids.shape else value
+            extras[key] = torch.cat([extras[key], new]) if key in extras else new
+    return Prompt(
+        torch.cat([widened(prompt.input_ids) for prompt in prompts]),
+        torch.cat([widened(prompt.attention_mask) for prompt in prompts]),
+        extras,
+    )
