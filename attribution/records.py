@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .documents import Document
 from .scoring import Answer
+
+T = TypeVar("T")
+_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 @dataclass(frozen=True)
@@ -111,17 +114,21 @@ def _answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
             "has to have the fields `response` and `retrieved_contexts`, or `output` and `docs`, "
             f"but has {', '.join(map(repr, raw)) or 'none'}"
         )
-    question, text, passages = (raw.get(name) for name in names)
-    for name, value, kind in ((names[1], text, str), (names[2], passages, list)):
-        if name not in raw:
-            raise _UnusableError(f"has no field `{name}`")
-        if not isinstance(value, kind):
-            expected = "a string" if kind is str else "a list"
-            raise _UnusableError(f"`{name}` has to be {expected}, but is {_kind(value)}")
+    question = raw.get(names[0])
     if question is not None and not isinstance(question, str):
         raise _UnusableError(f"`{names[0]}` has to be a string, but is {_kind(question)}")
+    text, passages = _field(raw, names[1], str), _field(raw, names[2], list)
     identity = raw.get("id", raw.get("sample_id", ""))
     return Answer(text, _documents(passages, names[2]), question, str(identity))
+
+
+def _field(raw: dict[str, Any], name: str, kind: type[T]) -> T:
+    if name not in raw:
+        raise _UnusableError(f"has no field `{name}`")
+    value = raw[name]
+    if not isinstance(value, kind):
+        raise _UnusableError(f"`{name}` has to be {_NAMES[kind]}, but is {_kind(value)}")
+    return value
 
 
 def _documents(passages: list[Any], field: str) -> list[Document]:
@@ -142,5 +149,4 @@ def _documents(passages: list[Any], field: str) -> list[Document]:
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 (any JSON value)
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+    return _NAMES.get(type(value), "a number")

@@ -1,0 +1,56 @@
+"""Loading a Hugging Face checkpoint for judging, and running it on batches that may not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from .protocol import Judgement, Pair
+
+T = TypeVar("T")
+
+SLACK = 8
+"""Tokens kept free, since a tokenizer may need a few more for a joined text than for its parts."""
+
+
+def place(model: Any, device: str | None) -> Any:  # noqa: ANN401 (any transformers model)
+    """The model on a device, ready to judge; where `device` is `None`, on a GPU where there is one."""
+    if getattr(model, "hf_device_map", None) is None:
+        model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return model.eval()
+
+
+def options(device: str | None, device_map: str | None, revision: str | None) -> dict[str, Any]:
+    """What `from_pretrained` is given: half precision on a GPU, where these models were published in it."""
+    on_gpu = device_map is not None or (device or "").startswith("cuda") or (not device and torch.cuda.is_available())
+    chosen: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+    if device_map is not None:
+        chosen["device_map"] = device_map
+    if revision is not None:
+        chosen["revision"] = revision
+    return chosen
+
+
+def full_name(kind: str, model: str, loaded: Any) -> str:  # noqa: ANN401 (any transformers model)
+    """`kind:model@revision`, with the commit that was loaded where it came from the hub."""
+    commit = getattr(loaded.config, "_commit_hash", None)
+    return f"{kind}:{model}" + (f"@{commit}" if commit else "")
+
+
+def counter(tokenizer: Any) -> Callable[[str], int]:  # noqa: ANN401 (any transformers tokenizer)
+    """How many tokens a text has without special ones; longer ones than the model's window raise no warning."""
+    return lambda text: len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def in_memory(score: Callable[[Sequence[Pair]], list[Judgement]], pairs: Sequence[Pair]) -> list[Judgement]:
+    """`score(pairs)`, in halves where the whole does not fit into memory; one pair that does not fit is a failure."""
+    try:
+        return score(pairs)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        if len(pairs) == 1:
+            return [Judgement(None, failure="the pair does not fit into the device's memory")]
+    middle = len(pairs) // 2
+    return in_memory(score, pairs[:middle]) + in_memory(score, pairs[middle:])

@@ -1,0 +1,98 @@
+"""HHEM-2.1-Open, Vectara's model of factual consistency, without running code from the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoTokenizer, T5ForTokenClassification
+
+from .checkpoint import SLACK, counter, in_memory, place
+from .protocol import Judgement, Pair
+from .windowed import WindowedEntailment
+
+MODEL = "vectara/hallucination_evaluation_model"
+FOUNDATION = "google/flan-t5-base"
+_PROMPT = (
+    "<pad> Determine if the hypothesis is true given the premise?\n\nPremise: {premise}\n\nHypothesis: {hypothesis}"
+)
+_PREFIX = "t5."
+
+
+class HHEMEntailment(WindowedEntailment):
+    """A T5 encoder whose first position is classified; English, and without a class for contradiction.
+
+    The checkpoint ships code of its own that current transformers cannot load; its weights are those of a
+    `T5ForTokenClassification` under another name, and are loaded as such.
+
+    Args:
+        model: Hub id, or a folder with `model.safetensors`.
+        foundation: Where configuration and tokenizer of the encoder come from.
+        window: Tokens of the whole input.
+        revision: Branch, tag or commit of the hub.
+        device: Where to run; `None` for a GPU where there is one.
+        batch_size: Windows scored at once.
+        threshold: From which probability on a pair counts as supported; 0.5 is the vendor's.
+
+    Raises:
+        ValueError: Where the weights are not those of such a model.
+    """
+
+    def __init__(
+        self,
+        model: str = MODEL,
+        *,
+        foundation: str = FOUNDATION,
+        window: int = 2048,
+        revision: str | None = None,
+        device: str | None = None,
+        batch_size: int = 16,
+        threshold: float = 0.5,
+    ) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(foundation)
+        local = Path(model, "model.safetensors")
+        weights = local if local.exists() else Path(hf_hub_download(model, "model.safetensors", revision=revision))
+        self.model = place(self._load(load_file(weights), foundation), device)
+        self._count = counter(self.tokenizer)
+        frame = self._count(_PROMPT.format(premise="", hypothesis="")) + SLACK
+        commit = "" if local.exists() else f"@{weights.parent.name}"
+        super().__init__(
+            name=f"hhem:{model}{commit}/{window}",
+            threshold=threshold,
+            window=max(window - frame, 1),
+            batch_size=batch_size,
+        )
+
+    @staticmethod
+    def _load(weights: Mapping[str, torch.Tensor], foundation: str) -> T5ForTokenClassification:
+        config: Any = AutoConfig.from_pretrained(foundation, num_labels=2)
+        model = T5ForTokenClassification(config)
+        renamed = {name.removeprefix(_PREFIX): tensor for name, tensor in weights.items()}
+        missing, unexpected = model.load_state_dict(renamed, strict=False)
+        # The embedding stands once in the file and twice in the module, which shares it.
+        tied = {name for name in missing if name.endswith(("shared.weight", "embed_tokens.weight"))}
+        if set(missing) - tied or unexpected or len(tied) > 1:
+            raise ValueError(
+                f"`model` has to hold a T5 encoder with a classifier, but lacks {sorted(missing)[:3]} and has "
+                f"{sorted(unexpected)[:3]} besides"
+            )
+        return model
+
+    def count(self, text: str) -> int:
+        """Length in tokens."""
+        return self._count(text)
+
+    def score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit."""
+        return in_memory(self._score, pairs)
+
+    @torch.inference_mode()
+    def _score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        texts = [_PROMPT.format(premise=pair.premise, hypothesis=pair.hypothesis) for pair in pairs]
+        inputs = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.model.device)
+        logits = self.model(**inputs).logits[:, 0, :]
+        return [Judgement(p) for p in logits.float().softmax(dim=-1)[:, 1].tolist()]
