@@ -31,7 +31,7 @@ class JudgementCache:
         try:
             import diskcache  # noqa: PLC0415
         except ImportError as error:
-            raise ImportError('a cache on disk needs diskcache: pip install "counterfoil[eval]"') from error
+            raise ImportError('a cache on disk needs diskcache: pip install "counterfoil[cache]"') from error
         self.folder = Path(folder)
         self._model = _digest(model)
         self._store: Any = diskcache.Cache(

@@ -53,6 +53,11 @@ def sentences(text: str, language: str = "en") -> list[TextSpan]:
     return [TextSpan(start, end, text[start:end]) for start, end in _joined(text, spans)]
 
 
+def without_surrogates(text: str) -> str:
+    """`text` with a replacement character for each lone surrogate, which has no UTF-8; offsets stay as they are."""
+    return _SURROGATES.sub("�", text)
+
+
 def _blocks(text: str) -> list[tuple[int, int]]:
     cuts = {0, len(text)}
     cuts.update(match.start() for match in _BLOCK_START.finditer(text))
@@ -62,8 +67,7 @@ def _blocks(text: str) -> list[tuple[int, int]]:
 
 
 def _boundaries(text: str, start: int, end: int, language: str) -> list[tuple[int, int]]:
-    # A lone surrogate cannot be handed over as UTF-8; one replacement character keeps the offsets.
-    block = _SURROGATES.sub("�", text[start:end])
+    block = without_surrogates(text[start:end])
     found = sentencex.get_sentence_boundaries(language, block)
     return [(start + piece["start_index"], start + piece["end_index"]) for piece in found]
 

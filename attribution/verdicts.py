@@ -115,6 +115,12 @@ class CitationReport:
             "citations_not_checked": sum(c.status is Status.NOT_CHECKED for c in citations),
         }
 
+    def to_json(self) -> str:
+        """The report as JSON; its schema is :class:`counterfoil.attribution.schema.AnswerOutput`."""
+        from .schema import answer_output  # noqa: PLC0415 (pydantic, which the types do without)
+
+        return answer_output(self).model_dump_json(indent=2)
+
     @property
     def n_invalid(self) -> int:
         """Number of citations that name no document."""

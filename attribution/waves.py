@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TypeVar
 
 from .entailment import Judgement, Pair
+from .segmentation import without_surrogates
 
 T = TypeVar("T")
 Steps = Generator[list[Pair], list[Judgement], T]
@@ -40,7 +41,7 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
         new = list(dict.fromkeys(pair for pair in asked if pair not in known))
         known.update({pair: EMPTY_PREMISE for pair in new if not pair.premise.strip()})
         unknown = [pair for pair in new if pair not in known]
-        judged = judge(unknown) if unknown else []
+        judged = judge([_sendable(pair) for pair in unknown]) if unknown else []
         if len(judged) != len(unknown):
             raise ValueError(
                 f"an entailment model has to return one judgement a pair, but returned {len(judged)} for "
@@ -48,6 +49,10 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
             )
         known.update(zip(unknown, judged, strict=True))
         answers = [known[pair] for pair in asked]
+
+
+def _sendable(pair: Pair) -> Pair:
+    return Pair(without_surrogates(pair.premise), without_surrogates(pair.hypothesis))
 
 
 def together(all_steps: Iterable[Steps[T]]) -> Steps[list[T]]:

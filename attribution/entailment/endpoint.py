@@ -10,7 +10,7 @@ from typing import Any
 try:
     import openai
 except ImportError as error:
-    raise ImportError('a judge behind an endpoint needs openai: pip install "counterfoil[llm]"') from error
+    raise ImportError('a judge behind an endpoint needs openai: pip install "counterfoil[judge]"') from error
 
 from .llm import SCHEMA, Message, Reply
 
@@ -89,12 +89,12 @@ class Endpoint:
 
 def _read(answer: Any) -> Reply:  # noqa: ANN401 (whatever an endpoint sends, which need not be what the client's types say)
     usage = getattr(answer, "usage", None)
-    tokens = [int(getattr(usage, name, None) or 0) for name in ("prompt_tokens", "completion_tokens")]
+    read, wrote = (int(getattr(usage, name, None) or 0) for name in ("prompt_tokens", "completion_tokens"))
     choices = getattr(answer, "choices", None)
     message = getattr(choices[0], "message", None) if choices else None
     refusal, text = getattr(message, "refusal", None), getattr(message, "content", None)
     if refusal:
-        return Reply(None, *tokens, failure=f"the judge refused: {refusal}")
+        return Reply(None, read, wrote, failure=f"the judge refused: {refusal}")
     if not isinstance(text, str):
-        return Reply(None, *tokens, failure="the judge returned nothing")
-    return Reply(text, *tokens)
+        return Reply(None, read, wrote, failure="the judge returned nothing")
+    return Reply(text, read, wrote)

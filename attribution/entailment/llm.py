@@ -100,7 +100,7 @@ class LLMEntailment(WindowedEntailment):
             :class:`~counterfoil.attribution.entailment.chat.LocalChat`.
 
     Raises:
-        ImportError: Where an endpoint is named and the extra `llm` is not installed.
+        ImportError: Where an endpoint is named and the extra `judge` is not installed.
     """
 
     def __init__(

@@ -87,8 +87,11 @@ class CorpusReport:
         }
 
 
-def summarise(reports: Iterable[CitationReport]) -> CorpusReport:
+def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
     """The corpus of `reports`, which may be a stream: only two numbers of each are kept.
+
+    `None` stands for an answer that could not be read: it has a place, so that two corpora can be compared answer by
+    answer, but no figures.
 
     Raises:
         ValueError: Where the answers were not all scored in the same way.
@@ -98,6 +101,10 @@ def summarise(reports: Iterable[CitationReport]) -> CorpusReport:
     precisions: list[float | None] = []
     counts: Counter[str] = Counter()
     for report in reports:
+        if report is None:
+            recalls.append(None)
+            precisions.append(None)
+            continue
         settings.add((report.mode, report.entailment, report.threshold))
         recalls.append(report.recall if report.counted else None)
         precisions.append(report.precision if report.counted else None)

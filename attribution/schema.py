@@ -1,0 +1,222 @@
+"""The JSON that scoring writes: its schema, and the way from the library's own types to it.
+
+`ScoreOutput.model_json_schema()` is published as docs/score.schema.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from .metrics.corpus import CorpusReport
+from .metrics.uncertainty import Comparison, Interval
+from .segmentation import without_surrogates
+from .statements import Status
+from .verdicts import Citation, CitationReport, StatementVerdict
+
+FORMAT = "counterfoil.score/1"
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+Text = Annotated[str, BeforeValidator(without_surrogates)]
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CitationOutput(_Output):
+    """One citation; `quote` is `[start, end)` of the document's text in code points, and empty where none was found."""
+
+    document: Text | None
+    marker: Text
+    status: Status
+    score: Share | None
+    start: int
+    end: int
+    quote: Text
+    failure: Text | None
+
+
+class StatementOutput(_Output):
+    """One statement; `[start, end)` is where it stands in the answer, its markers included."""
+
+    text: Text
+    start: int
+    end: int
+    status: Status
+    probability: Share | None
+    contradicted: Share | None
+    reason: Text | None
+    failure: Text | None
+    citations: list[CitationOutput]
+
+
+class Scores(_Output):
+    """Citation recall, precision and F1; `null` where there is no figure."""
+
+    recall: Share | None
+    precision: Share | None
+    f1: Share | None
+
+
+class AnswerOutput(_Output):
+    """One answer with its verdicts."""
+
+    file: Text
+    number: int
+    id: Text
+    question: Text | None
+    answer: Text
+    documents: list[Text]
+    mode: Text
+    entailment: Text
+    threshold: Share
+    scores: Scores
+    counts: dict[str, int]
+    statements: list[StatementOutput]
+
+
+class ProblemOutput(_Output):
+    """A record that could not be read."""
+
+    file: Text
+    number: int
+    status: Literal[Status.NOT_CHECKED]
+    problem: Text
+
+
+class Figure(_Output):
+    """A figure with its bootstrap interval over answers, where there is one."""
+
+    value: Share
+    low: Share | None
+    high: Share | None
+    level: Share | None
+
+
+class CorpusOutput(_Output):
+    """The figures of all answers; `null` where nothing was counted."""
+
+    n_answers: int
+    n_counted: int
+    n_problems: int
+    recall: Figure | None
+    precision: Figure | None
+    mean_f1: Figure | None
+    f1_of_means: Figure | None
+    counts: dict[str, int]
+
+
+class ComparisonOutput(_Output):
+    """This corpus minus the other, on the answers that both have figures for."""
+
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: Share
+    n: int
+
+
+class ScoreOutput(_Output):
+    """What `counterfoil score --json` writes."""
+
+    format: Literal["counterfoil.score/1"]
+    settings: dict[str, str | float | int | bool | None]
+    versions: dict[str, str]
+    answers: list[AnswerOutput]
+    problems: list[ProblemOutput]
+    corpus: CorpusOutput
+    comparison: dict[str, ComparisonOutput] | None
+
+
+def answer_output(
+    report: CitationReport,
+    *,
+    file: str = "",
+    number: int = 1,
+    id: str = "",
+    question: str | None = None,
+    documents: list[str] | None = None,
+) -> AnswerOutput:
+    """One report as it is written."""
+    return AnswerOutput(
+        file=file,
+        number=number,
+        id=id,
+        question=question,
+        answer=report.answer,
+        documents=documents or [],
+        mode=report.mode,
+        entailment=report.entailment,
+        threshold=report.threshold,
+        scores=Scores(recall=report.recall, precision=report.precision, f1=report.f1),
+        counts=report.counts,
+        statements=[_statement(statement) for statement in report.statements],
+    )
+
+
+def corpus_output(corpus: CorpusReport, intervals: Mapping[str, Interval | None], n_problems: int) -> CorpusOutput:
+    """The figures as they are written."""
+
+    def figure(name: str) -> Figure | None:
+        value, interval = getattr(corpus, name), intervals.get(name)
+        if value is None:
+            return None
+        if interval is None:
+            return Figure(value=value, low=None, high=None, level=None)
+        return Figure(value=value, low=interval.low, high=interval.high, level=interval.level)
+
+    return CorpusOutput(
+        n_answers=corpus.n_answers,
+        n_counted=corpus.n_counted,
+        n_problems=n_problems,
+        recall=figure("recall"),
+        precision=figure("precision"),
+        mean_f1=figure("mean_f1"),
+        f1_of_means=figure("f1_of_means"),
+        counts=corpus.counts,
+    )
+
+
+def comparison_output(comparisons: Mapping[str, Comparison]) -> dict[str, ComparisonOutput]:
+    """The comparisons as they are written."""
+    return {
+        name: ComparisonOutput(
+            difference=found.difference,
+            low=found.interval.low if found.interval else None,
+            high=found.interval.high if found.interval else None,
+            p_value=found.p_value,
+            n=found.n,
+        )
+        for name, found in comparisons.items()
+    }
+
+
+def _statement(verdict: StatementVerdict) -> StatementOutput:
+    return StatementOutput(
+        text=verdict.text,
+        start=verdict.start,
+        end=verdict.end,
+        status=verdict.status,
+        probability=verdict.probability,
+        contradicted=verdict.contradicted,
+        reason=verdict.reason,
+        failure=verdict.failure,
+        citations=[_citation(citation) for citation in verdict.citations],
+    )
+
+
+def _citation(citation: Citation) -> CitationOutput:
+    return CitationOutput(
+        document=citation.document,
+        marker=citation.marker,
+        status=citation.status,
+        score=citation.score,
+        start=citation.start,
+        end=citation.end,
+        quote=citation.quote,
+        failure=citation.failure,
+    )

@@ -1,0 +1,167 @@
+"""What `counterfoil score` does between reading its options and leaving with a code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from counterfoil.attribution import CitationReport, EntailmentModel, Scoring, load_entailment
+from counterfoil.attribution.cache import JudgementCache
+from counterfoil.attribution.engine import Engine
+from counterfoil.attribution.files import Scored, score_files
+from counterfoil.attribution.metrics.corpus import CorpusReport, compare, summarise
+from counterfoil.attribution.metrics.uncertainty import Interval
+from counterfoil.attribution.overview import Overview
+from counterfoil.attribution.schema import comparison_output, corpus_output
+from counterfoil.attribution.streaming import ScoreWriter
+
+from .figures import print_figures
+from .pace import Pace
+
+_TOLD = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """The options of a run, ready to use.
+
+    Args:
+        files: What to score.
+        scoring: How.
+        entailment: Name of the model.
+        model_options: What its class is given.
+        cache: Folder of the cache; `None` for none.
+        strict_input: Whether to stop at the first problem.
+        json: Where to write the result.
+        report: Where to write the page.
+        other: What to compare with.
+        sentences: Name of the sentence splitter, for the record.
+    """
+
+    files: Sequence[Path]
+    scoring: Scoring
+    entailment: str = "local"
+    model_options: Mapping[str, object] = field(default_factory=dict)
+    cache: Path | None = None
+    strict_input: bool = False
+    json: Path | None = None
+    report: Path | None = None
+    other: Sequence[Path] = ()
+    sentences: str = "sentencex"
+
+
+class Problems:
+    """What could not be read or checked: all of it counted, the first of it told."""
+
+    def __init__(self) -> None:
+        self.unread = self.unchecked = 0
+        self._told: list[str] = []
+
+    @property
+    def total(self) -> int:
+        """Records with a problem."""
+        return self.unread + self.unchecked
+
+    def watched(self, stream: Iterator[Scored]) -> Iterator[Scored]:
+        """The same records, looked at as they pass."""
+        for scored in stream:
+            if scored.failures:
+                self.unread += scored.report is None
+                self.unchecked += scored.report is not None
+                if self.total <= _TOLD:
+                    record = scored.record
+                    self._told.append(f"{record.path}, record {record.number}: {scored.failures[0]}")
+            yield scored
+
+    def tell(self) -> None:
+        """Writes them to standard error."""
+        lines = [*self._told, *([f"{self.total - _TOLD} records more"] if self.total > _TOLD else [])]
+        for line in lines:
+            print(f"not checked: {line}", file=sys.stderr)
+
+
+def run(options: Run) -> tuple[CorpusReport, Problems]:
+    """Scores the files, prints the figures, and writes what is to be written.
+
+    Raises:
+        ValueError: For settings or files that cannot be used.
+        OSError: For files that cannot be read or written.
+    """
+    model = _loaded(options)
+    problems = Problems()
+    with ExitStack() as stack:
+        pace = stack.enter_context(Pace())
+        cache = options.cache and JudgementCache(options.cache, model.name)
+        engine = Engine(model, cache=cache or None, on_progress=pace.judged)
+        stream = problems.watched(_scored(options.files, engine, options))
+        described = settings(options, model)
+        writer = overview = None
+        if options.json is not None:
+            writer = stack.enter_context(ScoreWriter(options.json, described, versions()))
+            stream = writer.through(stream)
+        if options.report is not None:
+            overview = Overview()
+            stream = overview.through(stream)
+        corpus = summarise(_reports(stream, pace))
+        intervals = _intervals(corpus)
+        compared = None
+        if options.other:
+            compared = compare(corpus, summarise(_reports(_scored(options.other, engine, options), pace)))
+        if writer is not None:
+            comparison = None if compared is None else comparison_output(compared)
+            writer.finish(corpus_output(corpus, intervals, problems.unread), comparison)
+        if overview is not None and options.report is not None:
+            overview.write(options.report, corpus, intervals, described)
+    print_figures(corpus, intervals, compared)
+    problems.tell()
+    return corpus, problems
+
+
+def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bool | None]:
+    """How the run was made, for the record."""
+    scoring = options.scoring
+    return {
+        "mode": scoring.mode,
+        "entailment": model.name,
+        "threshold": model.threshold if scoring.threshold is None else scoring.threshold,
+        "sentences": options.sentences,
+        "list_answer": scoring.list_answer,
+        "max_citations": scoring.max_citations if scoring.mode == "alce" else None,
+        "quotes": scoring.quotes,
+        **{f"option {name}": json.dumps(value) for name, value in options.model_options.items()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures depend on."""
+    return {name: version(name) for name in ("counterfoil", "sentencex", "transformers", "torch")}
+
+
+def _loaded(options: Run) -> EntailmentModel:
+    try:
+        return load_entailment(options.entailment, **options.model_options)
+    except TypeError as error:
+        raise ValueError(f"--option has to be one that {options.entailment!r} takes, but {error}") from error
+
+
+def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:
+    return score_files(files, entailment=engine, scoring=options.scoring, strict_input=options.strict_input)
+
+
+def _reports(stream: Iterator[Scored], pace: Pace) -> Iterator[CitationReport | None]:
+    for scored in stream:
+        pace.scored()
+        yield scored.report
+
+
+def _intervals(corpus: CorpusReport) -> dict[str, Interval | None]:
+    try:
+        return corpus.intervals()
+    except ImportError as error:
+        print(f"without intervals: {error}", file=sys.stderr)
+        return {}

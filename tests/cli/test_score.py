@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from counterfoil.attribution import Judgement
+from counterfoil.attribution.schema import ScoreOutput
+from counterfoil.cli import scoring
+from counterfoil.cli.score import score
+from typer.testing import CliRunner
+
+RAGAS = {"user_input": "Why?", "response": "Alpha [1]. Beta [2].", "retrieved_contexts": ["Alpha.", "Gamma."]}
+ALCE = {
+    "question": "Why?",
+    "output": "Alpha [1]. Beta [2].\nGone [1].",
+    "docs": [{"title": "T", "text": "Alpha."}, {"title": "U", "text": "Gamma."}],
+}
+
+
+class Words:
+    """Supports a statement whose words all stand in the premise."""
+
+    name, threshold = "words@1", 0.5
+    asked = 0
+
+    def __init__(self, device=None):
+        self.device = device
+
+    def judge(self, pairs):
+        Words.asked += len(pairs)
+        return [
+            Judgement(float(set(re.findall(r"\w+", h.lower())) <= set(re.findall(r"\w+", p.lower())))) for p, h in pairs
+        ]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    def load(name, **options):
+        if name != "words":
+            raise ValueError(f"`name` has to be one of words, but is {name!r}")
+        return Words(**options)
+
+    Words.asked = 0
+    monkeypatch.setattr(scoring, "load_entailment", load)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(score)
+
+    def invoke(*arguments):
+        plain = [str(argument) for argument in arguments]
+        return CliRunner().invoke(app, [*plain, "--entailment", "words", "--cache", str(tmp_path / "cache")])
+
+    return invoke
+
+
+@pytest.fixture
+def answers(tmp_path):
+    def write(*lines, name="answers.jsonl"):
+        path = tmp_path / name
+        path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+        return path
+
+    return write
+
+
+def test_ragas_lines_in_strict_mode(run, answers, tmp_path):
+    out = tmp_path / "out.json"
+    result = run(answers(RAGAS, RAGAS), "--json", out)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"Citation recall\s+0.500", result.output)
+    assert "2 of 2 answers counted, 4 statements: 2 supported, 2 not supported" in result.output
+    written = ScoreOutput.model_validate_json(out.read_text())
+    assert written.corpus.recall.value == 0.5
+    assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1")
+    first = written.answers[0]
+    assert (first.number, first.documents, first.scores.recall) == (1, ["1", "2"], 0.5)
+    assert [statement.status for statement in first.statements] == ["supported", "not_supported"]
+
+
+def test_an_alce_file_in_both_modes(run, answers):
+    path = answers(json.dumps({"args": {}, "data": [ALCE]}), name="asqa.json")
+    alce, strict = run(path, "--mode", "alce"), run(path)
+    assert (alce.exit_code, strict.exit_code) == (0, 0)
+    # The second line is not read by ALCE; its statement is not supported.
+    assert "2 statements" in alce.output
+    assert "3 statements" in strict.output
+
+
+def test_codes(run, answers):
+    good, bad = answers(RAGAS), answers(RAGAS, "{", name="bad.jsonl")
+    assert run(good, "--fail-under", 0.4).exit_code == 0
+    under = run(good, "--fail-under", 0.6)
+    assert (under.exit_code, "mean_f1 is 0.500, under 0.6" in under.output) == (1, True)
+    assert run(good, "--fail-under", 0.6, "--figure", "recall").exit_code == 1
+    unread = run(bad)
+    assert (unread.exit_code, "record 2: is not JSON" in unread.output) == (3, True)
+    stopped = run(bad, "--strict-input")
+    assert (stopped.exit_code, "record 2: is not JSON" in stopped.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.jsonl"], "there is no such file"),
+        (["--mode", "loose"], "`mode` has to be one of strict, alce"),
+        (["--figure", "beauty"], "--figure has to be one of"),
+        (["--option", "batch"], "--option has to be NAME=VALUE"),
+        (["--option", "colour=red"], "--option has to be one that 'words' takes"),
+        (["--sentences", "guess"], "`name` has to be one of sentencex, nltk"),
+        (["--threshold", "2"], "`threshold` has to be in [0, 1]"),
+        (["--json", "nowhere/out.json"], "folder that exists"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_one_line(run, answers, arguments, message):
+    result = run(answers(RAGAS), *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_cache_answers_a_second_run(run, answers, tmp_path):
+    path = answers(RAGAS, RAGAS)
+    first = run(path)
+    judged = Words.asked
+    assert (judged, run(path).output, Words.asked) == (2, first.output, 2)
+    run(path, "--no-cache")
+    assert Words.asked == 4
+
+
+def test_comparison(run, answers, tmp_path):
+    better = {**RAGAS, "response": "Alpha [1]."}
+    one, other = answers(*[better] * 5, name="one.jsonl"), answers(*[RAGAS] * 5, name="other.jsonl")
+    out = tmp_path / "out.json"
+    result = run(one, "--compare", other, "--json", out)
+    assert "Difference in Citation recall: +0.500" in result.output
+    found = ScoreOutput.model_validate_json(out.read_text()).comparison["recall"]
+    assert (found.difference, found.n) == (0.5, 5)
+    assert found.p_value < 0.1
+
+
+def test_the_page(run, answers, tmp_path):
+    hostile = {**RAGAS, "response": "Alpha <script>alert(1)</script> [1].", "user_input": "<b>?"}
+    page = tmp_path / "page.html"
+    assert run(answers(RAGAS, hostile, "{"), "--report", page).exit_code == 3
+    html = page.read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert html.count("<details") == 3
+    assert '<mark class="supported">Alpha [1].</mark>' in html
+    assert "<blockquote>Alpha.</blockquote>" in html
+    assert "record 3: is not JSON" in html
+
+
+def test_a_run_that_fails_leaves_an_old_file_as_it_was(run, answers, tmp_path):
+    out = tmp_path / "out.json"
+    out.write_text("old")
+    assert run(answers(RAGAS, "{"), "--json", out, "--strict-input").exit_code == 2
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
+
+
+def test_the_published_schema_is_the_schema():
+    published = Path(__file__).parents[2] / "docs" / "score.schema.json"
+    assert json.loads(published.read_text()) == ScoreOutput.model_json_schema()
