@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .in_context import ContrastiveExample, analysing_messages, contrasting_messages
     from .loops import batched_views, contrastive_search
     from .processors import (
         CADLogitsProcessor,
@@ -20,27 +21,47 @@ if TYPE_CHECKING:
     )
     from .views import CutContext, EarlyExit, OtherPrompt, SamePrompt
 
+_ROOM = {
+    "ContrastiveExample": "in_context",
+    "analysing_messages": "in_context",
+    "contrasting_messages": "in_context",
+    "batched_views": "loops",
+    "contrastive_search": "loops",
+    "CADLogitsProcessor": "processors",
+    "CIDLogitsProcessor": "processors",
+    "ContrastLogitsProcessor": "processors",
+    "ContrastiveDecodingLogitsProcessor": "processors",
+    "ContrastiveSearchLogitsProcessor": "processors",
+    "DoLaLogitsProcessor": "processors",
+    "CutContext": "views",
+    "EarlyExit": "views",
+    "OtherPrompt": "views",
+    "SamePrompt": "views",
+}
+
 __all__ = [
     "CADLogitsProcessor",
     "CIDLogitsProcessor",
     "ContrastLogitsProcessor",
     "ContrastiveDecodingLogitsProcessor",
+    "ContrastiveExample",
     "ContrastiveSearchLogitsProcessor",
     "CutContext",
     "DoLaLogitsProcessor",
     "EarlyExit",
     "OtherPrompt",
     "SamePrompt",
+    "analysing_messages",
     "batched_views",
+    "contrasting_messages",
     "contrastive_search",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _ROOM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "processors" if name.endswith("LogitsProcessor") else "loops" if name[0].islower() else "views"
-    return getattr(import_module(f".{room}", __name__), name)
+    return getattr(import_module(f".{_ROOM[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -121,7 +121,7 @@ def test_the_exit_after_the_last_layer_is_the_model(family: str) -> None:
     assert output.tolist() == generate(model, PROMPTS, []).tolist()
 
 
-def dola_reference(model, layers: list[int], prompt: list[int], norm: bool = False) -> tuple[list[int], list[int]]:
+def dola_reference(model, layers: list[int], prompt: list[int], norm: bool) -> tuple[list[int], list[int]]:
     chosen = []
 
     def early(new: list[int]) -> np.ndarray:
