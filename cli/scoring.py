@@ -20,6 +20,7 @@ from counterfoil.attribution.overview import Overview
 from counterfoil.attribution.schema import comparison_output, corpus_output
 from counterfoil.attribution.streaming import ScoreWriter
 
+from .answering import quieten
 from .figures import print_figures
 from .pace import Pace
 
@@ -118,6 +119,9 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         if overview is not None and options.report is not None:
             overview.write(options.report, corpus, intervals, described)
     print_figures(corpus, intervals, compared)
+    for title, path in (("JSON", options.json), ("Report", options.report)):
+        if path is not None:
+            print(f"{title}: {path}")
     problems.tell()
     return corpus, problems
 
@@ -143,6 +147,7 @@ def versions() -> dict[str, str]:
 
 
 def _loaded(options: Run) -> EntailmentModel:
+    quieten()
     try:
         return load_entailment(options.entailment, **options.model_options)
     except TypeError as error:
