@@ -1,0 +1,87 @@
+"""The passages of the documents that are nearest in meaning to a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .documents import Document
+from .passages import Passage, passages
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PASSAGE_TOKENS = 90
+"""Length of a passage: small enough that several fit the context of a small model, and that each has one subject."""
+
+Progress = Callable[[int, int], None]
+"""Called with how many passages are embedded and how many there are."""
+
+_BATCH = 32
+# Tokens of the title that the model may read before the passage, and of the special tokens around both.
+_TITLE_TOKENS, _SPECIAL_TOKENS = 32, 8
+
+
+def retrieve(
+    question: str,
+    documents: Sequence[Document],
+    *,
+    model: SentenceTransformer,
+    top_k: int = 4,
+    max_tokens: int = PASSAGE_TOKENS,
+    progress: Progress | None = None,
+) -> list[Passage]:
+    """The `top_k` passages of `documents` whose embeddings are most similar to that of `question`.
+
+    Documents of any length are cut into passages that fit the model's window, so that nothing is read only in part.
+    Each passage is embedded behind its document's title, which often names what the passage only calls "it".
+
+    Args:
+        question: What is asked.
+        documents: Where to look.
+        model: A sentence-transformers model, see :func:`counterfoil.models.load_embedding_model`.
+        top_k: How many passages, at least 1; fewer come back where there are fewer.
+        max_tokens: Length of a passage in tokens of the model; at most what its window leaves.
+        progress: Told how far the embedding is.
+
+    Returns:
+        Passages with their cosine similarity, the most similar first; equals stay in the order of the documents.
+
+    Raises:
+        ValueError: For an empty question or for `top_k` or `max_tokens` below 1.
+    """
+    if not question.strip():
+        raise ValueError("`question` has to hold a word, but is empty")
+    for name, value in (("top_k", top_k), ("max_tokens", max_tokens)):
+        if value < 1:
+            raise ValueError(f"`{name}` has to be at least 1, but is {value}")
+    window = (model.max_seq_length or max_tokens + _TITLE_TOKENS + _SPECIAL_TOKENS) - _TITLE_TOKENS - _SPECIAL_TOKENS
+    length = max(1, min(max_tokens, window))
+    found = [passage for document in documents for passage in passages(document, model.tokenizer, length)]
+    scored = _scored(question, found, model, progress)
+    return sorted(scored, key=lambda passage: -(passage.score or 0.0))[:top_k]
+
+
+def _scored(
+    question: str, found: Sequence[Passage], model: SentenceTransformer, progress: Progress | None
+) -> list[Passage]:
+    options: dict[str, Any] = {"normalize_embeddings": True, "show_progress_bar": False, "convert_to_numpy": True}
+    asked = model.encode_query(question, **options)
+    scored: list[Passage] = []
+    for first in range(0, len(found), _BATCH):
+        batch = found[first : first + _BATCH]
+        embedded = model.encode_document([_titled(passage, model) for passage in batch], **options)
+        similar = (embedded @ asked).clip(-1.0, 1.0).tolist()
+        scored += [replace(passage, score=score) for passage, score in zip(batch, similar, strict=True)]
+        if progress is not None:
+            progress(len(scored), len(found))
+    return scored
+
+
+def _titled(passage: Passage, model: SentenceTransformer) -> str:
+    title = passage.document.title
+    if not title or passage.text.lstrip("# ").startswith(title):
+        return passage.text
+    ids = model.tokenizer(title, add_special_tokens=False)["input_ids"][:_TITLE_TOKENS]
+    return f"{model.tokenizer.decode(ids)}\n{passage.text}"

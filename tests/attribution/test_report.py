@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+from bs4 import BeautifulSoup
+from counterfoil.attribution import Citation, Document, StatementVerdict, Status
+from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, render, write_report
+from counterfoil.attribution.report.segments import Marked, segments
+from hypothesis import given
+from hypothesis import strategies as st
+
+LENS = Document("museum.html", "Free entry. The lens weighs 2.6 tonnes. It is old.", "The Museum")
+TOWER = Document("lighthouse.md", "The tower is 31 metres high.\r\nThe lens was given away.")
+OTHER = Document("other.txt", "Nothing of this was read.")
+
+
+def citation(document: Document, number: int, quote: str) -> Citation:
+    start = document.text.index(quote)
+    return Citation(document.id, str(number), Status.SUPPORTED, 0.9, start, start + len(quote), quote)
+
+
+def record(label: str, *parts: tuple[str, Status, list[Citation]], trace: tuple[TraceSpan, ...] = ()) -> AnswerRecord:
+    text, verdicts = "", []
+    for sentence, status, citations in parts:
+        start = len(text) + bool(text)
+        text += (" " if text else "") + sentence
+        verdicts.append(StatementVerdict(sentence, start, len(text), status, 0.5, tuple(citations)))
+    return AnswerRecord(label, text, tuple(verdicts), 2 / 3, 1.0, 0.8, trace)
+
+
+def example() -> Report:
+    both = [citation(LENS, 1, "The lens weighs 2.6 tonnes."), citation(TOWER, 2, "The lens was given away.")]
+    answer = record(
+        "CAD",
+        ("The lens weighs 2.6 tonnes.", Status.SUPPORTED, both),
+        ("It is painted red.", Status.NOT_SUPPORTED, []),
+        ("The lens is old.", Status.SUPPORTED, [citation(LENS, 1, "The lens weighs 2.6 tonnes. It is old.")]),
+        trace=(TraceSpan(0, 3, 0.1), TraceSpan(3, 8, 4.5), TraceSpan(8, 15, -1.2)),
+    )
+    read = (Passage(LENS, 0, 39),)
+    return Report("How heavy?", (answer,), (LENS, TOWER, OTHER), read, {"Method": "CAD"}, ("A note.",))
+
+
+def page(report: Report) -> BeautifulSoup:
+    return BeautifulSoup(render(report), "html.parser")
+
+
+def visible(element) -> str:
+    for added in element.select(".back"):
+        added.decompose()
+    return element.get_text()
+
+
+def test_every_document_is_there_unchanged():
+    soup = page(example())
+    shown = [visible(text) for text in soup.select(".source .text")]
+    assert shown == [LENS.text, TOWER.text, OTHER.text]
+    assert [use.get_text() for use in soup.select(".use")] == ["cited", "cited", "not read"]
+    assert [element.has_attr("open") for element in soup.select(".source details")] == [True, True, False]
+
+
+def test_the_answer_is_there_with_its_verdicts():
+    soup = page(example())
+    sentences = soup.select(".sentence")
+    assert [sentence.get_text() for sentence in sentences] == [
+        "The lens weighs 2.6 tonnes.",
+        "It is painted red.",
+        "The lens is old.",
+    ]
+    assert [sentence["class"][1] for sentence in sentences] == ["supported", "not_supported", "supported"]
+    assert [a.get_text() for a in soup.select(".prose .number")] == ["1", "2", "1"]
+    assert [b.get_text() for b in soup.select(".scores b")] == ["67", "100", "80"]
+    rests = [" ".join(element.get_text().split()) for element in soup.select(".rests")]
+    assert rests == ["The Museum, lighthouse.md", "no document supports it", "The Museum"]
+
+
+def test_every_link_leads_somewhere_without_a_script():
+    soup = page(example())
+    ids = [element["id"] for element in soup.select("[id]")]
+    assert len(ids) == len(set(ids))
+    links = [a["href"] for a in soup.select("a")]
+    assert len(links) > 8
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+    first = soup.select_one(".sentence")["href"].removeprefix("#")
+    assert soup.find(id=first).find_next("mark").get_text() == "The lens weighs 2.6 tonnes."
+
+
+def test_overlapping_evidence_is_marked_for_each_sentence():
+    soup = page(example())
+    marks = soup.select("#document-1 mark")
+    assert [(mark.get_text(), mark["data-for"]) for mark in marks] == [
+        ("The lens weighs 2.6 tonnes.", "A1 A3"),
+        (" It is old.", "A3"),
+    ]
+    assert [a["data-back"] for a in soup.select("#document-1 .back")] == ["A1", "A3"]
+
+
+def test_what_was_not_read_is_told_apart():
+    soup = page(example())
+    assert [element.get_text() for element in soup.select("#document-3 .unread")] == [OTHER.text]
+    assert "Free entry. " not in [element.get_text() for element in soup.select("#document-1 .unread")]
+
+
+def test_words_are_shaded_by_the_influence_of_the_documents():
+    soup = page(example())
+    shaded = [(span.get_text(), span["class"]) for span in soup.select(".sentence span")]
+    assert shaded == [(" lens", ["p4"]), (" weighs", ["n2"])]
+    assert soup.select(".shading input")
+    assert not page(replace(example(), answers=(replace(example().answers[0], trace=()),))).select(".shading, .scale")
+
+
+def test_two_answers_are_told_apart():
+    plain = record("Plain", ("The lens is old.", Status.NOT_CHECKED, []))
+    soup = page(replace(example(), answers=(*example().answers, plain)))
+    assert [which.get_text() for which in soup.select(".which")] == ["A1", "A2", "A3", "B1"]
+    assert [h2.get_text() for h2 in soup.select(".answer h2")] == ["A CAD", "B Plain"]
+
+
+def test_missing_scores_and_an_empty_answer():
+    empty = AnswerRecord("CAD", "", (), None, None, None)
+    soup = page(Report("Why?", (empty,), (LENS,)))
+    assert [b.get_text() for b in soup.select(".scores b")] == ["–"] * 3
+    assert "The model wrote nothing." in soup.select_one(".prose").get_text()
+
+
+EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\' {{ 7 * 7 }} &amp;'
+
+
+def test_everything_is_escaped():
+    evil = Document(EVIL, EVIL, EVIL, {})
+    answer = record(EVIL, (EVIL, Status.SUPPORTED, [Citation(EVIL, "1", Status.SUPPORTED, 1.0, 0, len(EVIL), EVIL)]))
+    soup = page(Report(EVIL, (answer,), (evil,), (Passage(evil, 0, 5),), {EVIL: EVIL}, (EVIL,)))
+    assert len(soup.select("script")) == 1
+    assert not soup.select("img")
+    assert soup.select_one("h1").get_text() == EVIL
+    assert visible(soup.select_one(".text")) == EVIL
+    assert soup.select_one(".sentence").get_text() == EVIL
+    attributes = {name for element in soup.find_all(True) for name in element.attrs}
+    assert not {name for name in attributes if name.startswith("on")} | ({"style", "src"} & attributes)
+
+
+def test_the_policy_allows_only_what_is_in_the_page():
+    html = render(example())
+    policy = BeautifulSoup(html, "html.parser").find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        (source,) = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "http://" not in html
+    assert "https://" not in html
+
+
+def test_the_page_is_written_whole(tmp_path):
+    write_report(tmp_path / "r.html", example())
+    assert (tmp_path / "r.html").read_bytes().decode() == render(example())
+
+
+@st.composite
+def marked_texts(draw):
+    text = draw(st.text(max_size=30))
+    places = st.integers(0, len(text))
+    spans = draw(st.lists(st.tuples(places, places, st.sampled_from("abc")), max_size=6))
+    return text, [Marked(min(a, b), max(a, b), key) for a, b, key in spans]
+
+
+@given(marked_texts())
+def test_segments_give_the_text_and_each_knows_its_spans(case):
+    text, spans = case
+    cut = segments(text, spans)
+    assert "".join(segment.text for segment in cut) == text
+    for segment in cut:
+        assert text[segment.start : segment.end] == segment.text != ""
+        for place in range(segment.start, segment.end):
+            assert sorted(segment.keys) == sorted(s.key for s in spans if s.start <= place < s.end)
+    for which, end in (("begins", 0), ("ends", 1)):
+        found = sorted(key for segment in cut for key in getattr(segment, which))
+        assert found == sorted(span.key for span in spans if span[0] < span[1]), end
+
+
+def test_a_span_outside_the_text_is_an_error():
+    with pytest.raises(ValueError, match="within the 3 characters"):
+        segments("abc", [Marked(1, 4, "x")])

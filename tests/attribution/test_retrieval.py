@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from counterfoil.attribution import Document
+from counterfoil.attribution.reading import read_documents
+from counterfoil.attribution.retrieval import retrieve
+from counterfoil.models import load_embedding_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return load_embedding_model()
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return read_documents([ROOT / "examples" / "documents"]).documents
+
+
+@pytest.mark.parametrize(
+    ("question", "document", "words"),
+    [
+        ("When was the lighthouse at Morrow Point built?", "lighthouse.md", "between 1871 and 1874"),
+        ("How long does the ferry take to Stannick?", "ferry.txt", "55 minutes"),
+        ("What does the new harbour wall cost?", "council-minutes.pdf", "2.4 million crowns"),
+        ("Who founded the kelp company?", "kelp-company.html", "Ines Calloway"),
+        ("How many storm petrels nest on Gull Holm?", "seabirds.md", "4,300 pairs"),
+    ],
+)
+def test_the_passage_that_answers_comes_first(minilm, examples, question, document, words):
+    found = retrieve(question, examples, model=minilm, top_k=3)
+    assert [passage.score for passage in found] == sorted((passage.score for passage in found), reverse=True)
+    best = found[0]
+    assert best.document.id == document
+    assert words in best.text
+    assert best.document.text[best.start : best.end] == best.text
+
+
+def test_scores_are_cosines_as_computed_apart(minilm):
+    documents = [Document("a", "Cats sleep."), Document("b", "The stock market fell.")]
+    found = retrieve("Do cats sleep?", documents, model=minilm)
+    vectors = minilm.encode([passage.text for passage in found]), minilm.encode("Do cats sleep?")
+    norms = np.linalg.norm(vectors[0], axis=1) * np.linalg.norm(vectors[1])
+    assert [passage.score for passage in found] == pytest.approx((vectors[0] @ vectors[1] / norms).tolist(), abs=1e-5)
+
+
+def test_a_document_longer_than_the_window_is_read_to_its_end(minilm):
+    filler = "The committee met again and discussed the budget of the coming year in some detail. " * 40
+    long = Document("long", filler + "The password of the vault is heliotrope.")
+    lengths = []
+    found = retrieve(
+        "What is the password of the vault?", [long], model=minilm, max_tokens=20, progress=lambda *n: lengths.append(n)
+    )
+    assert "heliotrope" in found[0].text
+    n_passages = lengths[-1][1]
+    assert lengths == [(min(done, n_passages), n_passages) for done in range(32, n_passages + 32, 32)]
+    every = retrieve("x", [long], model=minilm, top_k=10_000, max_tokens=10_000)
+    longest = max(len(minilm.tokenizer(passage.text)["input_ids"]) for passage in every)
+    assert longest <= minilm.max_seq_length
+    assert sum(len("".join(passage.text.split())) for passage in every) == len("".join(long.text.split()))
+
+
+def test_the_title_helps_to_find_what_a_passage_calls_it(minilm):
+    text = "It has 142 steps."
+    documents = [
+        Document("a", text, title="Morrow Point lighthouse"),
+        Document("b", text, title="Office tower in Rome"),
+    ]
+    for order in (documents, documents[::-1]):
+        assert retrieve("How many steps has the lighthouse?", order, model=minilm)[0].document.id == "a"
+
+
+def test_limits(minilm, examples):
+    assert len(retrieve("ferry", examples, model=minilm, top_k=2)) == 2
+    assert retrieve("ferry", [Document("a", "  ")], model=minilm) == []
+    with pytest.raises(ValueError, match="`question` has to hold a word"):
+        retrieve(" ", examples, model=minilm)
+    with pytest.raises(ValueError, match="`top_k` has to be at least 1, but is 0"):
+        retrieve("x", examples, model=minilm, top_k=0)
+    with pytest.raises(ValueError, match="`max_tokens` has to be at least 1, but is -1"):
+        retrieve("x", examples, model=minilm, max_tokens=-1)
