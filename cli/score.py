@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json as json_module
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from platformdirs import user_cache_path
 
 from .failing import guarded
+from .options import check_readable, check_writable, model_options
 
 UNDER, UNCHECKED = 1, 3
 FIGURES = ("mean_f1", "f1_of_means", "recall", "precision")
@@ -36,6 +36,9 @@ def score(
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="From which probability on it counts as support. Default: the model's own.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Take the threshold that `counterfoil calibrate` found.", metavar="FILE")
     ] = None,
     quotes: Annotated[bool, typer.Option("--quotes", help="Look for the supporting passage of each document.")] = False,
     sentences: Annotated[str, typer.Option(help="Who cuts sentences: sentencex, or nltk as in ALCE.")] = "sentencex",
@@ -63,11 +66,12 @@ def score(
     with guarded(debug=debug):
         if figure not in FIGURES:
             raise ValueError(f"--figure has to be one of {', '.join(FIGURES)}, but is {figure!r}")
-        for path in (*files, *(compare or ())):
-            _check_readable(path)
+        if calibration is not None and threshold is not None:
+            raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
+        for path in filter(None, (*files, *(compare or ()), calibration)):
+            check_readable(path)
         for path in filter(None, (json, report)):
-            _check_writable(path)
-        model_options = {**_options(option or []), **({"device": device} if device else {})}
+            check_writable(path)
         folder = None if no_cache else _cache_folder(cache)
         code = _run(
             files,
@@ -79,13 +83,14 @@ def score(
             },
             run={
                 "entailment": entailment,
-                "model_options": model_options,
+                "model_options": model_options(option, device),
                 "cache": folder,
                 "strict_input": strict_input,
                 "json": json,
                 "report": report,
                 "other": compare or (),
                 "sentences": sentences,
+                "calibration": calibration,
             },
             bar=None if fail_under is None else (figure, fail_under),
         )
@@ -114,35 +119,9 @@ def _run(files: list[Path], scoring: dict, run: dict, bar: tuple[str, float] | N
     return 0
 
 
-def _options(pairs: list[str]) -> dict[str, object]:
-    """`name=value` with numbers and booleans read as such."""
-    options: dict[str, object] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator or not name.isidentifier():
-            raise ValueError(f"--option has to be NAME=VALUE, but is {pair!r}")
-        try:
-            options[name] = json_module.loads(value)
-        except ValueError:
-            options[name] = value
-    return options
-
-
 def _cache_folder(asked: Path | None) -> Path | None:
     """The folder asked for; else the user's, where the extra for it is installed, which is no condition of scoring."""
     if asked is None and importlib.util.find_spec("diskcache") is None:
         print('without a cache: pip install "counterfoil[cache]" to judge each pair once', file=sys.stderr)
         return None
     return asked or user_cache_path("counterfoil") / "judgements"
-
-
-def _check_readable(path: Path) -> None:
-    if not path.exists():
-        raise ValueError(f"cannot read {str(path)!r}: there is no such file. Give files of answers.")
-    if path.is_dir():
-        raise ValueError(f"cannot read {str(path)!r}: it is a folder. Give files of answers.")
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"cannot write {str(path)!r}: it has to be a file in a folder that exists.")

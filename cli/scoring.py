@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from counterfoil.attribution import CitationReport, EntailmentModel, Scoring, load_entailment
+from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
 from counterfoil.attribution.cache import JudgementCache
 from counterfoil.attribution.engine import Engine
 from counterfoil.attribution.files import Scored, score_files
@@ -20,8 +20,9 @@ from counterfoil.attribution.overview import Overview
 from counterfoil.attribution.schema import comparison_output, corpus_output
 from counterfoil.attribution.streaming import ScoreWriter
 
-from .answering import quieten
+from .calibrate import read_calibration
 from .figures import print_figures
+from .loading import load_judge
 from .pace import Pace
 
 _TOLD = 10
@@ -42,6 +43,7 @@ class Run:
         report: Where to write the page.
         other: What to compare with.
         sentences: Name of the sentence splitter, for the record.
+        calibration: Where the threshold is read from; `None` for that of `scoring`.
     """
 
     files: Sequence[Path]
@@ -54,6 +56,7 @@ class Run:
     report: Path | None = None
     other: Sequence[Path] = ()
     sentences: str = "sentencex"
+    calibration: Path | None = None
 
 
 class Problems:
@@ -93,7 +96,10 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         ValueError: For settings or files that cannot be used.
         OSError: For files that cannot be read or written.
     """
-    model = _loaded(options)
+    model = load_judge(options.entailment, options.model_options)
+    if options.calibration is not None:
+        threshold = read_calibration(options.calibration, model.name)
+        options = replace(options, scoring=replace(options.scoring, threshold=threshold))
     problems = Problems()
     with ExitStack() as stack:
         pace = stack.enter_context(Pace())
@@ -133,6 +139,7 @@ def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bo
         "mode": scoring.mode,
         "entailment": model.name,
         "threshold": model.threshold if scoring.threshold is None else scoring.threshold,
+        "calibration": options.calibration and options.calibration.name,
         "sentences": options.sentences,
         "list_answer": scoring.list_answer,
         "max_citations": scoring.max_citations if scoring.mode == "alce" else None,
@@ -144,14 +151,6 @@ def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bo
 def versions() -> dict[str, str]:
     """Of what the figures depend on."""
     return {name: version(name) for name in ("counterfoil", "sentencex", "transformers", "torch")}
-
-
-def _loaded(options: Run) -> EntailmentModel:
-    quieten()
-    try:
-        return load_entailment(options.entailment, **options.model_options)
-    except TypeError as error:
-        raise ValueError(f"--option has to be one that {options.entailment!r} takes, but {error}") from error
 
 
 def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:

@@ -8,7 +8,7 @@ import pytest
 import typer
 from counterfoil.attribution import Judgement
 from counterfoil.attribution.schema import ScoreOutput
-from counterfoil.cli import scoring
+from counterfoil.cli import loading
 from counterfoil.cli.score import score
 from typer.testing import CliRunner
 
@@ -44,7 +44,7 @@ def run(tmp_path, monkeypatch):
         return Words(**options)
 
     Words.asked = 0
-    monkeypatch.setattr(scoring, "load_entailment", load)
+    monkeypatch.setattr(loading, "load_entailment", load)
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(score)
 
@@ -151,6 +151,20 @@ def test_the_page(run, answers, tmp_path):
     assert '<mark class="supported">Alpha [1].</mark>' in html
     assert "<blockquote>Alpha.</blockquote>" in html
     assert "record 3: is not JSON" in html
+
+
+def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_path):
+    out, calibration = tmp_path / "out.json", tmp_path / "calibration.json"
+    calibration.write_text(json.dumps({"entailment": "words@1", "threshold": 0.25}))
+    assert run(answers(RAGAS), "--calibration", calibration, "--json", out).exit_code == 0
+    written = ScoreOutput.model_validate_json(out.read_text())
+    assert (written.settings["threshold"], written.settings["calibration"]) == (0.25, "calibration.json")
+    calibration.write_text(json.dumps({"entailment": "words@2", "threshold": 0.25}))
+    other = run(answers(RAGAS), "--calibration", calibration)
+    assert (other.exit_code, "has to be of the model words@1" in other.output) == (2, True)
+    calibration.write_text("[]")
+    assert "has to be a file that" in run(answers(RAGAS), "--calibration", calibration).output
+    assert "leave one of them out" in run(answers(RAGAS), "--calibration", calibration, "--threshold", 0.5).output
 
 
 def test_a_run_that_fails_leaves_an_old_file_as_it_was(run, answers, tmp_path):

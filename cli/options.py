@@ -1,0 +1,39 @@
+"""Reading options that several commands have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def model_options(pairs: Sequence[str] | None, device: str | None = None) -> dict[str, object]:
+    """`NAME=VALUE` with numbers, booleans and null read as such, and the device.
+
+    Raises:
+        ValueError: For what has another form.
+    """
+    options: dict[str, object] = {"device": device} if device else {}
+    for pair in pairs or ():
+        name, separator, value = pair.partition("=")
+        if not separator or not name.isidentifier():
+            raise ValueError(f"--option has to be NAME=VALUE, but is {pair!r}")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+def check_readable(path: Path) -> None:
+    """Raises `ValueError` where `path` is no file."""
+    if not path.exists():
+        raise ValueError(f"cannot read {str(path)!r}: there is no such file. Check the name.")
+    if path.is_dir():
+        raise ValueError(f"cannot read {str(path)!r}: it is a folder. Give the name of a file.")
+
+
+def check_writable(path: Path) -> None:
+    """Raises `ValueError` where `path` cannot become a file: better now than after the model has worked."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"cannot write {str(path)!r}: it has to be a file in a folder that exists.")
