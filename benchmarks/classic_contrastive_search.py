@@ -42,9 +42,7 @@ def classic_contrastive_search(
     while True:
         probabilities, candidates = logits_processor(input_ids, logits).softmax(dim=-1).topk(top_k, dim=-1)
         model_kwargs["past_key_values"].batch_repeat_interleave(top_k)
-        inputs = model.prepare_inputs_for_generation(
-            candidates.view(-1, 1), next_sequence_length=1, **model_kwargs
-        )
+        inputs = model.prepare_inputs_for_generation(candidates.view(-1, 1), next_sequence_length=1, **model_kwargs)
         outputs = model(**inputs, return_dict=True, output_hidden_states=True)
         hidden = outputs.hidden_states[-1]
         scores = _score(history, hidden, probabilities, mask, penalty_alpha, top_k)

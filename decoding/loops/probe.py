@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from .head_tap import HeadTap
 from .packed import PackedLookahead
@@ -57,8 +57,10 @@ def _probe(model: PreTrainedModel) -> str | None:
         return "it has no output embeddings"
     try:
         error = _relative_error(model)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise  # Says nothing about the model.
     # Models refuse a four-dimensional mask, or a cache of another kind, with whatever error comes up in them.
-    except Exception as refusal:  # noqa: BLE001
+    except Exception as refusal:
         return f"{type(refusal).__name__}: {refusal}"
     # Half precision rounds the two ways differently; a wrong position or mask is off by far more.
     tolerance = max(1e-3, 8 * torch.finfo(model.dtype).eps)
@@ -86,7 +88,7 @@ def _positions(mask: Tensor) -> Tensor:
 def _packed(model: PreTrainedModel, prompt: Tensor, mask: Tensor, candidates: Tensor) -> Tensor:
     with PackedLookahead(model, penalty_alpha=0.0, top_k=_WIDTH, budget=_WIDTH) as lookahead:
         model_kwargs: dict[str, Any] = {"attention_mask": mask, "position_ids": _positions(mask), "use_cache": True}
-        lookahead.prefill(prompt, model.generation_config or type(model.generation_config)(), model_kwargs)
+        lookahead.prefill(prompt, GenerationConfig(), model_kwargs)
         seen: list[Tensor] = []
         lookahead.look(candidates, lambda hidden: seen.append(hidden) or hidden[:, :1])
         return seen[0]

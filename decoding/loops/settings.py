@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transformers import DynamicCache, GenerationConfig, PreTrainedModel
+from transformers import Cache, GenerationConfig, PreTrainedModel
 
 _TRANSFORMERS_TOP_K = 50
 _RESERVED_TOKENS = 1024
@@ -83,11 +83,18 @@ def _check_cache(implementation: str | None, cache: object) -> None:
             "`cache_implementation` has to be None, 'dynamic' or 'static' for contrastive search, but is "
             f"{implementation!r}"
         )
-    if isinstance(cache, DynamicCache) and (held := cache.get_seq_length()):
+    if isinstance(cache, Cache) and (held := _tokens_held(cache)):
         raise ValueError(
             "`past_key_values` has to be empty for contrastive search, which needs the hidden states of all earlier "
             f"tokens, but holds {held} tokens: pass the whole text as `input_ids` and no cache"
         )
+
+
+def _tokens_held(cache: Cache) -> int:
+    try:
+        return int(cache.get_seq_length())
+    except ValueError:  # Recurrent layers alone do not count tokens.
+        return 0
 
 
 def reserved_tokens(generation_config: GenerationConfig, prompt_length: int) -> int:
