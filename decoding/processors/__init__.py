@@ -6,6 +6,7 @@ from .base import ContrastLogitsProcessor
 from .cad import CADLogitsProcessor
 from .cid import CIDLogitsProcessor
 from .contrastive_decoding import ContrastiveDecodingLogitsProcessor
+from .contrastive_search import ContrastiveSearchLogitsProcessor
 from .dola import DoLaLogitsProcessor
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "CIDLogitsProcessor",
     "ContrastLogitsProcessor",
     "ContrastiveDecodingLogitsProcessor",
+    "ContrastiveSearchLogitsProcessor",
     "DoLaLogitsProcessor",
 ]

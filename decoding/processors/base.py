@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from abc import abstractmethod
 from typing import Protocol
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from ..views.generation import calling_generation, refuse_unfollowable
+from ..views.generation import ServedCall, calling_generation, refuse_unfollowable
 from .trace import Trace, TraceRecorder
 
 
@@ -52,7 +51,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
         self.view = view
         self.vocabulary_size = vocabulary_size
         self._recorder = TraceRecorder() if trace else None
-        self._generation: weakref.ref[LogitsProcessorList] | None = None
+        self._call = ServedCall()
 
     @abstractmethod
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
@@ -71,7 +70,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
                 calls cannot be followed.
         """
         generation = calling_generation()
-        first = self._is_new(generation)
+        first = self._call.begins(generation)
         if first:
             refuse_unfollowable(type(self).__name__)
             if self._recorder is not None:
@@ -105,11 +104,6 @@ class ContrastLogitsProcessor(LogitsProcessor):
     def reset(self) -> None:
         """Forget the last sequence and free its cache. Not needed between `generate()` calls."""
         self.view.reset()
-
-    def _is_new(self, generation: LogitsProcessorList | None) -> bool:
-        known = self._generation is not None and self._generation() is generation
-        self._generation = None if generation is None else weakref.ref(generation)
-        return generation is None or not known
 
     def _aligned(self, main: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         size = self.vocabulary_size

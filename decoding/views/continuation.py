@@ -37,9 +37,6 @@ class Continuation:
         self.is_main = is_main
         self.ids: Tensor | None = None
         self._state: dict[str, Any] = {}
-        accepted = inspect.signature(model.forward).parameters
-        self._takes_positions = "position_ids" in accepted and not model.config.is_encoder_decoder
-        self._keeps_last_logits = "logits_to_keep" in accepted
 
     @property
     def rows(self) -> int:
@@ -58,24 +55,19 @@ class Continuation:
         Returns:
             `[rows, vocab]` logits of the next token, in the model's dtype.
         """
-        self._state = {"use_cache": True, **prompt.extras}
         if self.model.config.is_encoder_decoder:
             self.ids = continuation
             encoder = self.model.get_encoder()
-            self._state["encoder_outputs"] = encoder(
+            outputs = encoder(
                 input_ids=prompt.input_ids, attention_mask=prompt.attention_mask, return_dict=True, **prompt.extras
             )
-            self._state["attention_mask"] = prompt.attention_mask
+            self._state = {"encoder_outputs": outputs, "attention_mask": prompt.attention_mask, "use_cache": True}
+            add_cache(self.model, self._state, self.rows)
         else:
             self.ids = torch.cat([prompt.input_ids, continuation], dim=-1)
             grown = prompt.attention_mask.new_ones(continuation.shape)
-            self._state["attention_mask"] = torch.cat([prompt.attention_mask, grown], dim=-1)
-            if self._takes_positions:
-                self._state["position_ids"] = self.model._prepare_position_ids_for_generation(self.ids, self._state)
-        self._drop_a_mask_of_ones()
-        self._add_cache()
-        if self._keeps_last_logits:
-            self._state["logits_to_keep"] = 1
+            mask = torch.cat([prompt.attention_mask, grown], dim=-1)
+            self._state = prefill_state(self.model, self.ids, mask, prompt.extras)
         return self._forward(is_first_iteration=True)
 
     @torch.no_grad()
@@ -119,17 +111,36 @@ class Continuation:
         )
         return outputs.logits[:, -1]
 
-    def _drop_a_mask_of_ones(self) -> None:
-        # As in generate(): without a mask attention takes its fast path. Position ids have been made from it by now.
-        mask = self._state["attention_mask"]
-        if not self.model.config.is_encoder_decoder and self._takes_positions and bool(mask.all()):
-            self._state["attention_mask"] = None
-
-    def _add_cache(self) -> None:
-        # A model with a kind of cache of its own makes and returns it in its first forward; this leaves it alone.
-        self.model._prepare_cache_for_generation(
-            GenerationConfig(use_cache=True), self._state, GenerationMode.GREEDY_SEARCH, self.rows, 0
-        )
-
     def _cache_name(self) -> str | None:
         return next((name for name in ALL_CACHE_NAMES if self._state.get(name) is not None), None)
+
+
+def prefill_state(
+    model: Any,  # noqa: ANN401  (as in Continuation)
+    ids: Tensor,
+    mask: Tensor,
+    extras: dict[str, Any],
+) -> dict[str, Any]:
+    """What `generate()` would hand to a decoder-only model's prefill, besides the ids.
+
+    Args:
+        model: The model.
+        ids: `[rows, length]`.
+        mask: `[rows, length]`.
+        extras: What else the model reads.
+    """
+    accepted = inspect.signature(model.forward).parameters
+    state = {"use_cache": True, **extras, "attention_mask": mask}
+    if "position_ids" in accepted:
+        state["position_ids"] = model._prepare_position_ids_for_generation(ids, state)
+        # Without a mask attention takes its fast path, and the positions have been made from it by now.
+        state["attention_mask"] = None if bool(mask.all()) else mask
+    if "logits_to_keep" in accepted:
+        state["logits_to_keep"] = 1
+    add_cache(model, state, len(ids))
+    return state
+
+
+def add_cache(model: Any, state: dict[str, Any], rows: int) -> None:  # noqa: ANN401
+    """Give `state` an empty cache. A model with a kind of its own makes and returns it in its first forward."""
+    model._prepare_cache_for_generation(GenerationConfig(use_cache=True), state, GenerationMode.GREEDY_SEARCH, rows, 0)

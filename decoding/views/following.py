@@ -8,7 +8,6 @@ It is told the main sequence's ids at every step and finds out by itself what ha
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
 from .continuation import Continuation
+from .generation import ServedCall
 from .inputs import Prompt
 
 PromptOf = Callable[[Tensor], Prompt]
@@ -43,7 +43,7 @@ class FollowingView:
         self._given = prompt
         self._sequence = Continuation(model)
         self._offered: Tensor | None = None
-        self._generation: weakref.ref[LogitsProcessorList] | None = None
+        self._call = ServedCall(self.reset)
         self._main: Tensor | None = None  # the main ids at the last call
         self._prompt_length = 0
         self._beams = 1
@@ -59,9 +59,10 @@ class FollowingView:
             offered, self._offered = self._offered, None
             return offered
         ids = input_ids.to(self.model.device)
-        if not self._continues(ids, generation):
-            return self._begin(ids, generation)
-        index = self._rows_before(ids)
+        index = None if self._main is None else self._rows_before(ids)
+        # A direct call has nothing but its ids to tell whether it continues the last one.
+        if (self._call.begins(generation) and not (generation is None and index is not None)) or self._main is None:
+            return self._begin(ids)
         if index is None:
             return self._recompute(ids)
         if not torch.equal(index, torch.arange(len(index), device=index.device)):
@@ -82,23 +83,10 @@ class FollowingView:
     def reset(self) -> None:
         """Forget the sequence and free the cache; the next call starts anew."""
         self._sequence.clear()
-        self._main = self._generation = self._offered = None
+        self._main = self._offered = None
 
-    def _continues(self, ids: Tensor, generation: LogitsProcessorList | None) -> bool:
-        if self._main is None:
-            return False
-        if generation is not None:
-            return self._generation is not None and self._generation() is generation
-        return (
-            self._generation is None and ids.shape[1] == self._main.shape[1] + 1 and self._rows_before(ids) is not None
-        )
-
-    def _begin(self, ids: Tensor, generation: LogitsProcessorList | None) -> Tensor:
+    def _begin(self, ids: Tensor) -> Tensor:
         self.reset()
-        if generation is not None:
-            # generate() drops its list when it returns or raises: then nobody can continue, and the cache goes too.
-            view = weakref.ref(self)
-            self._generation = weakref.ref(generation, lambda _: (v := view()) and v.reset())
         # An encoder-decoder model's prompt is in its encoder: all of the decoder's ids are continuation.
         self._prompt_length = 0 if self.model.config.is_encoder_decoder else ids.shape[1]
         prompt = self._prompt_beside(ids)
