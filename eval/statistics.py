@@ -1,0 +1,12 @@
+"""The statistics that evaluations need, asked for at once: an hour's run must not end with a missing package."""
+
+from __future__ import annotations
+
+from counterfoil.attribution.metrics.uncertainty import Interval, interval
+
+try:
+    from scipy.stats import binomtest
+except ImportError as error:
+    raise ImportError('evaluations need scipy: pip install "counterfoil[eval]"') from error
+
+__all__ = ["Interval", "binomtest", "interval"]

@@ -1,0 +1,81 @@
+"""Which parameter belongs to which method, and what is refused by name."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from counterfoil.eval.decoders import AMATEURS, DECLARED, Decoder
+from counterfoil.eval.decodings import PARAMETERS, Decoding, decodings
+from tiny_language import tiny_language
+
+
+@pytest.mark.parametrize("method", DECLARED)
+def test_every_parameter_is_one_of_the_method_itself(method: str) -> None:
+    declared = inspect.signature(DECLARED[method]).parameters
+    own = set(PARAMETERS[method]) - set(AMATEURS)
+    assert own <= set(declared)
+    infrastructure = {"model", "contrast_inputs", "amateur", "vocabulary_size", "trace"}
+    assert set(declared) - own <= infrastructure, "a parameter that cannot be set by name"
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "message"),
+    [
+        ("greedy", {}, "`method` has to be one of none, cad, .*, but is 'greedy'"),
+        ("none", {"alpha": 1}, "`alpha` has to be a parameter of none, but that has no parameters"),
+        ("cad", {"strength": 1}, "`strength` has to be a parameter of cad, but that has alpha"),
+        ("dola", {"top_k": 4}, "`top_k` has to be a parameter of dola"),
+        ("contrastive_decoding", {"beta": 1}, "`amateur` has to be given"),
+        ("contrastive_decoding", {"early_exit": 1, "cut_context": 2}, "`early_exit` has to be the only amateur"),
+    ],
+)
+def test_what_does_not_fit_is_refused(method: str, parameters: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Decoding(method, parameters)
+
+
+def test_lists_make_a_decoding_a_value_and_parameters_go_where_they_belong() -> None:
+    found = decodings("none, cad,cid", {"alpha": [0.5, 1.0], "strength": [2.0], "rule": None})
+    assert found == [
+        Decoding("none"),
+        Decoding("cad", {"alpha": 0.5}),
+        Decoding("cad", {"alpha": 1.0}),
+        Decoding("cid", {"strength": 2.0, "alpha": 0.5}),
+        Decoding("cid", {"strength": 2.0, "alpha": 1.0}),
+    ]
+
+
+def test_several_layers_are_one_value() -> None:
+    assert decodings("dola", {"layers": (0, 2)}) == [Decoding("dola", {"layers": (0, 2)})]
+
+
+def test_a_parameter_of_no_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="`beta` has to be a parameter of one of none, cad, but is of none"):
+        decodings("none,cad", {"beta": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("decoding", "label"),
+    [
+        (Decoding("none"), "none"),
+        (Decoding("cad"), "cad (alpha 0.5)"),
+        (Decoding("cid", {"strength": 3.0}), "cid (strength 3, rule probability, alpha 0.1)"),
+        (Decoding("dola", {"layers": (1, 2)}), "dola (layers (1, 2), alpha 0.1, norm True)"),
+        (Decoding("contrastive_search", {"top_k": 6}), "contrastive_search (penalty_alpha 0.6, top_k 6)"),
+    ],
+)
+def test_a_label_names_all_parameters_with_their_defaults(decoding: Decoding, label: str) -> None:
+    assert Decoder(decoding, tiny_language()).label == label
+
+
+def test_an_amateur_with_another_vocabulary_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other:
+        model = tiny_language().model
+
+        class tokenizer:  # noqa: N801
+            get_vocab = staticmethod(lambda: {"a": 0})
+
+    monkeypatch.setattr("counterfoil.eval.decoders.load_language_model", lambda name, device: Other)
+    with pytest.raises(ValueError, match="`amateur` has to have the vocabulary of tiny llama, but foreign has another"):
+        Decoder(Decoding("contrastive_decoding", {"amateur": "foreign"}), tiny_language())
