@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,11 +52,13 @@ def markers(text: str) -> list[Marker]:
     code; none of them is a marker.
     """
     elsewhere = [match.span() for match in _NOT_PROSE.finditer(text)]
-    return [
-        _read(match)
-        for match in _MARKER.finditer(text)
-        if not any(start <= match.start() < end for start, end in elsewhere)
-    ]
+    begins = [start for start, _ in elsewhere]
+
+    def in_prose(position: int) -> bool:
+        before = bisect_right(begins, position) - 1
+        return before < 0 or position >= elsewhere[before][1]
+
+    return [_read(match) for match in _MARKER.finditer(text) if in_prose(match.start())]
 
 
 def _read(match: re.Match[str]) -> Marker:

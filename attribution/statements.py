@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .markers import Range, cuts, kept, markers
+from .markers import Marker, Range, cuts, kept, markers
 from .segmentation import TextSpan, sentences
 
 Splitter = Callable[[str], Iterable[str | TextSpan]]
@@ -90,10 +91,13 @@ class _Reader:
         self.answer = answer
         self.markers = markers(answer)
         self.cuts = cuts(answer, self.markers)
+        self._starts = [marker.start for marker in self.markers]
+        self._ends = [end for _, end in self.cuts]
 
     def parts(self, start: int, end: int) -> tuple[Range, ...]:
         """The ranges of `[start, end)` outside its markers, without white space at either end."""
-        parts = list(kept(start, end, self.cuts))
+        near = self.cuts[bisect_right(self._ends, start) : bisect_left(self._ends, end) + 1]
+        parts = list(kept(start, end, near))
         while parts and not self.answer[slice(*parts[0])].strip():
             parts.pop(0)
         while parts and not self.answer[slice(*parts[-1])].strip():
@@ -110,10 +114,15 @@ class _Reader:
     def leading(self, start: int, end: int) -> int:
         """Where the markers at the beginning of `[start, end)` stop."""
         stop = start
-        for marker in self.markers:
-            if start <= marker.start < end and not self.answer[stop : marker.start].strip():
-                stop = marker.end
+        for marker in self.within(start, end):
+            if self.answer[stop : marker.start].strip():
+                break
+            stop = marker.end
         return stop
+
+    def within(self, start: int, end: int) -> list[Marker]:
+        """The markers that begin in `[start, end)`."""
+        return self.markers[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
 
     def ranges(self, spans: list[TextSpan]) -> list[Range]:
         """The sentences that say something, each with the markers that belong to it."""
@@ -133,7 +142,7 @@ class _Reader:
         return ranges
 
     def statement(self, start: int, end: int, n_documents: int) -> Statement:
-        own = [marker for marker in self.markers if start <= marker.start < end]
+        own = self.within(start, end)
         ids = [id_ for marker in own for id_ in marker.ids]
         broken = [part for marker in own for part in marker.broken]
         outside = [str(id_) for id_ in ids if not 1 <= id_ <= n_documents]
