@@ -1,0 +1,132 @@
+"""From a premise and a hypothesis to one row of token numbers: windows, segments, and which words the two share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ...segmentation import sentences
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# What the match embedding is told of each token. Exact repetition of words decides most verdicts, above all those on
+# numbers and names, and a small encoder spends its few layers on finding it out unless it is told.
+MATCH_NONE, MATCH_HYPOTHESIS, MATCH_HYPOTHESIS_ONLY, MATCH_PREMISE, MATCH_PREMISE_ONLY = range(5)
+MATCH_STATES = 5
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Token numbers of one sentence of a premise, and its half-open range of code points in the premise."""
+
+    ids: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One input of the network: `[CLS] premise [SEP] hypothesis [SEP]`.
+
+    Args:
+        ids: Token numbers.
+        segments: 0 for the premise with its markers, 1 for the hypothesis with its marker.
+        matches: One of the `MATCH_` states a token.
+        start: First code point of the premise that is inside.
+        end: One past the last such code point.
+    """
+
+    ids: list[int]
+    segments: list[int]
+    matches: list[int]
+    start: int
+    end: int
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """Token numbers of a text and their half-open ranges in it, without special tokens and never cut."""
+    # A lone surrogate cannot be handed over as UTF-8; one replacement character keeps the offsets.
+    encoded = tokenizer(
+        text.encode("utf-8", "replace").decode("utf-8"),
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        truncation=False,
+        verbose=False,
+    )
+    return encoded["input_ids"], encoded["offset_mapping"]
+
+
+def split(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> list[Sentence]:
+    """Sentences of `text` in token numbers, each at most `longest` tokens: longer ones fall into pieces."""
+    pieces: list[Sentence] = []
+    for sentence in sentences(text):
+        ids, offsets = tokens(tokenizer, sentence.text)
+        for low in range(0, len(ids), longest):
+            high = min(low + longest, len(ids))
+            start, end = sentence.start + offsets[low][0], sentence.start + offsets[high - 1][1]
+            pieces.append(Sentence(tuple(ids[low:high]), start, end))
+    return pieces
+
+
+def row(tokenizer: PreTrainedTokenizerBase, premise: Sequence[Sentence], hypothesis: Sequence[int]) -> Row:
+    """The network's input for some sentences of a premise and the token numbers of a hypothesis."""
+    premise_ids = [number for sentence in premise for number in sentence.ids]
+    shared = set(premise_ids) & set(hypothesis)
+    cls, sep = cast(int, tokenizer.cls_token_id), cast(int, tokenizer.sep_token_id)
+    return Row(
+        ids=[cls, *premise_ids, sep, *hypothesis, sep],
+        segments=[0] * (len(premise_ids) + 2) + [1] * (len(hypothesis) + 1),
+        matches=[
+            MATCH_NONE,
+            *(MATCH_PREMISE if number in shared else MATCH_PREMISE_ONLY for number in premise_ids),
+            MATCH_NONE,
+            *(MATCH_HYPOTHESIS if number in shared else MATCH_HYPOTHESIS_ONLY for number in hypothesis),
+            MATCH_NONE,
+        ],
+        start=premise[0].start,
+        end=premise[-1].end,
+    )
+
+
+def selection(premise: Sequence[Sentence], hypothesis: Iterable[int], budget: int) -> list[Sentence]:
+    """The sentences that together cover most of the hypothesis, in the order of the text, `budget` tokens at most.
+
+    Greedy cover: each step takes the sentence that adds the greatest weight of hypothesis tokens not covered yet. A
+    token weighs log((1 + S) / (0.5 + n)) where n of the premise's S sentences hold it, so that words which stand in
+    every sentence count little; the premise is its own reference and no table of frequencies is needed.
+    """
+    wanted = set(hypothesis)
+    held = [wanted.intersection(sentence.ids) for sentence in premise]
+    count = Counter(number for tokens in held for number in tokens)
+    weight = {number: math.log((1 + len(premise)) / (0.5 + n)) for number, n in count.items()}
+    left, covered, taken = budget, set[int](), list[int]()
+    candidates = set(range(len(premise)))
+    while candidates := {index for index in candidates if len(premise[index].ids) <= left}:
+        # What is covered already counts a little: a second sentence on the same subject beats one on another.
+        gain = {
+            index: sum(weight[number] * (0.1 if number in covered else 1.0) for number in held[index])
+            for index in candidates
+        }
+        best = min(candidates, key=lambda index: (-gain[index], index))
+        taken.append(best)
+        candidates.discard(best)
+        covered |= held[best]
+        left -= len(premise[best].ids)
+    return [premise[index] for index in sorted(taken)]
+
+
+def windows(premise: Sequence[Sentence], budget: int) -> list[list[Sentence]]:
+    """Neighbouring sentences joined while they fit into `budget` tokens; each sentence stands in one window."""
+    filled: list[list[Sentence]] = []
+    used = budget
+    for sentence in premise:
+        if used + len(sentence.ids) > budget:
+            filled.append([])
+            used = 0
+        filled[-1].append(sentence)
+        used += len(sentence.ids)
+    return filled

@@ -1,0 +1,127 @@
+"""The default entailment model: all-MiniLM-L6-v2 with the adapter of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..protocol import Judgement, Pair
+from ..windows import best
+from .adapter import adapter_revision, load_network, read_settings
+from .encoding import Row, Sentence, row, selection, split, tokens, windows
+from .network import batch
+
+
+class LocalEntailment:
+    """Judges pairs with a six-layer cross-encoder that needs no hub and no GPU.
+
+    A premise that does not fit beside the hypothesis is read in windows of whole sentences, and once more as the
+    sentences that together cover most of the hypothesis; support and contradiction are the largest over these. The
+    hypothesis is never cut: one that leaves no room for a premise is a failure. An empty premise supports nothing.
+    Probabilities are calibrated for even odds: for a source in which half of the statements are supported.
+
+    Args:
+        name: First part of the model's name; the revision of the adapter is added.
+        model: Folder of an adapter made by the training command; `None` for the one of this package.
+        base: The encoder under the adapter, by path or hub id; `None` for all-MiniLM-L6-v2.
+        device: A torch device; `None` for a GPU where there is one.
+        batch_size: Rows in one forward pass. The scores do not depend on it.
+        threshold: Least probability of a supported pair; `None` for the adapter's own.
+
+    Attributes:
+        name: `name@revision`, the revision a hash of the adapter's files.
+        threshold: Least probability of a supported pair.
+
+    Raises:
+        ValueError: `batch_size` or `threshold` is out of range, or `model` holds no adapter.
+    """
+
+    def __init__(
+        self,
+        name: str = "local",
+        *,
+        model: str | Path | None = None,
+        base: str | None = None,
+        device: str | None = None,
+        batch_size: int = 64,
+        threshold: float | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` has to be at least 1, but is {batch_size}")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"`threshold` has to be in [0, 1], but is {threshold}")
+        folder = Path(__file__).parent if model is None else Path(model)
+        self.settings = read_settings(folder)
+        self.name = f"{name}@{adapter_revision(folder)}"
+        self.threshold = self.settings.threshold if threshold is None else threshold
+        self.batch_size = batch_size
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.tokenizer, network = load_network(folder, base)
+        self.network = network.to(self.device)
+        self.longest_hypothesis = network.encoder.config.max_position_embeddings - 3 - self.settings.least
+
+    def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """One judgement a pair, in order; equal pairs are judged once."""
+        premises: dict[str, list[Sentence]] = {}
+        hypotheses: dict[str, list[int]] = {}
+        judged: dict[Pair, Judgement] = {}
+        rows: list[Row] = []
+        rows_of: dict[Pair, range] = {}
+        for pair in dict.fromkeys(pairs):
+            if pair.premise not in premises:
+                premises[pair.premise] = split(self.tokenizer, pair.premise, self.settings.least)
+            if pair.hypothesis not in hypotheses:
+                hypotheses[pair.hypothesis] = tokens(self.tokenizer, pair.hypothesis)[0]
+            premise, hypothesis = premises[pair.premise], hypotheses[pair.hypothesis]
+            settled = self._settled(premise, hypothesis)
+            if settled is not None:
+                judged[pair] = settled
+                continue
+            first = len(rows)
+            rows += self._rows(premise, hypothesis)
+            rows_of[pair] = range(first, len(rows))
+        probabilities = self._probabilities(rows)
+        for pair, positions in rows_of.items():
+            judged[pair] = _read(pair.premise, [rows[i] for i in positions], [probabilities[i] for i in positions])
+        return [judged[pair] for pair in pairs]
+
+    def _settled(self, premise: list[Sentence], hypothesis: list[int]) -> Judgement | None:
+        """What can be said without the model."""
+        if not hypothesis:
+            return Judgement(None, failure="the hypothesis is empty")
+        if len(hypothesis) > self.longest_hypothesis:
+            return Judgement(
+                None,
+                failure=f"the hypothesis has {len(hypothesis)} tokens, more than the {self.longest_hypothesis} that "
+                "leave room for a premise, and is never cut",
+            )
+        if not premise:
+            return Judgement(supported=0.0, contradicted=0.0)
+        return None
+
+    def _rows(self, premise: list[Sentence], hypothesis: list[int]) -> list[Row]:
+        budget = max(self.settings.least, self.settings.window - len(hypothesis))
+        parts = windows(premise, budget)
+        if len(parts) > 1:
+            parts.append(selection(premise, hypothesis, budget))
+        return [row(self.tokenizer, part, hypothesis) for part in parts]
+
+    @torch.inference_mode()
+    def _probabilities(self, rows: list[Row]) -> list[tuple[float, float]]:
+        """Probabilities of entailment and contradiction a row; rows of like length share a batch."""
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
+        result: list[tuple[float, float]] = [(0.0, 0.0)] * len(rows)
+        for low in range(0, len(order), self.batch_size):
+            chosen = order[low : low + self.batch_size]
+            tensors = batch([rows[i] for i in chosen], self.device)
+            p = (self.network(*tensors) / self.settings.temperature).softmax(-1).tolist()
+            for i, (entailment, _, contradiction) in zip(chosen, p, strict=True):
+                result[i] = (entailment, contradiction)
+        return result
+
+
+def _read(premise: str, rows: list[Row], probabilities: list[tuple[float, float]]) -> Judgement:
+    ranges = [(0, len(premise))] if len(rows) == 1 else [(row.start, row.end) for row in rows]
+    return best(ranges, [Judgement(supported=s, contradicted=c) for s, c in probabilities], premise)

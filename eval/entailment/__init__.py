@@ -1,0 +1,1 @@
+"""Training and measuring models that judge whether a premise supports a hypothesis."""
