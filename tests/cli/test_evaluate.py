@@ -1,0 +1,96 @@
+"""`counterfoil eval`: the tables, the files beside them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import counterfoil.models
+import pytest
+from counterfoil.cli.app import app
+from tiny_language import text, tiny_language
+from tiny_models import random_prompts
+from typer.testing import CliRunner
+
+TRAPS = [
+    {"prompt": f"w5 w{a} : w{a + 1} w7", "classes": f"[' w{a + 2}', ' w{a + 3} w9']", "answer_index": a % 2}
+    for a in range(10, 22)
+]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfoil.models, "load_language_model", lambda name=None, **_: tiny_language())
+
+
+@pytest.fixture
+def traps(tmp_path: Path) -> Path:
+    path = tmp_path / "traps.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in TRAPS))
+    return path
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Path:
+    path = tmp_path / "running.txt"
+    path.write_text("\n".join(map(text, random_prompts([20, 22, 24], seed=4))))
+    return path
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+
+
+def rows(output: str) -> list[list[str]]:
+    lines = [line for line in output.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_memotrap_prints_a_row_a_method_and_writes_figures_and_samples(traps: Path, tmp_path: Path) -> None:
+    figures, samples = tmp_path / "figures.json", tmp_path / "samples.jsonl"
+    result = run(
+        "memotrap", traps, "--method", "none,cad", "--alpha", "0.5,2", "--limit", 10, "--json", figures,
+        "--samples", samples,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    head, _, *found = rows(result.stdout)
+    assert head == ["method", "accuracy", "difference", "gained", "lost", "McNemar p"]
+    assert [row[0] for row in found] == ["none", "cad (alpha 0.5)", "cad (alpha 2)"]
+    recorded = json.loads(figures.read_text())
+    assert recorded["task"] == "memotrap"
+    assert recorded["data"]["n"] == 10
+    assert [method["settings"] for method in recorded["methods"]] == [{}, {"alpha": 0.5}, {"alpha": 2.0}]
+    assert found[2][1].startswith(f"{recorded['methods'][2]['figures']['accuracy']['value']:.3f} [")
+    assert len(samples.read_text().splitlines()) == 10
+
+
+def test_degeneration_prints_the_authors_beside_the_methods(running: Path) -> None:
+    result = run(
+        "degeneration", running, "--method", "none,contrastive_search", "--prefix-tokens", 6, "--new-tokens", 8,
+        "--penalty-alpha", 0.4, "--limit", 2,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    head, _, *found = rows(result.stdout)
+    assert head == ["method", "rep-2", "rep-3", "rep-4", "diversity", "words"]
+    assert [row[0] for row in found] == ["none", "contrastive_search (penalty_alpha 0.4, top_k 4)", "the authors"]
+    assert "2 items of running.txt" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("memotrap", "TRAPS", "--method", "none,contrastive_search"), "contrastive_search, which only chooses"),
+        (("memotrap", "TRAPS", "--beta", "1"), "`beta` has to be a parameter of one of none, cad, but is of none"),
+        (("memotrap", "TRAPS", "--alpha", "1,x"), "--alpha has to be a number, but is 'x'"),
+        (("memotrap", "TRAPS", "--limit", "0"), "`limit` has to be at least 1"),
+        (("memotrap", "TRAPS", "--json", "no/such/file"), "there is no folder 'no/such'"),
+        (("memotrap", "missing.jsonl"), "cannot read 'missing.jsonl': there is no such file"),
+        (("degeneration", "TRAPS", "--method", "cad"), "but cad compares two"),
+        (("degeneration", "TRAPS"), "has to hold a paragraph of 160 tokens"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_line(arguments: tuple[str, ...], message: str, traps: Path) -> None:
+    result = run(*(traps if argument == "TRAPS" else argument for argument in arguments))
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1

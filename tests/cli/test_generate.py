@@ -1,0 +1,145 @@
+"""`counterfoil generate`: every text method beside plain decoding, and what is refused in one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import counterfoil.models
+import pytest
+from counterfoil.cli.app import app
+from counterfoil.cli.continuing import Continued, Request
+from counterfoil.cli.side_by_side import print_side_by_side
+from counterfoil.eval.decodings import Decoding
+from rich.console import Console
+from typer.testing import CliRunner
+
+loaded_once = functools.cache(counterfoil.models.load_language_model)
+
+PASSAGE = "In 2031 the government of France moved to Lyon, the new capital. "
+QUESTION = "What is the capital of France? The capital of France is"
+BOTH = ("--prompt", PASSAGE + QUESTION, "--contrast", QUESTION)
+ONE = ("--prompt", "The lighthouse on the island was built")
+SHORT = ("--max-new-tokens", "4")
+
+
+@pytest.fixture
+def one_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfoil.models, "load_language_model", lambda name=None, **_: loaded_once())
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["generate", *arguments])
+
+
+@pytest.mark.usefixtures("one_model")
+@pytest.mark.parametrize(
+    ("arguments", "label"),
+    [
+        (("cad", *BOTH, "--alpha", "1"), "cad (alpha 1)"),
+        (("cid", *BOTH, "--strength", "20"), "cid (strength 20, rule probability, alpha 0.1)"),
+        (("dola", *ONE, "--layers", "16,20"), "dola (layers (16, 20), alpha 0.1, norm True)"),
+        (("contrastive_search", *ONE, "--top-k", "5"), "contrastive_search (penalty_alpha 0.6, top_k 5)"),
+        (
+            ("contrastive_decoding", *ONE, "--early-exit", "15", "--formulation", "li"),
+            "contrastive_decoding (alpha 0.1, beta 0.5, formulation li, amateur_temperature 1, early_exit 15)",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_each_method_is_shown_beside_plain_decoding(arguments: tuple[str, ...], label: str) -> None:
+    result = run("--method", *arguments, *SHORT)
+    assert result.exit_code == 0, result.output
+    contrastive, plain = result.stdout.split("\n\nplain decoding\n")
+    assert contrastive.startswith(f"{label}\n")
+    assert len(contrastive) > len(label) + 1
+    assert plain.strip()
+
+
+@pytest.mark.usefixtures("one_model")
+def test_cad_follows_the_passage_where_plain_decoding_follows_memory() -> None:
+    result = run("--method", "cad", *BOTH, "--alpha", "1", "--max-new-tokens", "2", "--json")
+    recorded = json.loads(result.stdout)
+    assert (recorded["contrastive"], recorded["plain"]) == (" Lyon.", " Paris.")
+    assert recorded["settings"] == {"alpha": 1.0}
+    assert recorded["format"] == "counterfoil.generation/1"
+    assert recorded["sampling"] is None
+
+
+@pytest.mark.usefixtures("one_model")
+def test_strength_zero_samples_what_plain_decoding_samples() -> None:
+    arguments = ("--method", "cad", *BOTH, "--alpha", "0", "--sample", "--temperature", "0.9", "--top-p", "0.9")
+    seeded = [json.loads(run(*arguments, *SHORT, "--seed", seed, "--json").stdout) for seed in ("1", "1", "2")]
+    assert seeded[0] == seeded[1]
+    assert seeded[0]["contrastive"] == seeded[0]["plain"]
+    assert seeded[0]["plain"] != seeded[2]["plain"]
+    assert seeded[0]["sampling"] == {"temperature": 0.9, "top_p": 0.9, "seed": 1}
+
+
+@pytest.mark.usefixtures("one_model")
+def test_a_chat_template_changes_what_is_read() -> None:
+    told, continued = (
+        json.loads(run("--method", "dola", *ONE, *SHORT, chat, "--json").stdout) for chat in ("--chat", "--no-chat")
+    )
+    assert (told["chat"], continued["chat"]) == (True, False)
+    assert told["plain"] != continued["plain"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("cad", *ONE), "--contrast is missing: cad compares the prompt with another one"),
+        (("dola", *BOTH), "--contrast has to be left out for dola"),
+        (("none", *ONE), "--method has to be a contrastive one"),
+        (("greedy", *ONE), "`method` has to be one of none, cad"),
+        (("cad", *BOTH, "--strength", "3"), "`strength` has to be a parameter of cad, but that has alpha"),
+        (("contrastive_search", *ONE, "--alpha", "1"), "`alpha` has to be a parameter of contrastive_search"),
+        (("cad", *BOTH, "--alpha", "much"), "--alpha has to be a number, but is 'much'"),
+        (("dola", *ONE, "--layers", "middle"), "--layers has to be a number, but is 'middle'"),
+        (("contrastive_decoding", *ONE), "`amateur` has to be given for contrastive_decoding"),
+        (("dola", "--prompt", " "), "--prompt has to hold a word"),
+        (("cad", *ONE, "--contrast", ""), "--contrast has to hold a word"),
+        (("dola", *ONE, "--max-new-tokens", "0"), "--max-new-tokens has to be at least 1"),
+        (("dola", *ONE, "--temperature", "2"), "--temperature goes with --sample"),
+        (("dola", *ONE, "--sample", "--temperature", "0"), "--temperature has to be above 0"),
+        (("dola", *ONE, "--sample", "--top-p", "1.5"), "--top-p has to be above 0 and at most 1"),
+        (("contrastive_search", *ONE, "--sample"), "--sample has to be left out for contrastive_search"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_line_before_a_model_is_loaded(
+    arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counterfoil.models, "load_language_model", lambda *_: pytest.fail("a model was loaded"))
+    result = run("--method", *arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("one_model")
+def test_a_value_out_of_range_is_refused_in_the_words_of_the_method() -> None:
+    result = run("--method", "cad", *BOTH, "--alpha", "-1")
+    assert result.exit_code == 2
+    assert result.stderr == "counterfoil: error: `alpha` has to be a number of at least 0, but is -1.0\n"
+
+
+def outcome(contrastive: str, plain: str) -> Continued:
+    request = Request(Decoding("dola"), "x", None, chat=False, max_new_tokens=1, sampling=None)
+    return Continued(request, "tiny", "dola (layers high)", {"layers": "high"}, contrastive, plain)
+
+
+def test_a_terminal_gets_two_columns() -> None:
+    console = Console(force_terminal=True, width=60, highlight=False, color_system=None)
+    with console.capture() as captured:
+        print_side_by_side(outcome("one text", "another text"), console)
+    row = next(line for line in captured.get().splitlines() if "one text" in line)
+    assert "another text" in row
+
+
+def test_control_codes_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_side_by_side(outcome("red \x1b[31m", ""))
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "red �[31m" in shown
+    assert "(the model wrote nothing)" in shown
