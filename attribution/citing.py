@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +21,8 @@ from .waves import Steps, run, together
 SHORTLIST = 4
 """Sets of several documents are made from this many: those that support the sentence most, each alone."""
 
-_FINAL_PUNCTUATION = re.compile(r"\s*[.!?…。！？]+[\"'”’»)\]*_]*\Z")
+_STOPS = ".!?…。！？"
+_CLOSERS = "\"'”’»)]*_"
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,17 @@ def _marked(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[str, tuple
         marker = "".join(f"[{citation.marker}]" for citation in verdict.citations)
         start, end = verdict.start + shift, verdict.end + shift
         if marker:
-            final = _FINAL_PUNCTUATION.search(text[verdict.start : verdict.end])
-            place = verdict.start + final.start() if final else verdict.end
+            place = verdict.start + _before_final_punctuation(text[verdict.start : verdict.end])
             pieces += [text[position:place], " ", marker]
             position = place
             shift += len(marker) + 1
             end += len(marker) + 1
         placed.append(replace(verdict, start=start, end=end))
     return "".join([*pieces, text[position:]]), tuple(placed)
+
+
+def _before_final_punctuation(sentence: str) -> int:
+    """Where a marker goes; the end of a sentence without final punctuation."""
+    body = sentence.rstrip(_CLOSERS)
+    words = body.rstrip(_STOPS)
+    return len(words.rstrip()) if len(words) < len(body) else len(sentence)

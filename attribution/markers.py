@@ -22,7 +22,6 @@ _NOT_PROSE = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|!?\[[^\[\]\n]*\]\([^()\s]*\)|^[ \t]*\[[^\[\]\n]*\]:[ \t]*\S+",
     re.DOTALL | re.MULTILINE,
 )
-_BETWEEN = re.compile(r"\s*[,;]?\s*")
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def cuts(text: str, found: Sequence[Marker]) -> list[Range]:
     for marker in found:
         behind = ranges[-1][1] if ranges else 0
         gap = text[behind : marker.start]
-        if ranges and _BETWEEN.fullmatch(gap) and "\n" not in gap:
+        if ranges and gap.strip() in {"", ",", ";"} and "\n" not in gap:
             ranges[-1] = (ranges[-1][0], marker.end)
         else:
             ranges.append((behind + len(gap.rstrip()), marker.end))
