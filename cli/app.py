@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .ask import ask
+from .calibrate import calibrate
 from .evaluate import eval_app
 from .generate import generate
 from .score import score
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(ask)
 app.command()(generate)
 app.command()(score)
+app.command()(calibrate)
 app.add_typer(eval_app)
 
 
