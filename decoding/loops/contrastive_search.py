@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
-from transformers.generation import GenerateDecoderOnlyOutput
+from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from .k_fold import KFoldLookahead
 from .lookahead import Lookahead
@@ -133,7 +133,7 @@ def _search(
 ) -> Tensor:
     if token_streamer is not None:
         token_streamer.put(input_ids.cpu())
-    pad_token = generation_config._pad_token_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    pad_token: Any = generation_config._pad_token_tensor  # pyright: ignore[reportAttributeAccessIssue]
     pads = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
     unfinished = torch.ones(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
     rows = torch.arange(input_ids.shape[0], device=input_ids.device)
@@ -146,7 +146,7 @@ def _search(
         winner, logits = lookahead.advance(probabilities, candidates)
         tokens = candidates[rows, winner.to(rows.device)]
         if pads:
-            tokens = torch.where(unfinished, tokens, pad_token.to(tokens.device))
+            tokens = torch.where(unfinished, tokens, pad_token)
         input_ids = torch.cat((input_ids, tokens[:, None]), dim=1)
         if token_streamer is not None:
             token_streamer.put(tokens.cpu())

@@ -6,9 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 Choose = Callable[[Tensor], Tensor]
 """Takes the hidden states `[batch, width, hidden_size]` and returns those that need logits."""
+
+
+def output_head(model: PreTrainedModel) -> nn.Module:
+    """The module that turns a model's hidden states into logits.
+
+    Raises:
+        ValueError: If the model has none.
+    """
+    head = model.get_output_embeddings()
+    if head is None:
+        raise ValueError(f"`model` has to have output embeddings, but {type(model).__name__} has none")
+    return head
 
 
 class HeadTap:
@@ -19,7 +32,7 @@ class HeadTap:
     It also needs no `output_hidden_states`, which would keep every layer's states.
 
     Args:
-        head: The module that turns hidden states into logits, `model.get_output_embeddings()`.
+        head: The module that turns hidden states into logits.
     """
 
     def __init__(self, head: nn.Module) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig
+from transformers import DynamicCache, GenerationConfig, StaticCache
 
 from .hidden_history import HiddenHistory
 from .lookahead import Lookahead
@@ -24,6 +24,9 @@ class KFoldLookahead(Lookahead):
     def prefill(self, input_ids: Tensor, generation_config: GenerationConfig, model_kwargs: dict[str, Any]) -> Tensor:
         """Reads the prompt, in one piece, and returns the next token's logits `[batch, vocab]`."""
         del generation_config
+        if isinstance(model_kwargs.get("past_key_values"), StaticCache):  # Has no room for other batch sizes.
+            config = self.model.config.get_text_config(decoder=True)
+            model_kwargs = {**model_kwargs, "past_key_values": DynamicCache(config=config)}
         self.history = HiddenHistory(model_kwargs.get("attention_mask"), self.budget)
         inputs = self.model.prepare_inputs_for_generation(
             input_ids, is_first_iteration=True, output_hidden_states=True, **model_kwargs

@@ -25,7 +25,7 @@ class Lookahead(ABC):
     """
 
     def __init__(self, model: PreTrainedModel, penalty_alpha: float, top_k: int, budget: int) -> None:
-        self.model = model
+        self.model: Any = model
         self.penalty_alpha = penalty_alpha
         self.top_k = top_k
         self.budget = budget

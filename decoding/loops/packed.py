@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
-from .head_tap import Choose, HeadTap
+from .head_tap import Choose, HeadTap, output_head
 from .hidden_history import HiddenHistory
 from .lookahead import Lookahead
 from .packed_attention import AttentionSwitch
@@ -27,7 +28,7 @@ class PackedLookahead(Lookahead):
         super().__init__(model, penalty_alpha, top_k, budget)
         self.config = model.config.get_text_config(decoder=True)
         self.cache = PackedCache(self.config, top_k, budget)
-        self._tap = HeadTap(model.get_output_embeddings())
+        self._tap = HeadTap(output_head(model))
         self._attention = AttentionSwitch(model)
         self._hooks = ExitStack()
 
@@ -81,7 +82,8 @@ class PackedLookahead(Lookahead):
         self.cache.open()
         self._mask.move_to(self.history.length)
         masks = {kind: self._mask.view(self.cache.visible(layer)) for kind, layer in self._layer_of_kind.items()}
-        with self._tap.choosing(choose), self._attention.on():
+        # Beyond no_grad(), this spares the bookkeeping of some 1,500 small operations a token.
+        with self._tap.choosing(choose), self._attention.on(), torch.inference_mode():
             outputs = self.model(
                 input_ids=candidates.to(self._positions.device),
                 attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
@@ -91,7 +93,7 @@ class PackedLookahead(Lookahead):
                 return_dict=True,
             )
         self._positions += 1
-        return outputs.logits[:, -1]
+        return outputs.logits[:, -1].clone()  # An ordinary tensor, which processors may write to.
 
     def advance(self, probabilities: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
         """Looks ahead for the candidates, keeps the best one of each row and forgets the rest."""

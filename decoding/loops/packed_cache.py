@@ -112,7 +112,7 @@ class PackedCache(Cache):
     ) -> tuple[Tensor, Tensor]:
         """Stores new keys and values `[batch, heads, new, head_dim]` and returns all that the new tokens see."""
         if self._step is None:
-            return self.layers[layer_idx].update(key_states, value_states, *args, **kwargs)
+            return self._packed_layers()[layer_idx].update(key_states, value_states, *args, **kwargs)
         new_keys, new_values, keys, values = self._step[layer_idx]
         new_keys.copy_(key_states)
         new_values.copy_(value_states)
@@ -155,6 +155,7 @@ class PackedCache(Cache):
         """Hands all but the last token over to an empty `DynamicCache`, as `generate()` leaves one; no copy is made."""
         for mine, theirs in zip(self._packed_layers(), dynamic.layers, strict=True):
             assert mine.places is not None
+            assert isinstance(theirs, DynamicLayer)
             mine.shelf.stored -= 1
             start, end = mine.shelf.first_visible, mine.shelf.stored
             mine.shelf.stored += 1

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel
 
-from .head_tap import HeadTap
+from .head_tap import HeadTap, output_head
 from .packed import PackedLookahead
 
 _PROMPT_LENGTH, _PADDING, _WIDTH = 7, 2, 4
@@ -53,8 +53,6 @@ def _undeclared_window(model: PreTrainedModel) -> str | None:
 def _probe(model: PreTrainedModel) -> str | None:
     if "position_ids" not in inspect.signature(model.forward).parameters:
         return "its forward takes no `position_ids`"
-    if model.get_output_embeddings() is None:
-        return "it has no output embeddings"
     try:
         error = _relative_error(model)
     except (MemoryError, torch.OutOfMemoryError):
@@ -68,7 +66,7 @@ def _probe(model: PreTrainedModel) -> str | None:
 
 
 def _relative_error(model: PreTrainedModel) -> float:
-    device = model.get_input_embeddings().weight.device
+    device = cast("nn.Embedding", model.get_input_embeddings()).weight.device
     vocabulary = model.config.get_text_config(decoder=True).vocab_size
     tokens = torch.arange(2 * (_PROMPT_LENGTH + _WIDTH), device=device) * 37 % max(vocabulary - 3, 1) + 2
     tokens = tokens.clamp_max(vocabulary - 1).view(2, -1)
@@ -94,7 +92,7 @@ def _packed(model: PreTrainedModel, prompt: Tensor, mask: Tensor, candidates: Te
         return seen[0]
 
 
-def _plain(model: PreTrainedModel, prompt: Tensor, mask: Tensor, candidates: Tensor) -> Tensor:
+def _plain(model: Any, prompt: Tensor, mask: Tensor, candidates: Tensor) -> Tensor:  # noqa: ANN401
     rows = torch.cat(
         (prompt.repeat_interleave(_WIDTH, dim=0), candidates.reshape(-1, 1)),
         dim=1,
@@ -102,7 +100,7 @@ def _plain(model: PreTrainedModel, prompt: Tensor, mask: Tensor, candidates: Ten
     long_mask = torch.cat((mask, mask.new_ones(2, 1)), dim=1).repeat_interleave(_WIDTH, dim=0)
     seen: list[Tensor] = []
     with (
-        HeadTap(model.get_output_embeddings()).attached() as tap,
+        HeadTap(output_head(model)).attached() as tap,
         tap.choosing(lambda hidden: seen.append(hidden[:, -1]) or hidden[:, -1:]),
     ):
         model(input_ids=rows, attention_mask=long_mask, position_ids=_positions(long_mask), use_cache=False)

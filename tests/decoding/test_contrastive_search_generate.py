@@ -135,6 +135,23 @@ def test_other_processors_act_before_the_candidates_are_chosen(options: dict) ->
     assert not torch.equal(search(**options), search())
 
 
+def test_a_processor_may_write_into_its_scores() -> None:
+    class InPlace(LogitsProcessor):
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            scores[:, 40:] = -torch.inf
+            return scores
+
+    assert (search(logits_processor=[InPlace()])[:, 9:] < 40).all()
+
+
+def test_the_model_can_be_trained_afterwards() -> None:
+    search()
+    with torch.enable_grad():
+        MODEL(**INPUTS, labels=INPUTS["input_ids"]).loss.backward()
+    assert MODEL.get_input_embeddings().weight.grad is not None
+    MODEL.zero_grad()
+
+
 def test_a_processor_can_leave_one_token() -> None:
     output = search(logits_processor=[SayToken(9 + 3, 77)])
     assert (output[:, 9 + 3] == 77).all()

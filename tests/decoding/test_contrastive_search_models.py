@@ -137,6 +137,7 @@ def test_a_prompt_read_in_chunks_gives_the_same_tokens() -> None:
         assert search(model, PROMPTS, prefill_chunk_size=5) == search(model, PROMPTS)
 
 
-def test_a_static_cache_is_served_by_the_preallocated_one() -> None:
-    model = tiny_model("llama")
+@pytest.mark.parametrize("family", ["llama", "qwen3_next"])
+def test_a_static_cache_is_served_by_another_kind(family: str) -> None:
+    model = tiny_model(family)
     assert search(model, PROMPTS, cache_implementation="static") == search(model, PROMPTS)
