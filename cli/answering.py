@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from counterfoil.attribution import Document, EntailmentModel, Status, cite, load_entailment, score_citations
+from counterfoil.attribution import (
+    Document,
+    EntailmentModel,
+    StatementVerdict,
+    cite,
+    load_entailment,
+    score_citations,
+)
+from counterfoil.attribution.excerpts import Excerpt, excerpts
 from counterfoil.attribution.markers import without_markers
 from counterfoil.attribution.passages import Passage
-from counterfoil.attribution.reading import LeftOut, Reading, read_documents
+from counterfoil.attribution.reading import LeftOut, read_documents
 from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.attribution.retrieval import retrieve
 
+from .describing import described, notes
 from .placing import placed
 from .progress import Steps
 from .settings import Settings
@@ -57,7 +66,7 @@ def answer(settings: Settings, steps: Steps) -> Outcome:
     found = _retrieved(settings, reading.documents, steps)
     language, prompt = _prompted(settings, found, steps)
     generated = _decoded(settings, language, prompt, steps)
-    sources = list(dict.fromkeys(passage.document for passage in prompt.passages))
+    sources = excerpts(prompt.passages)
     with steps.step("Loading the entailment model"):
         entailment = load_entailment(settings.entailment)
     with steps.step("Checking citations"):
@@ -65,10 +74,10 @@ def answer(settings: Settings, steps: Steps) -> Outcome:
     report = Report(
         question=settings.question,
         answers=tuple(record for record, _ in checked),
-        documents=(*sources, *(document for document in reading.documents if document not in sources)),
+        documents=_sources_first(sources, reading.documents),
         passages=prompt.passages,
-        settings=_described(settings, language.name, entailment.name, prompt),
-        notes=tuple(_notes(reading, prompt, generated, [record for record, _ in checked])),
+        settings=described(settings, language.name, entailment.name, prompt),
+        notes=tuple(notes(reading, prompt, generated, [record for record, _ in checked])),
     )
     versions = {name: version(name) for name in VERSIONS}
     return Outcome(report, tuple(marked for _, marked in checked), tuple(reading.left_out), versions)
@@ -113,16 +122,18 @@ def _decoded(settings: Settings, language: LanguageModel, prompt: Prompt, steps:
 
 
 def _checked(
-    label: str, generated: Generated, sources: Sequence[Document], entailment: EntailmentModel
+    label: str, generated: Generated, sources: Sequence[Excerpt], entailment: EntailmentModel
 ) -> tuple[AnswerRecord, str]:
-    cited = cite(generated.text, sources, entailment=entailment)
-    scores = score_citations(cited.text, sources, entailment=entailment, quotes=False)
+    """The answer checked against what the model read: the rest of a long document is neither searched nor cited."""
+    read = [source.read for source in sources]
+    cited = cite(generated.text, read, entailment=entailment)
+    scores = score_citations(cited.text, read, entailment=entailment, quotes=False)
     text = without_markers(generated.text)
     trace = generated.trace if text == generated.text else ()
     record = AnswerRecord(
         label=label,
         text=text,
-        statements=placed(text, cited.statements),
+        statements=placed(text, [_located(verdict, sources) for verdict in cited.statements]),
         recall=scores.recall,
         precision=scores.precision,
         f1=scores.f1,
@@ -131,37 +142,16 @@ def _checked(
     return record, cited.text
 
 
-def _described(settings: Settings, language: str, entailment: str, prompt: Prompt) -> dict[str, str]:
-    return {
-        "Language model": language,
-        "Decoding": "; ".join(label for label, _ in settings.decodings),
-        "Passages read": str(len(prompt.passages)),
-        "Entailment model": entailment,
-        "Longest answer": f"{settings.max_sentences} sentences, {settings.max_new_tokens} tokens",
-        "Version": f"counterfoil {version('counterfoil')}",
-    }
+def _located(verdict: StatementVerdict, sources: Sequence[Excerpt]) -> StatementVerdict:
+    by_id = {source.document.id: source for source in sources}
+    located = (by_id[c.document].located(c) if c.document in by_id else c for c in verdict.citations)
+    return replace(verdict, citations=tuple(located))
 
 
-def _notes(
-    reading: Reading, prompt: Prompt, generated: Sequence[tuple[str, Generated]], records: Sequence[AnswerRecord]
-) -> list[str]:
-    notes = [f"Left out: {left_out}." for left_out in reading.left_out]
-    if prompt.dropped:
-        n_found = len(prompt.dropped) + len(prompt.passages)
-        notes.append(
-            f"The model's context has room for {len(prompt.passages)} of the {n_found} passages found; "
-            "the others were not read."
-        )
-    notes += [
-        f"{label}: the last sentence was unfinished at {text.n_tokens} tokens and was left out. Raise --max-new-tokens."
-        for label, text in generated
-        if text.unfinished
-    ]
-    for record in records:
-        unchecked = sum(verdict.status is Status.NOT_CHECKED for verdict in record.statements)
-        if unchecked:
-            notes.append(f"{record.label}: {unchecked} sentence(s) could not be checked and are not in the scores.")
-    return notes
+def _sources_first(sources: Sequence[Excerpt], documents: Sequence[Document]) -> tuple[Document, ...]:
+    """All documents, in the order of the citation markers as far as they are cited."""
+    numbered = {source.document.id: source.document for source in sources}
+    return (*numbered.values(), *(document for document in documents if document.id not in numbered))
 
 
 def quieten() -> None:

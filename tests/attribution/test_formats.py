@@ -4,7 +4,8 @@ import sys
 
 import pypdf
 import pytest
-from counterfoil.attribution.formats import decoded, read_html, read_markdown, read_pdf, read_text
+from counterfoil.attribution.content import decoded
+from counterfoil.attribution.formats import read_html, read_markdown, read_pdf, read_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,12 @@ def test_lines_broken_by_the_page_are_joined(monkeypatch):
         "Minutes\nThe council decided to build a new wall in Port Anwen. It costs 2.4 million.\nNext point.\n\nTwo"
     )
     assert read_pdf(b"").text == expected
+
+
+def test_long_runs_of_one_character_take_no_longer_than_others():
+    for page in (b"<p>a" + b" " * 200_000 + b"b</p>", b"<p>a" + b"<br>" * 2_000 + b"b</p>"):
+        assert read_html(page).text.split() == ["a", "b"]
+    assert read_markdown(b"# a" + b" #" * 100_000 + b"b").title.startswith("a #")
 
 
 @pytest.mark.parametrize(("module", "read"), [("pypdf", read_pdf), ("bs4", read_html)])
