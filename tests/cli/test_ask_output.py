@@ -7,11 +7,15 @@ import json
 import pytest
 from counterfoil.attribution import Citation, Document, StatementVerdict, Status
 from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.reading import LeftOut, Reading
 from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.cli.answering import Outcome
+from counterfoil.cli.describing import notes
 from counterfoil.cli.failing import guarded
+from counterfoil.cli.generating import Generated
 from counterfoil.cli.placing import placed
 from counterfoil.cli.printing import print_outcome
+from counterfoil.cli.prompting import Prompt
 from counterfoil.cli.recording import as_json
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +66,21 @@ def test_json_holds_what_could_not_be_computed_as_null():
     assert recorded["documents"][0]["text"] == ODD.text
     assert recorded["passages"] == [{"document": ODD.id, "start": 0, "end": 5, "score": 0.25}]
     assert recorded["compared_with"] == []
+
+
+def test_everything_that_was_left_out_is_told():
+    read, dropped = Passage(ODD, 0, 5), Passage(ODD, 5, 9)
+    reading = Reading([ODD], [LeftOut("a.bin", "it is binary")])
+    written = [("CAD", Generated("One.", 80, True, ())), ("Plain", Generated("One.", 9, False, ()))]
+    told = notes(reading, Prompt((read,), (dropped, dropped), {}, {}), written, outcome().report.answers)
+    assert told == [
+        "Left out: a.bin: it is binary.",
+        "The model's context has room for 1 of the 3 passages found; the others were not read.",
+        "CAD: the last sentence was unfinished at 80 tokens and was left out. Raise --max-new-tokens.",
+        "CAD: 1 sentence(s) could not be checked and are not in the scores.",
+    ]
+    complete = [("Plain", Generated("One.", 9, False, ()))]
+    assert notes(Reading([ODD], []), Prompt((read,), (), {}, {}), complete, ()) == []
 
 
 @given(st.lists(st.text(min_size=1, max_size=8), max_size=5), st.text(max_size=3))
