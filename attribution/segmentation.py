@@ -68,7 +68,7 @@ def _blocks(text: str) -> list[tuple[int, int]]:
 
 def _boundaries(text: str, start: int, end: int, language: str) -> list[tuple[int, int]]:
     block = without_surrogates(text[start:end])
-    found = sentencex.get_sentence_boundaries(language, block)
+    found = sentencex.get_sentence_boundaries(language, block)  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module without stubs)
     return [(start + piece["start_index"], start + piece["end_index"]) for piece in found]
 
 

@@ -20,7 +20,7 @@ def load_splitter(name: str) -> Splitter:
     if name != "nltk":
         raise ValueError(f"`name` has to be one of {', '.join(NAMES)}, but is {name!r}")
     try:
-        from nltk import sent_tokenize  # noqa: PLC0415
+        from nltk import sent_tokenize  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  (optional)
     except ImportError as error:
         raise ImportError("the splitter nltk needs NLTK: pip install nltk") from error
     try:

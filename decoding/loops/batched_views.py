@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 from transformers.generation.configuration_utils import GenerationMode
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from ..processors import ContrastLogitsProcessor
 from ..views import FollowingView
@@ -69,6 +69,7 @@ def batched_views(
         and processor.view.model is model
     ]
     joint = JointModel(model, views)
+    loops: Any = GenerationMixin  # its methods are annotated for a model, which the joint one only behaves like
     options: dict[str, Any] = {
         "logits_processor": logits_processor,
         "stopping_criteria": stopping_criteria,
@@ -76,11 +77,11 @@ def batched_views(
     }
     try:
         if mode in BEAMS:
-            output = GenerationMixin._beam_search(joint, input_ids, **options, **model_kwargs)
+            output = loops._beam_search(joint, input_ids, **options, **model_kwargs)
         else:
             if token_streamer is not None:
                 token_streamer.put(input_ids.cpu())
-            output = GenerationMixin._sample(joint, input_ids, **options, streamer=token_streamer, **model_kwargs)
+            output = loops._sample(joint, input_ids, **options, streamer=token_streamer, **model_kwargs)
     finally:
         joint.clear()
     if isinstance(output, ModelOutput):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_runtime_dependencies_are_few_and_explained() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     text = (ROOT / "docs" / "dependencies.md").read_text()
     assert len(project["dependencies"]) < 10
-    for requirement in project["dependencies"] + sum(project["optional-dependencies"].values(), []):
+    for requirement in [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]:
         name = requirement.split(">=")[0].split("[")[0]
         assert name == "counterfoil" or f"| {name} |" in text, name
 
