@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from counterfoil.attribution.report import TraceSpan
 from counterfoil.attribution.segmentation import sentences
-from counterfoil.decoding import CADLogitsProcessor
+from counterfoil.decoding import CADLogitsProcessor, batched_views
 from transformers import StoppingCriteria
 
 from .prompting import Prompt
@@ -73,6 +73,7 @@ def generate(
         do_sample=False,
         max_new_tokens=limits.max_new_tokens,
         logits_processor=[cad] if cad else [],
+        custom_generate=batched_views if cad else None,  # both views in one forward
         stopping_criteria=[_Enough(language.tokenizer, length, limits.max_sentences, on_token)],
         pad_token_id=language.tokenizer.pad_token_id,
     )
