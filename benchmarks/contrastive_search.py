@@ -26,6 +26,7 @@ from counterfoil.decoding import contrastive_search
 from counterfoil.models import LanguageModel, load_language_model
 from measuring import StepClock, machine, with_fixed_allocator
 from resources import PeakMemory, clock_for
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -35,6 +36,7 @@ CALLABLES = {"classic": classic_contrastive_search, "ours": contrastive_search}
 ALPHA = 0.6
 IDENTITY_PROMPTS, IDENTITY_LONGEST, IDENTITY_TOKENS = 24, 1000, 24
 MEMORY_TOKENS = 24
+WIDTH = 130
 TEXT = (
     "The tide gauge at the pier was read twice a day for sixty years, first by the harbour master and later by his "
     "daughter, who also wrote down the wind. When the paper rolls were found in an attic, nobody could say which clock "
@@ -111,6 +113,28 @@ def measure(lm: LanguageModel, text: str, cell: Cell, new: int, repetitions: int
         cell.step_ms[method], cell.quartiles_ms[method] = middle, (low, high)
 
 
+def matrices(lm: LanguageModel, rows: list[int], repetitions: int) -> dict[int, float]:
+    """Milliseconds that a model's linear layers alone take for so many tokens: below this no step of theirs can go."""
+    head = lm.model.get_output_embeddings()
+    layers = [layer for layer in lm.model.modules() if isinstance(layer, torch.nn.Linear) and layer is not head]
+    times: dict[int, list[float]] = {count: [] for count in rows}
+    with torch.inference_mode():
+        for _ in range(repetitions + 1):
+            for count in rows:
+                inputs = {
+                    width: layers[0].weight.new_ones(1, count, width)
+                    for width in {layer.in_features for layer in layers}
+                }
+                clock = clock_for(lm.model.device)
+                clock.tick()
+                for layer in layers:
+                    layer(inputs[layer.in_features])
+                clock.tick()
+                clock.read()
+                times[count].append(1e3 * (clock.times[1] - clock.times[0]))
+    return {count: statistics.median(spans[1:]) for count, spans in times.items()}
+
+
 def identity(lm: LanguageModel, text: str) -> dict[str, int]:
     """How many of the rows get the classic algorithm's tokens, alone and in batches of four."""
     lengths = [round(1 + i * (IDENTITY_LONGEST - 1) / (IDENTITY_PROMPTS - 1)) for i in range(IDENTITY_PROMPTS)]
@@ -147,7 +171,12 @@ def memory(arguments: argparse.Namespace, method: str, cell: Cell) -> float:
 
 
 def speed_table(cells: list[Cell]) -> Table:
-    table = Table(title="milliseconds a step (median), prompt apart; ratios of tokens per second")
+    table = Table(
+        box=box.MARKDOWN,
+        title="milliseconds a step (median), prompt apart; ratios of tokens per second",
+        title_justify="left",
+        min_width=WIDTH,
+    )
     for name in ("batch", "prompt", "k", *METHODS, "ours/classic", "ours/greedy", "first token", "same tokens"):
         table.add_column(name, justify="right")
     for cell in cells:
@@ -159,8 +188,18 @@ def speed_table(cells: list[Cell]) -> Table:
     return table
 
 
+def matrices_table(times: dict[int, float]) -> Table:
+    table = Table(
+        box=box.MARKDOWN, title="linear layers alone, without the head: milliseconds for so many tokens in a forward"
+    )
+    for count in times:
+        table.add_column(str(count), justify="right")
+    table.add_row(*(f"{time:.1f}" for time in times.values()))
+    return table
+
+
 def memory_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title="peak memory above the model, MiB")
+    table = Table(box=box.MARKDOWN, title="peak memory above the model, MiB", title_justify="left", min_width=WIDTH)
     for name in ("batch", "prompt", "k", *METHODS, "ours/greedy", "classic/greedy"):
         table.add_column(name, justify="right")
     for row in rows:
@@ -225,7 +264,7 @@ def main() -> None:
     if arguments.memory_of:
         print(memory_of_process(lm, text, arguments.memory_of, sizes[0]))
         return
-    console = Console(width=130)
+    console = Console(width=WIDTH)
     clock = "CUDA events" if lm.model.device.type == "cuda" else "wall"
     about = {"model": lm.name, "dtype": str(lm.model.dtype), **machine(), "clock": clock}
     for name, value in about.items():
@@ -235,6 +274,9 @@ def main() -> None:
         console.print(f"batch {cell.batch}, prompt {cell.prompt}, k {cell.k}: {cell.ours_over_classic:.2f} of classic")
     console.print(speed_table(sizes))
     result: dict[str, Any] = {"environment": about, "cells": [asdict(cell) for cell in sizes]}
+    tokens = sorted({cell.batch * each for cell in sizes for each in (1, cell.k)})
+    result["matrices_ms"] = matrices(lm, tokens, 15)
+    console.print(matrices_table(result["matrices_ms"]))
     if not arguments.no_identity:
         result["identity"] = identity(lm, text)
         console.print(f"rows with the classic algorithm's tokens, of {IDENTITY_PROMPTS}: {result['identity']}")
