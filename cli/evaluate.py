@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import decoding as options
+from .evaluate_attributionbench import attributionbench
+from .evaluate_entailment import entailment
 from .failing import guarded
 
 if TYPE_CHECKING:
@@ -18,8 +20,13 @@ if TYPE_CHECKING:
     from .progress import Steps
 
 eval_app = typer.Typer(
-    name="eval", help="Measure methods on a model, beside plain decoding.", no_args_is_help=True, rich_markup_mode=None
+    name="eval",
+    help="Measure methods on a model beside plain decoding, and entailment models on labelled data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+eval_app.command()(entailment)
+eval_app.command()(attributionbench)
 
 Limit = Annotated[int | None, typer.Option(help="How many items, drawn by --seed.")]
 Seed = Annotated[int, typer.Option(help="Of the draw of items and of the bootstrap.")]
