@@ -189,9 +189,8 @@ def speed_table(cells: list[Cell]) -> Table:
 
 
 def matrices_table(times: dict[int, float]) -> Table:
-    table = Table(
-        box=box.MARKDOWN, title="linear layers alone, without the head: milliseconds for so many tokens in a forward"
-    )
+    title = "linear layers alone, without the head: milliseconds for so many tokens in a forward"
+    table = Table(box=box.MARKDOWN, title=title, title_justify="left", min_width=WIDTH)
     for count in times:
         table.add_column(str(count), justify="right")
     table.add_row(*(f"{time:.1f}" for time in times.values()))

@@ -16,8 +16,27 @@ ALPHA, K, NEW = 0.6, 4, 12
 PROMPTS = random_prompts([12, 5, 9, 1], seed=31)
 # With windows of 8 the sliding models cross theirs in the prompt and again while they generate.
 PACKED = ["llama", "qwen3", "mistral", "gemma3_text", "gpt2", "gpt_neox", "opt"]
+# Soft-capped logits, routed experts, latent keys, sinks, attention that is not looked up by name.
+PACKED_TOO = ["gemma2", "mixtral", "deepseek_v3", "gpt_oss", "gptj", "falcon_rotary"]
 K_FOLD = ["bloom", "qwen3_next", "mamba", "falcon", "gpt_neo", "mpt"]
+GROUPED = {key: value for key, value in CONFIGURATIONS["llama"].items() if key != "num_hidden_layers"}
 MORE_CONFIGURATIONS = {
+    "gemma2": {**GROUPED, "num_hidden_layers": 2, "sliding_window": 8, "query_pre_attn_scalar": 8},
+    "mixtral": {**GROUPED, "num_hidden_layers": 2, "num_local_experts": 4},
+    "deepseek_v3": {
+        **GROUPED, "num_hidden_layers": 2, "num_key_value_heads": 4, "head_dim": 4, "kv_lora_rank": 8,
+        "q_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 8, "n_routed_experts": 4,
+        "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "moe_intermediate_size": 16,
+        "first_k_dense_replace": 1, "n_shared_experts": 1,
+    },
+    "gpt_oss": {
+        **GROUPED, "num_hidden_layers": 2, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8,
+    },
+    "gptj": {"vocab_size": 96, "n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 4, "n_positions": 256},
+    "falcon_rotary": {
+        "model_type": "falcon", "vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "alibi": False,
+    },
     "falcon": {"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "alibi": True},
     "gpt_neo": {
         "vocab_size": 96, "hidden_size": 32, "num_layers": 2, "attention_types": [[["global", "local"], 1]],
@@ -31,7 +50,7 @@ def model_of(family: str, implementation: str | None = None) -> PreTrainedModel:
     if family in CONFIGURATIONS and implementation is None:
         return tiny_model(family)
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, **{**CONFIGURATIONS, **MORE_CONFIGURATIONS}[family])
+    config = AutoConfig.for_model(**{"model_type": family, **{**CONFIGURATIONS, **MORE_CONFIGURATIONS}[family]})
     model = AutoModelForCausalLM.from_config(config, attn_implementation=implementation).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -64,6 +83,13 @@ def test_one_forward_a_token_gives_the_tokens_of_the_equation(family: str, imple
     assert_equals_reference(model)
     assert why_not_packed(model) == (None, False)
     assert model.config._attn_implementation == implementation
+
+
+@pytest.mark.parametrize("family", PACKED_TOO)
+def test_so_do_models_with_peculiarities(family: str) -> None:
+    model = model_of(family)
+    assert_equals_reference(model)
+    assert why_not_packed(model) == (None, False)
 
 
 @pytest.mark.parametrize(("alpha", "k"), [(0.0, 3), (1.0, 3), (0.4, 8), (0.7, 1), (0.5, 96)])
