@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from counterfoil.attribution.entailment.local.adapter import AdapterSettings, save_adapter, word_norm
+from counterfoil.attribution.entailment import Pair
+from counterfoil.attribution.entailment.local import LocalEntailment
+from counterfoil.attribution.entailment.local.adapter import (
+    SETTINGS,
+    AdapterSettings,
+    save_adapter,
+    word_norm,
+    write_settings,
+)
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import CLASSES, PairNetwork, batch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .calibration import supported_probability, temperature, threshold
@@ -52,21 +63,42 @@ class Checkpoint:
         degrees = temperature(logits, truth, sources)
         probability = supported_probability(logits, degrees)
         least = threshold(probability, truth, sources)
-        figures = {}
-        for name in by_source(self.held):
-            at = [i for i, source in enumerate(sources) if source == name]
-            figures[name] = balanced_accuracy([truth[i] for i in at], probability[at] >= least)
-        mean = sum(figures.values()) / len(figures)
+        figures = source_figures(self.held, probability >= least)
         shown = " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
-        print(f"step {notes['step']}: held out {mean:.4f}, {shown}", flush=True)
-        if mean <= self.best:
+        print(f"step {notes['step']}: held out {shown}", flush=True)
+        if figures["mean"] <= self.best:
             return
-        self.best = mean
+        self.best = figures["mean"]
         settings = AdapterSettings(
             base=BASE, base_norm=word_norm(network.encoder), scale=self.recipe.alpha / self.recipe.rank,
-            hidden=self.recipe.hidden, window=self.recipe.window, least=self.recipe.least,
+            hidden=self.recipe.hidden, window=self.recipe.reading_window, least=self.recipe.least,
             temperature=degrees, threshold=least,
         )  # fmt: skip
-        held_out = {"mean": mean, **figures}
-        notes = {**notes, "held_out": held_out, "recipe": asdict(self.recipe)}
+        notes = {**notes, "recipe": asdict(self.recipe)}
         save_adapter(self.out, settings, adapter_weights(network), notes)
+
+
+def source_figures(pairs: Sequence[LabelledPair], verdict: NDArray[np.bool_]) -> dict[str, float]:
+    """Balanced accuracy a source, and their mean under the name `mean`."""
+    figures = {}
+    for name in by_source(pairs):
+        at = [i for i, pair in enumerate(pairs) if pair.source == name]
+        figures[name] = balanced_accuracy([pairs[i].supported for i in at], verdict[at])
+    return {"mean": sum(figures.values()) / len(figures), **figures}
+
+
+def fit_threshold(folder: Path, held: Sequence[LabelledPair], base: str | None, device: str) -> dict[str, float]:
+    """Sets an adapter's threshold on the held-out pairs as the finished model judges them; returns the figures.
+
+    Training reads one selection of a long premise, the model at work every window of it: the largest of several
+    probabilities is larger, and the threshold has to know.
+    """
+    model = LocalEntailment(model=folder, base=base, device=device)
+    judged = model.judge([Pair(pair.premise, pair.hypothesis) for pair in held])
+    kept = [(pair, j.supported) for pair, j in zip(held, judged, strict=True) if j.supported is not None]
+    pairs, probability = [pair for pair, _ in kept], np.array([p for _, p in kept])
+    least = threshold(probability, [pair.supported for pair in pairs], [pair.source for pair in pairs])
+    figures = source_figures(pairs, probability >= least)
+    notes = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["notes"]
+    write_settings(folder, replace(model.settings, threshold=least), {**notes, "held_out": figures})
+    return figures

@@ -14,7 +14,8 @@ class Recipe:
         rank: Rank of the change to each linear layer of the encoder.
         alpha: Its factor is `alpha / rank`.
         hidden: Width of the head's hidden layer.
-        window: Tokens of premise and hypothesis together, as far as `least` allows.
+        window: Tokens of premise and hypothesis together in training, as far as `least` allows.
+        reading_window: The same for the trained model at work; it need not pay for gradients.
         least: Tokens that the premise has at any rate.
         epochs: Passes, if time allows.
         pairs_per_step: Pairs in one step.
@@ -34,6 +35,7 @@ class Recipe:
     alpha: int = 64
     hidden: int = 96
     window: int = 144
+    reading_window: int = 256
     least: int = 64
     epochs: int = 6
     pairs_per_step: int = 48

@@ -22,7 +22,7 @@ from counterfoil.attribution.entailment.local.network import PairNetwork, batch
 from counterfoil.models import embedding_model_path
 from torch import nn
 
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, fit_threshold
 from .data import LabelledPair, hold_out, read_pairs
 from .lora import build
 from .optimisation import MovingAverage, micro_batches, negative_log_likelihood, schedule
@@ -98,6 +98,7 @@ def train(
             if step % check_every == 0:
                 look(network, average, check, step, elapsed)
     look(network, average, check, step, (time.monotonic() - started) / 60)
+    print(f"held out, as the finished model reads: {fit_threshold(out, held, base, device)}", flush=True)
     return out
 
 

@@ -106,11 +106,11 @@ def right(model: LocalEntailment, cases: list[tuple[str, str, bool]]) -> float:
 
 
 def test_it_tells_support_from_silence_on_invented_subjects(model: LocalEntailment) -> None:
-    assert right(model, PLAIN) >= 0.8
+    assert right(model, PLAIN) >= 0.9
 
 
 def test_it_notices_changed_numbers_and_names(model: LocalEntailment) -> None:
-    assert right(model, CHANGED) >= 0.6
+    assert right(model, CHANGED) >= 0.75
 
 
 def test_it_is_the_default_and_names_its_revision(model: LocalEntailment) -> None:

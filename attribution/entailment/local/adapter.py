@@ -51,6 +51,11 @@ def save_adapter(folder: Path, settings: AdapterSettings, weights: dict[str, Ten
     """Writes both files; weights in half precision. `notes` (recipe, held-out figures) are stored for the reader."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(save({name: weight.half().contiguous() for name, weight in weights.items()}))
+    write_settings(folder, settings, notes)
+
+
+def write_settings(folder: Path, settings: AdapterSettings, notes: dict[str, Any]) -> None:
+    """Writes the settings beside the weights that are there."""
     text = json.dumps({"settings": asdict(settings), "notes": notes}, indent=2)
     (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
 
