@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,11 @@ from typing import Any
 
 from counterfoil.models import LanguageModel
 
-from .comparison import accuracy, paired_accuracy
+from .choosing import choose
 from .decoders import Decoder
 from .decodings import Decoding
-from .likelihood import Choice, Progress, option_log_probabilities
-from .results import Figure, MethodResult, TaskResult
+from .likelihood import Choice, Progress
+from .results import TaskResult
 from .source import Source, limited
 
 NAME = "memotrap"
@@ -102,14 +101,14 @@ def evaluate(
     source = Source.read(path)
     items = limited(read_items(source), limit, seed)
     decoders = [Decoder(decoding, language) for decoding in decodings]
-    scores = option_log_probabilities(
-        decoders, [item.choice for item in items], batch_size=batch_size, progress=progress
+    chosen = choose(
+        decoders,
+        [item.choice for item in items],
+        [item.answer for item in items],
+        seed=seed,
+        batch_size=batch_size,
+        progress=progress,
     )
-    right = [[is_right(item, found) for item, found in zip(items, of_one, strict=True)] for of_one in scores]
-    rows = [
-        _row(decoder, of_one, right[0] if i else None, seed)
-        for i, (decoder, of_one) in enumerate(zip(decoders, right, strict=True))
-    ]
     return TaskResult(
         task=NAME,
         version=VERSION,
@@ -117,16 +116,10 @@ def evaluate(
         source=source,
         n=len(items),
         settings={"limit": limit, "seed": seed},
-        methods=tuple(rows),
-        samples=tuple(_sample(item, decoders, [of_one[i] for of_one in scores]) for i, item in enumerate(items)),
-        notes=tuple(_notes(decoders, scores)),
+        methods=chosen.methods,
+        samples=chosen.samples,
+        notes=chosen.notes,
     )
-
-
-def is_right(item: Item, log_probabilities: Sequence[float]) -> bool:
-    """Whether the ending asked for is more likely than every other; a tie is not."""
-    others = [value for i, value in enumerate(log_probabilities) if i != item.answer]
-    return log_probabilities[item.answer] > max(others)
 
 
 def _item(record: dict[str, Any]) -> Item:
@@ -135,46 +128,3 @@ def _item(record: dict[str, Any]) -> Item:
     if not (colon and beginning and len(endings) > 1 and 0 <= record["answer_index"] < len(endings)):
         raise ValueError(f"{record}")
     return Item(f"{instruction}:", beginning, endings, record["answer_index"])
-
-
-def _row(decoder: Decoder, right: Sequence[bool], first: Sequence[bool] | None, seed: int) -> MethodResult:
-    found = accuracy(right)
-    figures = {"accuracy": Figure(found.value, found.interval)}
-    if first is not None:
-        paired = paired_accuracy(right, first, seed=seed)
-        figures |= {
-            "difference": Figure(paired.difference, paired.interval),
-            "gained": Figure(paired.gained, digits=0),
-            "lost": Figure(paired.lost, digits=0),
-            "McNemar p": Figure(paired.p_value, digits=4),
-        }
-    return MethodResult(decoder.label, decoder.settings, figures)
-
-
-def _sample(item: Item, decoders: Sequence[Decoder], scores: Sequence[Sequence[float]]) -> dict[str, Any]:
-    found = [
-        {
-            "method": decoder.label,
-            # JSON has no infinity: an ending that the method rules out has no log-probability.
-            "log_probabilities": [value if math.isfinite(value) else None for value in values],
-            "right": is_right(item, values),
-        }
-        for decoder, values in zip(decoders, scores, strict=True)
-    ]
-    choice = item.choice
-    return {
-        "prompt": choice.prompt,
-        "contrast": choice.contrast,
-        "endings": item.endings,
-        "answer": item.answer,
-        "found": found,
-    }
-
-
-def _notes(decoders: Sequence[Decoder], scores: Sequence[Sequence[Sequence[float]]]) -> list[str]:
-    notes = []
-    for decoder, of_one in zip(decoders, scores, strict=True):
-        ties = sum(len(set(values)) < len(values) for values in of_one)
-        if ties:
-            notes.append(f"{decoder.label}: {ties} item(s) with equally likely endings, which count as wrong.")
-    return notes

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from counterfoil.eval import memotrap
+from counterfoil.eval.choosing import is_right
 from counterfoil.eval.decoders import Decoder
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.likelihood import option_log_probabilities
@@ -67,8 +68,8 @@ def test_an_empty_file_is_refused() -> None:
 
 @pytest.mark.parametrize(("values", "right"), [((-1.0, -2.0), True), ((-2.0, -1.0), False), ((-1.0, -1.0), False)])
 def test_the_answer_has_to_be_the_likelier_ending(values: tuple[float, float], right: bool) -> None:
-    item = memotrap.Item("i:", "b", (" x", " y"), 0)
-    assert memotrap.is_right(item, values) is right
+    assert is_right(0, values) is right
+    assert is_right(1, values[::-1]) is right
 
 
 def test_figures_follow_from_the_likelihoods(file: Path) -> None:
@@ -112,7 +113,7 @@ def test_endings_that_a_method_rules_out_are_counted_as_wrong_and_told(file: Pat
     ]  # fmt: skip
     assert excluded
     assert not any(found["right"] for found in excluded)
-    assert f"{len(excluded)} item(s) with equally likely endings" in result.notes[0]
+    assert f"{len(excluded)} item(s) with equally likely options" in result.notes[0]
 
 
 def test_a_limit_draws_by_its_seed_in_the_order_of_the_file() -> None:
