@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from counterfoil.attribution.entailment.local.network import PairNetwork
@@ -11,7 +11,7 @@ from torch import Tensor
 from .recipe import Recipe
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def build(base: str, recipe: Recipe) -> tuple[PreTrainedTokenizerBase, PairNetwork]:
@@ -33,7 +33,7 @@ def build(base: str, recipe: Recipe) -> tuple[PreTrainedTokenizerBase, PairNetwo
         layer.attention.self.dropout.p = 0.0
     network = PairNetwork(encoder, recipe.hidden)
     lora = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=["query", "key", "value", "dense"])
-    network.encoder = get_peft_model(encoder, lora)
+    network.encoder = cast("PreTrainedModel", get_peft_model(encoder, lora))
     return AutoTokenizer.from_pretrained(base), network
 
 
