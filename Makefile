@@ -8,7 +8,7 @@ QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format browser clean
+.PHONY: demo test soak results benchmarks check format browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,23 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED) browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8
+
+# Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about 20 minutes).
+soak: $(INSTALLED)
+	COUNTERFOIL_SOAK=1 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
+
+# The tables of docs/results.md. DATA holds memotrap/ and wikitext2/ in the layout that docs/results.md names.
+results: $(INSTALLED)
+	@test -n "$(DATA)" || { echo "name the folder of the data sets: make results DATA=..."; exit 2; }
+	$(BIN)/counterfoil eval memotrap $(DATA)/memotrap/memo-trap_classification.jsonl --method none,cad --alpha 0.5,1,2 \
+	  --json out/memotrap.json
+	$(BIN)/counterfoil eval degeneration $(DATA)/wikitext2/test.txt --method none,contrastive_search --limit 60 \
+	  --json out/degeneration.json
+
+# The tables of docs/performance.md; the machine has to be otherwise idle.
+benchmarks: $(INSTALLED)
+	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
+	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
