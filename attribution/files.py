@@ -62,7 +62,7 @@ def score_files(
         OSError: Where a file cannot be opened.
     """
     scoring = scoring or Scoring()
-    records = (_examined(record, scoring.mode) for path in paths for record in read(path))
+    records = (examined(record, scoring.mode) for path in paths for record in read(path))
     while some := list(itertools.islice(records, window)):
         if strict_input:
             _stop_at_a_problem(Scored(record, None) for record in some if record.answer is None)
@@ -75,7 +75,7 @@ def score_files(
             yield scored
 
 
-def _examined(record: Record, mode: str) -> Record:
+def examined(record: Record, mode: str) -> Record:
     """A record that cites documents but brings none cannot be checked; for ALCE it is an answer without support."""
     answer = record.answer
     if mode == "alce" or answer is None or answer.documents or not markers(answer.text):

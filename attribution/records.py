@@ -37,7 +37,7 @@ class Record:
     problem: str | None = None
 
 
-class _UnusableError(ValueError):
+class UnusableError(ValueError):
     """What is wrong with a record, in words for its author."""
 
 
@@ -50,13 +50,13 @@ def read(path: str | Path) -> Iterator[Record]:
     path = Path(path)
     for number, raw in _raw_records(path):
         try:
-            yield Record(path, number, _answer(raw() if callable(raw) else raw))
-        except _UnusableError as error:
+            yield Record(path, number, read_answer(raw() if callable(raw) else raw))
+        except UnusableError as error:
             yield Record(path, number, None, str(error))
 
 
 def _raw_records(path: Path) -> Iterator[tuple[int, Any]]:
-    """Numbered JSON values, or functions that return one or raise :class:`_UnusableError`."""
+    """Numbered JSON values, or functions that return one or raise :class:`UnusableError`."""
     whole = _whole_file(path)
     if whole is not None:
         yield from enumerate(whole, start=1)
@@ -84,7 +84,7 @@ def _whole_file(path: Path) -> list[Any] | None:
 def _loaded(raw: bytes) -> Any:  # noqa: ANN401 (any JSON value)
     try:
         return _parser(raw)()
-    except _UnusableError:
+    except UnusableError:
         return None
 
 
@@ -93,30 +93,35 @@ def _parser(raw: bytes) -> Callable[[], Any]:
         try:
             return json.loads(raw.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
-            raise _UnusableError(f"is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}") from error
+            raise UnusableError(f"is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}") from error
         except RecursionError as error:
-            raise _UnusableError("is not JSON that can be read: it is nested too deeply") from error
+            raise UnusableError("is not JSON that can be read: it is nested too deeply") from error
         except ValueError as error:
-            raise _UnusableError(f"is not JSON: {error}") from error
+            raise UnusableError(f"is not JSON: {error}") from error
 
     return parse
 
 
-def _answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
+def read_answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
+    """The answer that one JSON value holds, in either format.
+
+    Raises:
+        UnusableError: Saying what is wrong with it.
+    """
     if not isinstance(raw, dict):
-        raise _UnusableError(f"has to be an object, but is {_kind(raw)}")
+        raise UnusableError(f"has to be an object, but is {_kind(raw)}")
     if "response" in raw or "retrieved_contexts" in raw:
         names = ("user_input", "response", "retrieved_contexts")
     elif "output" in raw or "docs" in raw:
         names = ("question", "output", "docs")
     else:
-        raise _UnusableError(
+        raise UnusableError(
             "has to have the fields `response` and `retrieved_contexts`, or `output` and `docs`, "
             f"but has {', '.join(map(repr, raw)) or 'none'}"
         )
     question = raw.get(names[0])
     if question is not None and not isinstance(question, str):
-        raise _UnusableError(f"`{names[0]}` has to be a string, but is {_kind(question)}")
+        raise UnusableError(f"`{names[0]}` has to be a string, but is {_kind(question)}")
     text, passages = _field(raw, names[1], str), _field(raw, names[2], list)
     identity = raw.get("id", raw.get("sample_id", ""))
     return Answer(text, _documents(passages, names[2]), question, str(identity))
@@ -124,10 +129,10 @@ def _answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
 
 def _field(raw: dict[str, Any], name: str, kind: type[T]) -> T:
     if name not in raw:
-        raise _UnusableError(f"has no field `{name}`")
+        raise UnusableError(f"has no field `{name}`")
     value = raw[name]
     if not isinstance(value, kind):
-        raise _UnusableError(f"`{name}` has to be {_NAMES[kind]}, but is {_kind(value)}")
+        raise UnusableError(f"`{name}` has to be {_NAMES[kind]}, but is {_kind(value)}")
     return value
 
 
@@ -140,7 +145,7 @@ def _documents(passages: list[Any], field: str) -> list[Document]:
         text = passage.get("sent", passage.get("text")) if isinstance(passage, dict) else passage
         title = passage.get("title", "") if isinstance(passage, dict) else ""
         if not isinstance(text, str):
-            raise _UnusableError(
+            raise UnusableError(
                 f"`{field}` has to hold strings or objects with `text`, but its element {number} is {_kind(passage)}"
             )
         unique = f"{identity}#{number}" if identity in repeated else identity
