@@ -14,6 +14,7 @@ from .failing import guarded
 from .options import check_readable, check_writable, model_options
 
 UNDER, UNCHECKED = 1, 3
+ENGINES = ("local", "ray")
 FIGURES = ("mean_f1", "f1_of_means", "recall", "precision")
 
 
@@ -50,6 +51,10 @@ def score(
         typer.Option("--option", "-o", help="For the entailment model: batch_size=8, ...", metavar="NAME=VALUE"),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Where the entailment model runs, for example cuda.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: workers on this machine or on a cluster.")] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="With --engine ray: how many workers, each with a copy of the model. Default: 2.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder of the judgement cache. Default: in the user's cache folder.")
     ] = None,
@@ -68,6 +73,10 @@ def score(
             raise ValueError(f"--figure has to be one of {', '.join(FIGURES)}, but is {figure!r}")
         if calibration is not None and threshold is not None:
             raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
+        if engine not in ENGINES:
+            raise ValueError(f"--engine has to be one of {', '.join(ENGINES)}, but is {engine!r}")
+        if engine == "local" and workers is not None:
+            raise ValueError("--workers is for --engine ray: leave one of them out, or name both")
         for path in filter(None, (*files, *(compare or ()), calibration)):
             check_readable(path)
         for path in filter(None, (json, report)):
@@ -91,6 +100,7 @@ def score(
                 "other": compare or (),
                 "sentences": sentences,
                 "calibration": calibration,
+                "workers": (2 if workers is None else workers) if engine == "ray" else None,
             },
             bar=None if fail_under is None else (figure, fail_under),
         )

@@ -22,8 +22,11 @@ from counterfoil.attribution.streaming import ScoreWriter
 
 from .calibrate import read_calibration
 from .figures import print_figures
-from .loading import load_judge
+from .loading import judge
 from .pace import Pace
+
+WINDOW = 256
+"""Answers that share their waves, for each worker."""
 
 _TOLD = 10
 
@@ -44,6 +47,7 @@ class Run:
         other: What to compare with.
         sentences: Name of the sentence splitter, for the record.
         calibration: Where the threshold is read from; `None` for that of `scoring`.
+        workers: How many Ray workers judge; `None` for this process alone.
     """
 
     files: Sequence[Path]
@@ -57,6 +61,7 @@ class Run:
     other: Sequence[Path] = ()
     sentences: str = "sentencex"
     calibration: Path | None = None
+    workers: int | None = None
 
 
 class Problems:
@@ -96,15 +101,15 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         ValueError: For settings or files that cannot be used.
         OSError: For files that cannot be read or written.
     """
-    model = load_judge(options.entailment, options.model_options)
-    if options.calibration is not None:
-        threshold = read_calibration(options.calibration, model.name)
-        options = replace(options, scoring=replace(options.scoring, threshold=threshold))
     problems = Problems()
     with ExitStack() as stack:
+        model, batch = stack.enter_context(judge(options.entailment, options.model_options, options.workers))
+        if options.calibration is not None:
+            threshold = read_calibration(options.calibration, model.name)
+            options = replace(options, scoring=replace(options.scoring, threshold=threshold))
         pace = stack.enter_context(Pace())
         cache = options.cache and JudgementCache(options.cache, model.name)
-        engine = Engine(model, cache=cache or None, on_progress=pace.judged)
+        engine = Engine(model, cache=cache or None, batch=batch, on_progress=pace.judged)
         stream = problems.watched(_scored(options.files, engine, options))
         described = settings(options, model)
         writer = overview = None
@@ -154,7 +159,13 @@ def versions() -> dict[str, str]:
 
 
 def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:
-    return score_files(files, entailment=engine, scoring=options.scoring, strict_input=options.strict_input)
+    return score_files(
+        files,
+        entailment=engine,
+        scoring=options.scoring,
+        strict_input=options.strict_input,
+        window=WINDOW * (options.workers or 1),
+    )
 
 
 def _reports(stream: Iterator[Scored], pace: Pace) -> Iterator[CitationReport | None]:
