@@ -165,7 +165,7 @@ class Worker:
 
 def _ray() -> ModuleType:
     try:
-        import ray  # noqa: PLC0415
+        import ray  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError('judging on many machines needs ray: pip install "counterfoil[ray]"') from error
     return ray

@@ -16,12 +16,12 @@ from .rows import Rows, explanation
 
 try:
     from anyio.to_thread import run_sync
-    from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+    from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise ImportError('the Inspect scorer needs inspect_ai: pip install "counterfoil[inspect]"') from error
 
 if TYPE_CHECKING:
-    from inspect_ai.solver import TaskState
+    from inspect_ai.solver import TaskState  # pyright: ignore[reportMissingImports]
 
 
 @scorer(metrics=[mean(), stderr()])

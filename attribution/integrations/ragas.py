@@ -15,8 +15,8 @@ from ..scoring import Scoring
 from .rows import Rows, explanation
 
 try:
-    from ragas.metrics.collections.base import BaseMetric
-    from ragas.metrics.result import MetricResult
+    from ragas.metrics.collections.base import BaseMetric  # pyright: ignore[reportMissingImports]
+    from ragas.metrics.result import MetricResult  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise ImportError(f'the RAGAS metric needs ragas ({error}): pip install "counterfoil[ragas]"') from error
 
