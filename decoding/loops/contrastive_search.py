@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,10 +9,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
-from .k_fold import KFoldLookahead
-from .lookahead import Lookahead
-from .packed import PackedLookahead
-from .probe import why_not_packed
+from ..lookahead import Lookahead, lookahead_for
 from .settings import ContrastiveSearchSettings, check_call, reserved_tokens
 
 if TYPE_CHECKING:
@@ -73,7 +69,7 @@ def contrastive_search(
     check_call(model, settings, generation_config, given_cache)
     budget = reserved_tokens(generation_config, input_ids.shape[1])
     record = _Record(generation_config)
-    with _lookahead(model)(model, settings.penalty_alpha, settings.top_k, budget) as lookahead:
+    with lookahead_for(model)(model, settings.penalty_alpha, settings.top_k, budget) as lookahead:
         try:
             sequences = _search(
                 lookahead, input_ids, logits_processor, stopping_criteria, generation_config, record, token_streamer,
@@ -106,19 +102,6 @@ class _Record:
             self.scores += (scores,)
         if self.logits is not None:
             self.logits += (logits,)
-
-
-def _lookahead(model: PreTrainedModel) -> type[Lookahead]:
-    reason, is_new = why_not_packed(model)
-    if reason is None:
-        return PackedLookahead
-    if is_new:
-        warnings.warn(
-            f"{type(model).__name__} cannot take the candidates of contrastive search side by side ({reason}), so "
-            "they run as copies of the batch: the same tokens, with a cache and a cost that are `top_k` times as big",
-            stacklevel=4,
-        )
-    return KFoldLookahead
 
 
 def _search(

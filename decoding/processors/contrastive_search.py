@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 
-from ..loops.contrastive_search import _lookahead as lookahead_for
-from ..loops.lookahead import Lookahead
+from ..lookahead import Lookahead, lookahead_for
 from ..views.continuation import prefill_state
 from ..views.generation import ServedCall, calling_generation, refuse_unfollowable
 from ..views.layers import unseen_by_taps

@@ -8,7 +8,7 @@ import pytest
 import torch
 from contrastive_search_reference import reference_search
 from counterfoil.decoding import contrastive_search
-from counterfoil.decoding.loops.probe import why_not_packed
+from counterfoil.decoding.lookahead.probe import why_not_packed
 from tiny_models import CONFIGURATIONS, padded, random_prompts, tiny_model
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 

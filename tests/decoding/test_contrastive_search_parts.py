@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from counterfoil.decoding.loops.hidden_history import HiddenHistory
-from counterfoil.decoding.loops.packed_attention import packed_attention_forward
-from counterfoil.decoding.loops.packed_cache import PackedCache
-from counterfoil.decoding.loops.packed_mask import PackedMask
+from counterfoil.decoding.lookahead.hidden_history import HiddenHistory
+from counterfoil.decoding.lookahead.packed_attention import packed_attention_forward
+from counterfoil.decoding.lookahead.packed_cache import PackedCache
+from counterfoil.decoding.lookahead.packed_mask import PackedMask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import tiny_model

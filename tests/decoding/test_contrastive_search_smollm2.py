@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
-from counterfoil.decoding.loops.probe import why_not_packed
+from counterfoil.decoding.lookahead.probe import why_not_packed
 from counterfoil.models import LanguageModel, load_language_model
 from transformers import StopStringCriteria
 

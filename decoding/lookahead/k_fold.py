@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, StaticCache
 
+from .base import Lookahead
 from .hidden_history import HiddenHistory
-from .lookahead import Lookahead
 
 _CACHE_NAMES = ("past_key_values", "cache_params")
 

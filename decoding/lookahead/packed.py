@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
+from .base import Lookahead
 from .head_tap import Choose, HeadTap, output_head
 from .hidden_history import HiddenHistory
-from .lookahead import Lookahead
 from .packed_attention import AttentionSwitch
 from .packed_cache import PackedCache
 from .packed_mask import PackedMask
