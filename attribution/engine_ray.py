@@ -9,6 +9,7 @@ fetches each piece as it is finished.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -68,7 +69,7 @@ class RayEntailment:
         self._started = not self._ray.is_initialized()
         if self._started:
             # Joins the cluster that RAY_ADDRESS names, or that runs on this machine; else starts one here.
-            self._ray.init(include_dashboard=False, log_to_driver=False)
+            self._ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         self._check_room(workers, cpus, gpus)
         actor = self._ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=-1, max_task_retries=RETRIES)(Worker)
         self._workers = [actor.remote(load) for _ in range(workers)]

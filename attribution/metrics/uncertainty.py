@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+AT_ONCE = 10_000_000
+"""Values drawn at once: scipy would hold all resamples in memory, gigabytes for a million answers."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -68,6 +71,7 @@ def interval(
         samples,
         statistic,
         n_resamples=resamples,
+        batch=_batch(len(samples[0])),
         confidence_level=level,
         method="percentile",
         paired=True,
@@ -87,7 +91,13 @@ def paired_test(one: Sequence[float], other: Sequence[float], *, resamples: int 
         raise ValueError(f"two samples have to have the same length above 0, but have {len(one)} and {len(other)}")
     differences = [a - b for a, b in zip(one, other, strict=True)]
     found = _scipy_stats().permutation_test(
-        (one, other), _mean_difference, permutation_type="samples", n_resamples=resamples, vectorized=True, rng=seed
+        (one, other),
+        _mean_difference,
+        permutation_type="samples",
+        n_resamples=resamples,
+        batch=_batch(len(one)),
+        vectorized=True,
+        rng=seed,
     )
     return Comparison(
         difference=sum(differences) / len(differences),
@@ -95,6 +105,10 @@ def paired_test(one: Sequence[float], other: Sequence[float], *, resamples: int 
         p_value=float(found.pvalue),
         n=len(one),
     )
+
+
+def _batch(size: int) -> int:
+    return max(1, AT_ONCE // size)
 
 
 def _mean_difference(one: Any, other: Any, axis: int) -> Any:  # noqa: ANN401 (numpy arrays, imported by scipy only)
