@@ -34,8 +34,8 @@ from torch import Tensor
 METHODS = ("greedy", "classic", "ours")
 CALLABLES = {"classic": classic_contrastive_search, "ours": contrastive_search}
 ALPHA = 0.6
-IDENTITY_PROMPTS, IDENTITY_LONGEST, IDENTITY_TOKENS = 24, 1000, 24
-MEMORY_TOKENS = 24
+IDENTITY_PROMPTS, IDENTITY_LONGEST, IDENTITY_TOKENS = 24, 1000, 16
+MEMORY_TOKENS = 8
 WIDTH = 130
 TEXT = (
     "The tide gauge at the pier was read twice a day for sixty years, first by the harbour master and later by his "
@@ -238,7 +238,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--prompt", type=int, nargs="+", default=[32, 512, 1024], help="prompt lengths")
     parser.add_argument("--candidates", type=int, nargs="+", default=[4, 8], help="values of k")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--new-tokens", type=int, default=24)
+    parser.add_argument("--new-tokens", type=int, default=16)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", default="smollm2", help="a hub id, a folder, or the copy in the wheel")
@@ -270,7 +270,8 @@ def main() -> None:
         console.print(f"{name}: {value}", highlight=False)
     for cell in sizes:
         measure(lm, text, cell, arguments.new_tokens, arguments.repetitions)
-        console.print(f"batch {cell.batch}, prompt {cell.prompt}, k {cell.k}: {cell.ours_over_classic:.2f} of classic")
+        ratios = f"{cell.ours_over_classic:.2f} of classic, {cell.ours_over_greedy:.2f} of greedy"
+        console.print(f"batch {cell.batch}, prompt {cell.prompt}, k {cell.k}: {ratios}")
     console.print(speed_table(sizes))
     result: dict[str, Any] = {"environment": about, "cells": [asdict(cell) for cell in sizes]}
     tokens = sorted({cell.batch * each for cell in sizes for each in (1, cell.k)})
