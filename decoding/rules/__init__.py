@@ -8,6 +8,7 @@ from __future__ import annotations
 from .cad import cad
 from .cid import cid
 from .contrastive_decoding import contrastive_decoding
+from .contrastive_search import contrastive_search
 from .dola import dola, dola_layer, jensen_shannon
 from .plausibility import plausible
 
@@ -15,6 +16,7 @@ __all__ = [
     "cad",
     "cid",
     "contrastive_decoding",
+    "contrastive_search",
     "dola",
     "dola_layer",
     "jensen_shannon",
