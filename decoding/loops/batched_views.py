@@ -12,6 +12,7 @@ from transformers.utils.generic import ModelOutput
 
 from ..processors import ContrastLogitsProcessor
 from ..views import FollowingView
+from ..views.generation import argument_of_generate
 from .joint_model import JointModel
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def batched_views(
         logits_processor: All processors of the call; the contrastive ones among them are found by their class.
         stopping_criteria: All criteria of the call.
         generation_config: The configuration of the call.
-        token_streamer: What `streamer` is elsewhere. transformers does not hand `streamer` to a callable.
+        token_streamer: A streamer, where the loop is called without `generate()`; that one's `streamer` is found.
         **model_kwargs: The model's inputs, as `generate()` prepares them.
 
     Returns:
@@ -61,6 +62,10 @@ def batched_views(
     """
     mode = generation_config.get_generation_mode()
     _refuse(model, input_ids, generation_config, mode, model_kwargs)
+    streamer = argument_of_generate("streamer")  # which has been given the prompt already
+    if streamer is None and token_streamer is not None:
+        streamer = token_streamer
+        streamer.put(input_ids.cpu())
     views = [
         processor.view
         for processor in logits_processor
@@ -79,9 +84,7 @@ def batched_views(
         if mode in BEAMS:
             output = loops._beam_search(joint, input_ids, **options, **model_kwargs)
         else:
-            if token_streamer is not None:
-                token_streamer.put(input_ids.cpu())
-            output = loops._sample(joint, input_ids, **options, streamer=token_streamer, **model_kwargs)
+            output = loops._sample(joint, input_ids, **options, streamer=streamer, **model_kwargs)
     finally:
         joint.clear()
     if isinstance(output, ModelOutput):
@@ -100,6 +103,8 @@ def _refuse(
     positions = model_kwargs.get("position_ids")
     mask = model_kwargs.get("attention_mask")
     reasons = {
+        "`assistant_model`": argument_of_generate("assistant_model") is not None,
+        "a streamer under beam search": mode in BEAMS and argument_of_generate("streamer") is not None,
         f"{mode.value}": mode not in SAMPLING + BEAMS,
         f"the encoder-decoder model {type(model).__name__}": model.config.is_encoder_decoder,
         "a cache that is not empty (`past_key_values`)": given_cache is not None and given_cache.get_seq_length() > 0,

@@ -10,6 +10,8 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel,
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from ..lookahead import Lookahead, lookahead_for
+from ..processors import ContrastLogitsProcessor
+from ..views.generation import argument_of_generate
 from .settings import ContrastiveSearchSettings, check_call, reserved_tokens
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def contrastive_search(
             configuration's.
         top_k: Number of candidates, typically 4 to 8. Default 4; the generation configuration's is used only where
             it has a `penalty_alpha` too and is not transformers' own default of 50.
-        token_streamer: What `streamer` is elsewhere. transformers does not hand `streamer` to a callable.
+        token_streamer: A streamer, where the loop is called without `generate()`; that one's `streamer` is found.
         **model_kwargs: The model's inputs, as `generate()` prepares them.
 
     Returns:
@@ -68,17 +70,22 @@ def contrastive_search(
     given_cache = model_kwargs.get("past_key_values")
     check_call(model, settings, generation_config, given_cache)
     budget = reserved_tokens(generation_config, input_ids.shape[1])
+    _refuse_layer_contrasts(logits_processor)
+    streamer = argument_of_generate("streamer")  # which has been given the prompt already
+    if streamer is None and token_streamer is not None:
+        streamer = token_streamer
+        streamer.put(input_ids.cpu())
     record = _Record(generation_config)
     with lookahead_for(model)(model, settings.penalty_alpha, settings.top_k, budget) as lookahead:
         try:
             sequences = _search(
-                lookahead, input_ids, logits_processor, stopping_criteria, generation_config, record, token_streamer,
+                lookahead, input_ids, logits_processor, stopping_criteria, generation_config, record, streamer,
                 model_kwargs,
             )  # fmt: skip
         finally:
             # A consumer of an iterating streamer waits for the end, also where it comes early.
-            if token_streamer is not None:
-                token_streamer.end()
+            if streamer is not None:
+                streamer.end()
         if not generation_config.return_dict_in_generate:
             return sequences
         return GenerateDecoderOnlyOutput(
@@ -87,6 +94,15 @@ def contrastive_search(
             logits=record.logits,  # pyright: ignore[reportArgumentType]
             past_key_values=lookahead.past_key_values(given_cache),
         )
+
+
+def _refuse_layer_contrasts(logits_processor: LogitsProcessorList) -> None:
+    for processor in logits_processor:
+        if isinstance(processor, ContrastLogitsProcessor) and getattr(processor.view, "of_main_forward", False):
+            raise ValueError(
+                f"{type(processor).__name__} cannot be combined with contrastive search, whose forward runs over "
+                "candidates: it has no hidden state of the last token alone to contrast with"
+            )
 
 
 class _Record:
@@ -111,11 +127,9 @@ def _search(
     stopping_criteria: StoppingCriteriaList,
     generation_config: GenerationConfig,
     record: _Record,
-    token_streamer: BaseStreamer | None,
+    streamer: BaseStreamer | None,
     model_kwargs: dict[str, Any],
 ) -> Tensor:
-    if token_streamer is not None:
-        token_streamer.put(input_ids.cpu())
     pad_token: Any = generation_config._pad_token_tensor  # pyright: ignore[reportAttributeAccessIssue]
     pads = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
     unfinished = torch.ones(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
@@ -131,8 +145,8 @@ def _search(
         if pads:
             tokens = torch.where(unfinished, tokens, pad_token)
         input_ids = torch.cat((input_ids, tokens[:, None]), dim=1)
-        if token_streamer is not None:
-            token_streamer.put(tokens.cpu())
+        if streamer is not None:
+            streamer.put(tokens.cpu())
         unfinished = unfinished & ~stopping_criteria(input_ids, record.scores)  # pyright: ignore
         if not unfinished.any():
             return input_ids

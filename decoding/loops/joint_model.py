@@ -70,7 +70,9 @@ class JointModel(GenerationMixin):
         """Run all rows; the main ones' logits `[rows, 1, vocab]` are the answer, the views' are offered to them."""
         rows, copies = len(input_ids), 1 + len(self._views)
         if prefill is not None:
-            prompts = [self._main_prompt(input_ids, prefill), *(view.prompt(input_ids) for view in self._views)]
+            main_prompt = self._main_prompt(input_ids, prefill)
+            mask = main_prompt.attention_mask
+            prompts = [main_prompt, *(view.prompt(input_ids, mask) for view in self._views)]
             logits = self._rows.start(joined(prompts), input_ids.new_empty(rows * copies, 0))
         else:
             logits = self._rows.extend(input_ids[:, -1:].repeat(copies, 1))

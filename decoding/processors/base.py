@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from ..views.generation import ServedCall, calling_generation, refuse_unfollowab
 from .trace import Trace, TraceRecorder
 
 
+@runtime_checkable
 class View(Protocol):
     """Next-token logits of the main sequence seen in another way."""
 
@@ -92,14 +93,14 @@ class ContrastLogitsProcessor(LogitsProcessor):
         """What was recorded for the tokens of the last `generate()` call.
 
         Args:
-            sequences: What that call returned, `[rows, prompt + new tokens]`.
+            sequences: What that call returned, `[rows, prompt + new tokens]`, or the dictionary around it.
 
         Raises:
             ValueError: The processor was made without `trace=True`, has not run, or ran under beam search.
         """
         if self._recorder is None:
             raise ValueError(f"`trace` has to be True when {type(self).__name__} is made, but is False")
-        return self._recorder.trace(sequences)
+        return self._recorder.trace(getattr(sequences, "sequences", sequences))
 
     def reset(self) -> None:
         """Forget the last sequence and free its cache. Not needed between `generate()` calls."""

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..parameters import check_at_least
 from ..rules import cad
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
-from .parameters import check_at_least
 
 
 class CADLogitsProcessor(ContrastLogitsProcessor):

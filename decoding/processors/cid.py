@@ -8,11 +8,11 @@ from typing import Any, get_args
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..parameters import check_at_least, check_choice, check_share
 from ..rules import cid
 from ..rules.cid import CIDRule
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
-from .parameters import check_at_least, check_choice, check_share
 
 
 class CIDLogitsProcessor(ContrastLogitsProcessor):

@@ -7,11 +7,12 @@ from typing import get_args
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..parameters import check_above, check_at_least, check_choice, check_share
 from ..rules import contrastive_decoding
 from ..rules.contrastive_decoding import Formulation
 from ..views import SamePrompt
+from ..views.unwrapping import unwrapped
 from .base import ContrastLogitsProcessor, View
-from .parameters import check_above, check_at_least, check_choice, check_share
 
 
 class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
@@ -55,7 +56,7 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
         check_at_least("beta", beta, 0)
         check_choice("formulation", formulation, get_args(Formulation))
         check_above("amateur_temperature", amateur_temperature, 0)
-        view = SamePrompt(amateur) if isinstance(amateur, PreTrainedModel) else amateur
+        view = amateur if isinstance(amateur, View) else SamePrompt(unwrapped(amateur, "amateur"))
         super().__init__(view, vocabulary_size=vocabulary_size, trace=trace)
         self.alpha, self.beta, self.amateur_temperature = alpha, beta, amateur_temperature
         self.formulation: Formulation = formulation

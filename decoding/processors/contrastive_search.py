@@ -9,11 +9,13 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 
 from ..lookahead import Lookahead, lookahead_for
+from ..parameters import check_integer, check_share
 from ..views.continuation import prefill_state
+from ..views.following import told_mask
 from ..views.generation import ServedCall, calling_generation, refuse_unfollowable
 from ..views.layers import unseen_by_taps
 from ..views.prompts import main_prompt
-from .parameters import check_share
+from ..views.unwrapping import unwrapped
 
 BEAMS = {"_beam_search": "contrastive search keeps one sequence a row; generate with num_beams=1"}
 
@@ -49,8 +51,8 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
         attention_mask: Tensor | None = None,
     ) -> None:
         check_share("penalty_alpha", penalty_alpha)
-        if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
-            raise ValueError(f"`top_k` has to be an integer of at least 1, but is {top_k!r}")
+        check_integer("top_k", top_k, 1)
+        model = unwrapped(model, "model")
         if model.config.is_encoder_decoder:
             raise ValueError(f"`model` has to be decoder-only for contrastive search, but is a {type(model).__name__}")
         self.model, self.penalty_alpha, self.top_k = model, penalty_alpha, top_k
@@ -103,7 +105,7 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
 
     def _begin(self, ids: Tensor, *, anew: bool) -> None:
         if anew or self._prompt_mask is None:
-            self._prompt_mask = main_prompt(ids, self.model, self._attention_mask).attention_mask
+            self._prompt_mask = main_prompt(ids, self.model, self._attention_mask, told_mask(ids)).attention_mask
         prompt_mask = self._prompt_mask
         grown = prompt_mask.new_ones(len(ids), ids.shape[1] - prompt_mask.shape[1])
         state = prefill_state(self.model, ids, torch.cat([prompt_mask, grown], dim=-1), {})

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
+from ..parameters import check_share
 from ..rules import dola, dola_layer
 from ..views.layers import EarlyHead, LayerTap, number_of_layers
+from ..views.unwrapping import unwrapped
 from .base import ContrastLogitsProcessor
-from .parameters import check_share
 
 
 class DoLaLogitsProcessor(ContrastLogitsProcessor):
@@ -50,6 +51,7 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         trace: bool = False,
     ) -> None:
         check_share("alpha", alpha)
+        model = unwrapped(model, "model")
         self.layers = _candidates(model, layers)
         self.alpha = alpha
         super().__init__(_LayerLogits(model, self.layers, norm), trace=trace)
@@ -68,12 +70,14 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
 class _LayerLogits:
     """The candidate layers' logits `[layers, rows, vocab]`, as a view."""
 
+    of_main_forward = True
+
     def __init__(self, model: PreTrainedModel, layers: Sequence[int], norm: bool) -> None:
         self._tap = LayerTap(model, layers)
         self._head = EarlyHead(model, norm=norm)
 
     def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
-        return torch.stack([self._head(hidden) for hidden in self._tap.take(len(input_ids))])
+        return torch.stack([self._head(hidden) for hidden in self._tap.take(input_ids, generation)])
 
     def reset(self) -> None:
         """Nothing is kept between steps."""
@@ -90,6 +94,7 @@ def _candidates(model: PreTrainedModel, layers: str | int | Sequence[int]) -> tu
         chosen = low if layers == "low" else range(count // 2 if count <= 40 else count - 20, count, 2)
         return tuple(chosen) or (first,)
     chosen = (layers,) if isinstance(layers, int) else tuple(layers)
-    if not chosen or any(not 0 <= layer < count for layer in chosen):
-        raise ValueError(f"`layers` has to be in [0, {count - 1}], but is {layers!r}")
+    allowed = range(count)
+    if not chosen or len(set(chosen)) < len(chosen) or any(isinstance(j, bool) or j not in allowed for j in chosen):
+        raise ValueError(f"`layers` has to be different layers in [0, {count - 1}], but is {layers!r}")
     return chosen

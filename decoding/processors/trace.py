@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,8 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Trace:
     """Per generated token, `[rows, new tokens]` each, aligned with the ids behind the prompt.
+
+    A row that has ended goes on with padding while others are written; what stands there is of no meaning.
 
     Args:
         main: Log-probability under the main view.
@@ -33,17 +35,23 @@ class Trace:
         return self.main - self.other
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Step:
     main: Tensor  # [rows, vocab] while the choice is unknown, then [rows]
     other: Tensor
     plausible: Tensor
     coefficients: dict[str, Tensor]
 
-    def choose(self, tokens: Tensor) -> None:
-        column = tokens.to(self.main.device)[:, None]
-        self.main = self.main.gather(-1, column)[:, 0]
-        self.other = self.other.gather(-1, column)[:, 0]
+    def chosen(self, tokens: Tensor) -> _Step:
+        """The step once the tokens `[rows]` that it led to are known."""
+        return replace(self, main=_of(self.main, tokens), other=_of(self.other, tokens))
+
+
+def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
+    # An ended row's padding may lie beyond a vocabulary that was cut.
+    column, width = tokens.to(log_probabilities.device)[:, None], log_probabilities.shape[-1]
+    found = log_probabilities.gather(-1, column.clamp_max(width - 1))
+    return found.masked_fill(column >= width, -torch.inf)[:, 0]
 
 
 class TraceRecorder:
@@ -66,7 +74,7 @@ class TraceRecorder:
         if self._ids is not None:
             self._reordered |= not torch.equal(ids[:, :-1], self._ids)
             if not self._reordered:
-                self._steps[-1].choose(ids[:, -1])
+                self._steps[-1] = self._steps[-1].chosen(ids[:, -1])
         self._ids = ids
         if not self._reordered:
             plausible = (combined > -torch.inf).sum(-1)
@@ -77,25 +85,23 @@ class TraceRecorder:
         """The record of the tokens behind the prompt in `sequences` `[rows, length]`."""
         if self._reordered:
             raise ValueError(
-                "a trace has to be of greedy decoding or sampling, but the rows were reordered by a beam search"
-            )
-        if not self._steps or self._ids is None or len(sequences) != len(self._ids):
-            raise ValueError(
-                "`sequences` has to be what the last generate() call with this processor returned, but is not"
+                "a trace has to be of greedy decoding or sampling, but rows were reordered by a beam search"
             )
         new = sequences[:, self._prompt_length :]
-        if new.shape[1] != len(self._steps) or not torch.equal(
-            sequences[:, : self._ids.shape[1]].to(self._ids.device), self._ids
+        # A loop that finds out late that it should have stopped has made one step more than it returns.
+        steps = self._steps[: new.shape[1]]
+        if (
+            self._ids is None
+            or not steps
+            or not 0 <= len(self._steps) - new.shape[1] <= 1
+            or not torch.equal(sequences[:, :-1].to(self._ids.device), self._ids[:, : sequences.shape[1] - 1])
         ):
-            raise ValueError(
-                "`sequences` has to be what the last generate() call with this processor returned, but is not"
-            )
-        if self._steps[-1].main.dim() > 1:
-            self._steps[-1].choose(new[:, -1])
-        names = self._steps[0].coefficients
+            raise ValueError("`sequences` has to be what the last generate() call with this processor returned")
+        if steps[-1].main.dim() > 1:
+            steps[-1] = steps[-1].chosen(new[:, -1])
         return Trace(
-            torch.stack([step.main for step in self._steps], -1),
-            torch.stack([step.other for step in self._steps], -1),
-            torch.stack([step.plausible for step in self._steps], -1),
-            {name: torch.stack([step.coefficients[name] for step in self._steps], -1) for name in names},
+            torch.stack([step.main for step in steps], -1),
+            torch.stack([step.other for step in steps], -1),
+            torch.stack([step.plausible for step in steps], -1),
+            {name: torch.stack([step.coefficients[name] for step in steps], -1) for name in steps[0].coefficients},
         )

@@ -15,10 +15,11 @@ from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
 from .continuation import Continuation
-from .generation import ServedCall
-from .inputs import Prompt
+from .generation import ServedCall, main_attention_mask
+from .inputs import Prompt, check_readable
+from .unwrapping import unwrapped
 
-PromptOf = Callable[[Tensor], Prompt]
+PromptOf = Callable[[Tensor, Tensor | None], Prompt]
 
 
 class FollowingView:
@@ -33,18 +34,19 @@ class FollowingView:
 
     Args:
         model: What reads the view.
-        prompt: The view's prompts. Where there are fewer of them than main rows, each serves as many neighbours (its
-            beams or returned sequences). Or a function that makes them from the main prompts `[rows, length]`, row by
-            row.
+        prompt: The view's prompts: one for each main prompt, which then serves all rows of it (its beams or returned
+            sequences), or a single one for all. Or a function that makes them, row by row, from the main prompts
+            `[rows, length]` and their attention mask (`None` where nothing tells it).
     """
 
     def __init__(self, model: PreTrainedModel, prompt: Prompt | PromptOf) -> None:
-        self.model = model
+        self.model = unwrapped(model, "model")
         self._given = prompt
-        self._sequence = Continuation(model)
+        self._sequence = Continuation(self.model)
         self._offered: Tensor | None = None
         self._call = ServedCall(self.reset)
         self._main: Tensor | None = None  # the main ids at the last call
+        self._main_mask: Tensor | None = None
         self._prompt_length = 0
         self._beams = 1
 
@@ -74,22 +76,23 @@ class FollowingView:
         """Hand in the next answer: a loop that runs this view in its own forward calls this before the processor."""
         self._offered = logits
 
-    def prompt(self, input_ids: Tensor) -> Prompt:
-        """The view's prompts beside these main prompts, one a row of `input_ids`."""
-        prompt = self._prompt_beside(input_ids)
+    def prompt(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Prompt:
+        """The view's prompts beside these main prompts and their mask, one a row of `input_ids`."""
+        prompt = self._prompt_beside(input_ids, attention_mask)
         repeats = len(input_ids) // prompt.rows
         return prompt if repeats == 1 else prompt.repeated(repeats)
 
     def reset(self) -> None:
         """Forget the sequence and free the cache; the next call starts anew."""
         self._sequence.clear()
-        self._main = self._offered = None
+        self._main = self._main_mask = self._offered = None
 
     def _begin(self, ids: Tensor) -> Tensor:
         self.reset()
         # An encoder-decoder model's prompt is in its encoder: all of the decoder's ids are continuation.
         self._prompt_length = 0 if self.model.config.is_encoder_decoder else ids.shape[1]
-        prompt = self._prompt_beside(ids)
+        self._main_mask = told_mask(ids)
+        prompt = self._prompt_beside(ids, self._main_mask)
         repeats = len(ids) // prompt.rows
         # Rows made from the main ids are alike where those are; given ones belong to their prompt.
         self._beams = repeats if isinstance(self._given, Prompt) else len(ids)
@@ -106,7 +109,7 @@ class FollowingView:
 
     def _recompute(self, ids: Tensor) -> Tensor:
         assert self._main is not None
-        prompt = self.prompt(ids[:, : self._prompt_length or ids.shape[1]])
+        prompt = self.prompt(ids[:, : self._prompt_length or ids.shape[1]], self._main_mask)
         self._main = ids
         return self._sequence.start(prompt, ids[:, self._prompt_length :])
 
@@ -128,11 +131,27 @@ class FollowingView:
         index = same.int().argmax(-1) + torch.arange(len(now), device=ids.device)[:, None] * self._beams
         return index.flatten()
 
-    def _prompt_beside(self, ids: Tensor) -> Prompt:
-        prompt = self._given if isinstance(self._given, Prompt) else self._given(ids)
+    def _prompt_beside(self, ids: Tensor, mask: Tensor | None) -> Prompt:
+        prompt = self._given if isinstance(self._given, Prompt) else self._given(ids, mask)
         if len(ids) % prompt.rows:
             raise ValueError(
                 f"the contrast has to have one row for each prompt, but has {prompt.rows} rows "
                 f"beside {len(ids)} sequences"
             )
+        if isinstance(self._given, Prompt) and prompt.rows > 1:
+            sharing = ids.unflatten(0, (prompt.rows, -1))
+            if not bool((sharing == sharing[:, :1]).all()):
+                raise ValueError(
+                    f"the contrast has to have one row for each prompt, but has {prompt.rows} rows for more prompts: "
+                    "rows that would share one are not alike"
+                )
+        check_readable(prompt, self.model)
         return prompt.to(self.model.device)
+
+
+def told_mask(ids: Tensor) -> Tensor | None:
+    """The attention mask of the main ids `[rows, length]`, where the running `generate()` call tells it."""
+    told, mask = main_attention_mask(ids.shape[1])
+    if not told:
+        return None
+    return torch.ones_like(ids) if mask is None else mask.to(ids.device)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,22 @@ def as_prompt(inputs: Mapping[str, Any], name: str) -> Prompt:
     return _left_padded(ids, mask, extras)
 
 
+def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
+    """Raise where `model` cannot read the prompt: too long for its positions, or ids that it does not have."""
+    longest = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+    if longest and prompt.input_ids.shape[1] > longest:
+        raise ValueError(
+            f"the contrast has to fit the {longest} positions of {type(model).__name__}, "
+            f"but is {prompt.input_ids.shape[1]} tokens long"
+        )
+    tokens = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    if tokens and not 0 <= int(prompt.input_ids.min()) <= int(prompt.input_ids.max()) < tokens:
+        raise ValueError(
+            f"the contrast's ids have to be below the {tokens} tokens of {type(model).__name__}, "
+            f"but go from {int(prompt.input_ids.min())} to {int(prompt.input_ids.max())}"
+        )
+
+
 def _left_padded(ids: Tensor, mask: Tensor, extras: dict[str, Any]) -> Prompt:
     order = torch.argsort(mask, dim=-1, stable=True)  # padding first, the tokens behind it in their order
     used = int(mask.sum(-1).max())
@@ -108,16 +125,28 @@ def joined(prompts: Sequence[Prompt]) -> Prompt:
     def widened(values: Tensor) -> Tensor:
         return torch.nn.functional.pad(values, (longest - values.shape[1], 0))
 
+    for key in {key for prompt in prompts for key in prompt.extras}:
+        ids_alike = [_aligned_with_ids(prompt, key) for prompt in prompts]
+        if any(ids_alike) and not all(ids_alike):
+            raise ValueError(
+                f"batched_views cannot serve `{key}` of some views and not of others: make the same call without "
+                "`custom_generate`"
+            )
     extras: dict[str, Any] = {}
     for prompt in prompts:
         for key, value in prompt.extras.items():
             if not isinstance(value, Tensor):
                 extras[key] = value
                 continue
-            new = widened(value) if value.shape == prompt.input_ids.shape else value
+            new = widened(value) if _aligned_with_ids(prompt, key) else value
             extras[key] = torch.cat([extras[key], new]) if key in extras else new
     return Prompt(
         torch.cat([widened(prompt.input_ids) for prompt in prompts]),
         torch.cat([widened(prompt.attention_mask) for prompt in prompts]),
         extras,
     )
+
+
+def _aligned_with_ids(prompt: Prompt, key: str) -> bool:
+    value = prompt.extras.get(key)
+    return isinstance(value, Tensor) and value.shape == prompt.input_ids.shape

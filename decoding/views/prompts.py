@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..parameters import check_integer
 from .following import FollowingView
 from .inputs import Prompt, as_prompt
+from .unwrapping import unwrapped
 
 
 class OtherPrompt(FollowingView):
@@ -28,10 +30,9 @@ class OtherPrompt(FollowingView):
 class SamePrompt(FollowingView):
     """The main prompt, read by another model.
 
-    A processor is not told which tokens of the main prompt are padding. Without `attention_mask` it is taken to be the
-    pad
-    tokens that rows begin with, beyond what all of them begin with: that is right where the longest row has no padding,
-    also for models whose pad token is the one that begins every text.
+    Which tokens of the main prompt are padding is read off the running `generate()` call. Where a processor is called
+    directly, it is taken to be the pad tokens that rows begin with, beyond what all of them begin with: that is right
+    where the longest row has no padding, also for models whose pad token is the one that begins every text.
 
     Args:
         model: What reads it: the amateur.
@@ -40,7 +41,7 @@ class SamePrompt(FollowingView):
 
     def __init__(self, model: PreTrainedModel, attention_mask: Tensor | None = None) -> None:
         _refuse_encoder_decoder(model)
-        super().__init__(model, lambda ids: main_prompt(ids, model, attention_mask))
+        super().__init__(model, lambda ids, told: main_prompt(ids, self.model, attention_mask, told))
 
 
 class CutContext(FollowingView):
@@ -54,18 +55,28 @@ class CutContext(FollowingView):
 
     def __init__(self, model: PreTrainedModel, last: int, attention_mask: Tensor | None = None) -> None:
         _refuse_encoder_decoder(model)
-        if last < 1:
-            raise ValueError(f"`last` has to be at least 1, but is {last}")
+        check_integer("last", last, 1)
 
-        def cut(ids: Tensor) -> Prompt:
-            whole = main_prompt(ids, model, attention_mask)
+        def cut(ids: Tensor, told: Tensor | None) -> Prompt:
+            whole = main_prompt(ids, self.model, attention_mask, told)
             return Prompt(whole.input_ids[:, -last:], whole.attention_mask[:, -last:], {})
 
         super().__init__(model, cut)
 
 
-def main_prompt(ids: Tensor, model: PreTrainedModel, attention_mask: Tensor | None) -> Prompt:
-    """The main prompts `[rows, length]` with their padding told from their tokens, see :class:`SamePrompt`."""
+def main_prompt(ids: Tensor, model: PreTrainedModel, attention_mask: Tensor | None, told: Tensor | None) -> Prompt:
+    """The main prompts `[rows, length]` with their padding told from their tokens, see :class:`SamePrompt`.
+
+    Args:
+        ids: `[rows, length]`.
+        model: What reads them; its pad token decides where nothing else does.
+        attention_mask: What the caller of the method gave, `[prompts, length]`.
+        told: What the running `generate()` call says, `[rows, length]`.
+    """
+    if ids.shape[1] == 0:
+        raise ValueError(
+            "the main prompt has to be given as `input_ids` to be read by another view, but is given as `inputs_embeds`"
+        )
     if attention_mask is not None:
         if ids.shape[1] != attention_mask.shape[1] or len(ids) % len(attention_mask):
             raise ValueError(
@@ -73,8 +84,15 @@ def main_prompt(ids: Tensor, model: PreTrainedModel, attention_mask: Tensor | No
                 f"but has shape {list(attention_mask.shape)}"
             )
         return Prompt(ids, attention_mask.to(ids.device).repeat_interleave(len(ids) // len(attention_mask), 0), {})
+    if told is not None:
+        return Prompt(ids, told, {})
     pad = getattr(model.generation_config, "pad_token_id", None)
     if pad is None:
+        if len(ids) > 1:
+            raise ValueError(
+                f"`attention_mask` has to be given for several rows where {type(model).__name__} names no pad token, "
+                "but is None"
+            )
         return Prompt(ids, torch.ones_like(ids), {})
     leading = (ids == pad).long().cumprod(-1).sum(-1)
     padding = leading - leading.min()
@@ -83,7 +101,7 @@ def main_prompt(ids: Tensor, model: PreTrainedModel, attention_mask: Tensor | No
 
 
 def _refuse_encoder_decoder(model: PreTrainedModel) -> None:
-    if model.config.is_encoder_decoder:
+    if unwrapped(model, "amateur").config.is_encoder_decoder:
         raise ValueError(
             f"`amateur` has to be decoder-only to read the main prompt, but is a {type(model).__name__}: its encoder's "
             "prompt is not known to a processor. Pass OtherPrompt(model, inputs)"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import oracles
@@ -17,9 +19,11 @@ from counterfoil.decoding import (
     EarlyExit,
     OtherPrompt,
     SamePrompt,
+    batched_views,
 )
 from reference import ReferenceProcessor, next_logits, reference_greedy
 from tiny_models import VOCABULARY, padded, random_prompts, tiny_model
+from transformers import LogitsProcessor
 
 NEW = 8
 PROMPTS = random_prompts([9, 3, 6, 5], seed=21)
@@ -225,10 +229,19 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
         (lambda m: ContrastiveDecodingLogitsProcessor(m, vocabulary_size=0), "`vocabulary_size` has to be at least 1"),
         (lambda m: EarlyExit(m, 0), r"`layer` has to be in \[1, 4\], but is 0"),
         (lambda m: EarlyExit(m, 5), r"`layer` has to be in \[1, 4\], but is 5"),
-        (lambda m: CutContext(m, 0), "`last` has to be at least 1, but is 0"),
+        (lambda m: CutContext(m, 0), "`last` has to be an integer of at least 1, but is 0"),
+        (lambda m: CutContext(m, 2.5), "`last` has to be an integer of at least 1, but is 2.5"),
+        (lambda m: EarlyExit(m, True), r"`layer` has to be in \[1, 4\], but is True"),
+        (lambda m: DoLaLogitsProcessor(m, [1, 1]), r"`layers` has to be different layers in \[0, 3\], but is \[1, 1\]"),
+        (lambda m: ContrastiveDecodingLogitsProcessor("gpt2"), "`amateur` has to be a transformers model, but is str"),
+        (lambda m: CADLogitsProcessor("gpt2", padded([[5]])), "`model` has to be a transformers model, but is str"),
+        (
+            lambda m: EarlyExit(tiny_model("opt", word_embed_proj_dim=16), 2),
+            "has to make its logits by final norm and head .* but OPTForCausalLM makes them otherwise",
+        ),
         (lambda m: DoLaLogitsProcessor(m, "middle"), "`layers` has to be 'low', 'high'.* but is 'middle'"),
-        (lambda m: DoLaLogitsProcessor(m, [4]), r"`layers` has to be in \[0, 3\], but is \[4\]"),
-        (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be in \[0, 3\], but is \[\]"),
+        (lambda m: DoLaLogitsProcessor(m, [4]), r"`layers` has to be different layers in \[0, 3\], but is \[4\]"),
+        (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be different layers in \[0, 3\], but is \[\]"),
         (lambda m: DoLaLogitsProcessor(tiny_model("t5")), "`model` has to be decoder-only"),
         (lambda m: EarlyExit(tiny_model("t5"), 1), "`model` has to be decoder-only"),
         (lambda m: SamePrompt(tiny_model("t5")), "`amateur` has to be decoder-only"),
@@ -259,3 +272,76 @@ def test_assisted_decoding_is_refused_by_name(options: dict) -> None:
     model = tiny_model("llama")
     with pytest.raises(ValueError, match="CADLogitsProcessor cannot follow this call: assisted decoding"):
         generate(model, PROMPTS[:1], [CADLogitsProcessor(model, padded([[5, 6]]))], **options)
+
+
+def test_what_a_copy_of_the_model_computes_does_not_reach_the_taps() -> None:
+    model = tiny_model("llama", seed=8)
+    processor = DoLaLogitsProcessor(model, [1, 2])
+    copied = copy.deepcopy(model)
+
+    class Busy(LogitsProcessor):
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            copied(input_ids + 1)
+            return scores
+
+    assert generate(model, PROMPTS, [Busy(), processor]).tolist() == generate(model, PROMPTS, [processor]).tolist()
+
+
+def test_threads_that_share_a_model_do_not_share_its_hidden_states() -> None:
+    model = tiny_model("llama", seed=8)
+    expected = [generate(model, [prompt], [DoLaLogitsProcessor(model, [1, 2])]).tolist() for prompt in PROMPTS]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            found = pool.map(lambda p: generate(model, [p], [DoLaLogitsProcessor(model, [1, 2])]).tolist(), PROMPTS)
+            assert list(found) == expected
+
+
+def test_two_processors_may_share_an_early_exit() -> None:
+    model = tiny_model("llama")
+    shared = EarlyExit(model, 2)
+    make = functools.partial(ContrastiveDecodingLogitsProcessor, alpha=0.05, beta=0.5)
+    both = generate(model, PROMPTS, [make(shared), make(shared)])
+    assert both.tolist() == generate(model, PROMPTS, [make(EarlyExit(model, 2)), make(EarlyExit(model, 2))]).tolist()
+
+
+def test_guidance_whose_forward_comes_between_is_refused_by_name() -> None:
+    model = tiny_model("llama")
+    with pytest.raises(ValueError, match="cannot be combined with `guidance_scale`"):
+        generate(model, PROMPTS[:1], [DoLaLogitsProcessor(model)], guidance_scale=2.0)
+
+
+def test_a_tap_keeps_one_state_a_row_and_not_the_prompts() -> None:
+    model = tiny_model("llama")
+    processor = DoLaLogitsProcessor(model, [1])
+    model(torch.ones(2, 50, dtype=torch.long))
+    (kept,) = processor.view._tap._kept.states.values()  # type: ignore[attr-defined]
+    assert kept.untyped_storage().nbytes() == 2 * model.config.hidden_size * 4
+
+
+def test_compiled_and_adapted_models_are_unwrapped() -> None:
+    model, small = tiny_model("llama"), tiny_model("gpt2", seed=5)
+    expected = generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(small)])
+    assert (
+        generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(torch.compile(small))]).tolist()
+        == expected.tolist()
+    )
+
+
+def test_padding_is_known_also_where_the_amateur_names_no_pad_token() -> None:
+    model, small = tiny_model("llama"), copy.deepcopy(tiny_model("gpt2", seed=5))
+    small.generation_config.pad_token_id = None
+    processor = ContrastiveDecodingLogitsProcessor(small, alpha=0.05, beta=1.0)
+    expected = [ContrastiveDecodingLogitsProcessor(tiny_model("gpt2", seed=5), alpha=0.05, beta=1.0)]
+    for options in ({}, BEAMS, {"custom_generate": batched_views}):
+        found = generate(model, PROMPTS, [processor], **options)
+        assert found.tolist() == generate(model, PROMPTS, expected, **options).tolist()
+    with pytest.raises(ValueError, match="`attention_mask` has to be given for several rows"):
+        processor(torch.ones(2, 3, dtype=torch.long), torch.zeros(2, VOCABULARY))
+
+
+def test_a_prompt_of_embeddings_cannot_be_read_by_another_view() -> None:
+    model = tiny_model("llama")
+    embeddings = model.get_input_embeddings()(torch.tensor([PROMPTS[0]]))
+    processor = ContrastiveDecodingLogitsProcessor(tiny_model("gpt2", seed=5))
+    with pytest.raises(ValueError, match="has to be given as `input_ids`"):
+        model.generate(inputs_embeds=embeddings, logits_processor=[processor], max_new_tokens=3)

@@ -166,11 +166,12 @@ class Recorder:
         self.ended = True
 
 
-def test_a_token_streamer_sees_every_token() -> None:
+@pytest.mark.parametrize("name", ["streamer", "token_streamer"])
+def test_a_streamer_sees_every_token(name: str) -> None:
     model = tiny_model("llama")
     streamer = Recorder()
     processors = [CADLogitsProcessor(model, padded(CONTRASTS[:1]), 1.0)]
-    output = generate(model, processors, PROMPTS[:1], custom_generate=batched_views, token_streamer=streamer)
+    output = generate(model, processors, PROMPTS[:1], custom_generate=batched_views, **{name: streamer})
     assert streamer.tokens == output[0].tolist()
     assert streamer.ended
 
@@ -180,13 +181,15 @@ def test_a_token_streamer_sees_every_token() -> None:
     [
         ({"cache_implementation": "static"}, "`cache_implementation='static'`"),
         ({"prefill_chunk_size": 2}, "`prefill_chunk_size`"),
+        ({"assistant_model": tiny_model("llama", seed=7)}, "`assistant_model`"),
+        ({"token_type_ids": torch.ones(4, 9, dtype=torch.long)}, "`token_type_ids` of some views and not of others"),
         ({"output_hidden_states": True, "return_dict_in_generate": True}, "`output_hidden_states`"),
         ({"output_attentions": True, "return_dict_in_generate": True}, "`output_attentions`"),
         ({"position_ids": torch.arange(9).repeat(4, 1)}, "`position_ids` of your own"),
     ],
 )
 def test_what_it_cannot_serve_is_refused_by_name(options: dict, message: str) -> None:
-    model = tiny_model("llama")
+    model = tiny_model("gpt2" if "token_type_ids" in options else "llama")
     with pytest.raises(ValueError, match=f"batched_views cannot serve {message}"):
         generate(model, METHODS["cad"](model), custom_generate=batched_views, **options)
 

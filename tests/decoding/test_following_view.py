@@ -196,3 +196,29 @@ def test_a_contrast_of_another_batch_size_is_refused_at_the_first_call() -> None
     view = OtherPrompt(tiny_model(MODEL), padded(random_prompts([3, 3], seed=0)))
     with pytest.raises(ValueError, match="has 2 rows beside 3 sequences"):
         view.logits(torch.tensor([[7]] * 3), LogitsProcessorList())
+
+
+def test_fewer_contrasts_than_prompts_are_refused_also_where_they_divide() -> None:
+    view = OtherPrompt(tiny_model(MODEL), padded(random_prompts([3, 3], seed=0)))
+    with pytest.raises(ValueError, match="rows that would share one are not alike"):
+        view.logits(torch.tensor([[7], [8], [9], [10]]), LogitsProcessorList())
+
+
+def test_one_contrast_may_serve_all_prompts() -> None:
+    contrasts = random_prompts([3], seed=0)
+    view = OtherPrompt(tiny_model(MODEL), padded(contrasts))
+    ids = torch.tensor([[7], [8], [9]])
+    agree(view.logits(ids, LogitsProcessorList()), expected(contrasts, ids, 1))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([5] * 300, "has to fit the 256 positions of GPT2LMHeadModel, but is 300 tokens long"),
+        ([5, 200], "have to be below the 96 tokens of GPT2LMHeadModel, but go from 5 to 200"),
+    ],
+)
+def test_a_contrast_that_the_model_cannot_read_is_refused_by_name(row: list[int], message: str) -> None:
+    view = OtherPrompt(tiny_model("gpt2"), {"input_ids": torch.tensor([row])})
+    with pytest.raises(ValueError, match=message):
+        view.logits(torch.tensor([[7]]), LogitsProcessorList())

@@ -74,3 +74,44 @@ def test_an_untraced_processor_says_so() -> None:
     processor = CADLogitsProcessor(tiny_model("llama"), padded(CONTRASTS))
     with pytest.raises(ValueError, match="`trace` has to be True"):
         processor.trace(torch.zeros(1, 1))
+
+
+class Mine(CADLogitsProcessor):
+    """A subclass, whose call comes between the list's and the library's."""
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        return super().__call__(input_ids, scores)
+
+
+def test_a_subclass_is_followed_and_freed_like_its_base() -> None:
+    model = tiny_model("llama")
+    mine = Mine(model, padded(CONTRASTS), alpha=1.0, trace=True)
+    sequences = model.generate(**padded(PROMPTS), logits_processor=[mine], max_new_tokens=6, do_sample=False)
+    base, expected = traced()
+    assert sequences.tolist() == expected.tolist()
+    torch.testing.assert_close(mine.trace(sequences).main, base.trace(expected).main)
+    assert mine.view._main is None  # type: ignore[attr-defined]
+
+
+def test_the_dictionary_that_generate_returns_will_do() -> None:
+    processor, output = traced(return_dict_in_generate=True)
+    torch.testing.assert_close(processor.trace(output).main, processor.trace(output.sequences).main)
+
+
+def test_another_last_token_has_another_log_probability() -> None:
+    processor, sequences = traced()
+    first = processor.trace(sequences).main[:, -1]
+    other = sequences.clone()
+    other[:, -1] = (other[:, -1] + 1) % 96
+    assert not torch.equal(processor.trace(other).main[:, -1], first)
+
+
+def test_padding_beyond_a_cut_vocabulary_does_no_harm() -> None:
+    model = tiny_model("llama")
+    amateur = tiny_model("gpt2", seed=6, vocab_size=128)
+    processor = ContrastiveDecodingLogitsProcessor(amateur, alpha=0.0, vocabulary_size=90, trace=True)
+    sequences = model.generate(
+        **padded(PROMPTS), logits_processor=[processor], max_new_tokens=6, do_sample=False,
+        eos_token_id=list(range(40, 80)), pad_token_id=95,
+    )  # fmt: skip
+    assert processor.trace(sequences).main.shape == sequences[:, 7:].shape

@@ -24,6 +24,12 @@ def check_share(name: str, value: float) -> None:
         raise ValueError(f"`{name}` has to be in [0, 1], but is {value!r}")
 
 
+def check_integer(name: str, value: int, least: int) -> None:
+    """Raise unless `value` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"`{name}` has to be an integer of at least {least}, but is {value!r}")
+
+
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """Raise unless `value` is one of `choices`."""
     if value not in choices:
