@@ -28,7 +28,8 @@ ASSISTED = (
 UNFOLLOWABLE: Mapping[str, str] = {"_assisted_decoding": ASSISTED}
 
 _PROCESSORS_CALL = LogitsProcessorList.__call__.__code__
-_GENERATE = getattr(GenerationMixin.generate, "__wrapped__", GenerationMixin.generate).__code__
+_generate: Any = vars(GenerationMixin)["generate"]
+_GENERATE = getattr(_generate, "__wrapped__", _generate).__code__  # under its no_grad decorator
 
 
 def calling_generation() -> LogitsProcessorList | None:

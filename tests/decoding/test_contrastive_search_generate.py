@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 import torch
-from counterfoil.decoding import contrastive_search
+from counterfoil.decoding import DoLaLogitsProcessor, contrastive_search
 from tiny_models import padded, random_prompts, tiny_model
 from transformers import (
     DynamicCache,
@@ -201,20 +201,22 @@ def test_a_second_call_is_a_fresh_one() -> None:
     assert torch.equal(search(), first)
 
 
+@pytest.mark.parametrize("name", ["streamer", "token_streamer"])
 @pytest.mark.parametrize("rows", [1, 4])
-def test_tokens_are_streamed_one_by_one(rows: int) -> None:
+def test_tokens_are_streamed_one_by_one(rows: int, name: str) -> None:
     inputs = {name: value[:rows] for name, value in INPUTS.items()}
     streamer = Recorder()
-    output = search(**inputs, token_streamer=streamer)
+    output = search(**inputs, **{name: streamer})
     assert streamer.pieces[0] == inputs["input_ids"].tolist()
     assert streamer.pieces[1:] == output[:, 9:].T.tolist()
     assert streamer.ended == 1
 
 
-def test_a_consumer_is_not_left_waiting_by_an_error() -> None:
+@pytest.mark.parametrize("name", ["streamer", "token_streamer"])
+def test_a_consumer_is_not_left_waiting_by_an_error(name: str) -> None:
     streamer = Recorder()
     with pytest.raises(RuntimeError, match="broken on purpose"):
-        search(token_streamer=streamer, stopping_criteria=[Broken()])
+        search(stopping_criteria=[Broken()], **{name: streamer})
     assert streamer.ended == 1
 
 
@@ -341,3 +343,8 @@ def test_embeddings_may_take_the_place_of_tokens() -> None:
         max_new_tokens=NEW,
     )  # fmt: skip
     assert torch.equal(output, search()[:, 9:])
+
+
+def test_a_layer_contrast_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="DoLaLogitsProcessor cannot be combined with contrastive search"):
+        search(logits_processor=[DoLaLogitsProcessor(MODEL)])
