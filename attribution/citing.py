@@ -55,7 +55,8 @@ def cite(
     """Attaches to each sentence of `answer` the fewest documents that support it.
 
     One document is enough where one supports the sentence; the most probable is taken. Where none does, pairs and then
-    larger sets of the :data:`SHORTLIST` most probable ones are tried. A sentence that no set supports stays uncited.
+    larger sets of the :data:`SHORTLIST` most probable ones are tried, which have to support it the more surely the
+    more sets were tried. A sentence that no set supports stays uncited.
 
     Markers stand before the final punctuation of the sentence (`It rained [1].`), where every sentence splitter leaves
     them with their sentence. Markers that the answer already has are taken out: citations are decided afresh.
@@ -90,6 +91,7 @@ def _supported(
     chosen, judgement = _most_supporting([(n,) for n in range(len(documents))], singles)
     judged = [n for n in range(len(documents)) if singles[n].supported is not None]
     shortlist = sorted(judged, key=lambda n: (-(singles[n].supported or 0.0), n))[:SHORTLIST]
+    tried = len(documents)
     for size in range(2, min(max_documents, len(shortlist)) + 1):
         if judgement is None or supports(judgement, threshold):
             break
@@ -97,8 +99,10 @@ def _supported(
         premises = [STRICT.premise([documents[n] for n in some]) for some in sets]
         together_judged = yield [Pair(premise, span.text) for premise in premises]
         larger, larger_judgement = _most_supporting(sets, together_judged)
-        if larger_judgement is not None and supports(larger_judgement, threshold):
+        tried += len(sets)
+        if larger_judgement is not None and supports(larger_judgement, _surer(threshold, tried)):
             chosen, judgement = larger, larger_judgement
+            break
     verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED)
     if judgement is None:
         failure = next((single.failure for single in singles), None)
@@ -114,6 +118,16 @@ def _supported(
         return verdict
     cited = [_citation(n, documents[n], singles[n], span.text, threshold) for n in chosen]
     return replace(verdict, status=Status.SUPPORTED, citations=tuple((yield from together(cited))))
+
+
+def _surer(threshold: float, tried: int) -> float:
+    """The threshold for the best of `tried` sets.
+
+    A judge that errs once in a while finds support somewhere if it is asked often enough, and texts about different
+    things are the easier to misread the more of them are put together. So the doubt that is allowed is shared out
+    among the sets that were tried (Bonferroni's correction).
+    """
+    return 1.0 - (1.0 - threshold) / tried
 
 
 def _citation(number: int, document: Document, single: Judgement, statement: str, threshold: float) -> Steps[Citation]:

@@ -90,3 +90,13 @@ def test_what_was_cited_scores_full_marks_where_it_is_cited(words, answer):
     supported = [s for s in cited.statements if s.citations]
     assert sum(s.status == "supported" for s in report.statements) == len(supported)
     assert report.precision == (1.0 if supported else 0.0)
+
+
+@pytest.mark.parametrize(("probability", "marked"), [(0.83, "One."), (0.84, "One [1][2].")])
+def test_a_set_has_to_be_the_surer_the_more_were_tried(table, probability, marked):
+    # Two single documents and one pair: a doubt of 0.5 shared among three leaves 1 - 0.5 / 3 = 0.8333.
+    model = table({("x\n\ny", "One."): Judgement(probability), ("x", "One."): Judgement(0.4)})
+    cited = cite("One.", ["x", "y"], entailment=model)
+    assert cited.text == marked
+    if marked == "One.":
+        assert cited.statements[0].probability == 0.4
