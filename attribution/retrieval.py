@@ -30,9 +30,13 @@ def retrieve(
     model: SentenceTransformer,
     top_k: int = 4,
     max_tokens: int = PASSAGE_TOKENS,
+    relative_cut: float = 0.5,
     progress: Progress | None = None,
 ) -> list[Passage]:
-    """The `top_k` passages of `documents` whose embeddings are most similar to that of `question`.
+    """The at most `top_k` passages of `documents` whose embeddings are most similar to that of `question`.
+
+    Passages that are far less similar than the best one are left out: there are always k nearest ones, however far
+    away, and a small model mixes up what it reads.
 
     Documents of any length are cut into passages that fit the model's window, so that nothing is read only in part.
     Each passage is embedded behind its document's title, which often names what the passage only calls "it".
@@ -43,24 +47,29 @@ def retrieve(
         model: A sentence-transformers model, see :func:`counterfoil.models.load_embedding_model`.
         top_k: How many passages, at least 1; fewer come back where there are fewer.
         max_tokens: Length of a passage in tokens of the model; at most what its window leaves.
+        relative_cut: In [0, 1]: which share of the best passage's similarity another one needs; 0 cuts nothing.
         progress: Told how far the embedding is.
 
     Returns:
         Passages with their cosine similarity, the most similar first; equals stay in the order of the documents.
 
     Raises:
-        ValueError: For an empty question or for `top_k` or `max_tokens` below 1.
+        ValueError: For an empty question, for `top_k` or `max_tokens` below 1, or a `relative_cut` outside [0, 1].
     """
     if not question.strip():
         raise ValueError("`question` has to hold a word, but is empty")
     for name, value in (("top_k", top_k), ("max_tokens", max_tokens)):
         if value < 1:
             raise ValueError(f"`{name}` has to be at least 1, but is {value}")
+    if not 0.0 <= relative_cut <= 1.0:
+        raise ValueError(f"`relative_cut` has to be in [0, 1], but is {relative_cut}")
     window = (model.max_seq_length or max_tokens + _TITLE_TOKENS + _SPECIAL_TOKENS) - _TITLE_TOKENS - _SPECIAL_TOKENS
     length = max(1, min(max_tokens, window))
     found = [passage for document in documents for passage in passages(document, model.tokenizer, length)]
     scored = _scored(question, found, model, progress)
-    return sorted(scored, key=lambda passage: -(passage.score or 0.0))[:top_k]
+    nearest = sorted(scored, key=lambda passage: -(passage.score or 0.0))[:top_k]
+    least = relative_cut * max(nearest[0].score or 0.0, 0.0) if nearest and relative_cut else -1.0
+    return [passage for n, passage in enumerate(nearest) if n == 0 or (passage.score or 0.0) >= least]
 
 
 def _scored(

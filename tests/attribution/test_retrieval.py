@@ -59,7 +59,7 @@ def test_a_document_longer_than_the_window_is_read_to_its_end(minilm):
     assert "heliotrope" in found[0].text
     n_passages = lengths[-1][1]
     assert lengths == [(min(done, n_passages), n_passages) for done in range(32, n_passages + 32, 32)]
-    every = retrieve("x", [long], model=minilm, top_k=10_000, max_tokens=10_000)
+    every = retrieve("x", [long], model=minilm, top_k=10_000, max_tokens=10_000, relative_cut=0.0)
     longest = max(len(minilm.tokenizer(passage.text)["input_ids"]) for passage in every)
     assert longest <= minilm.max_seq_length
     assert sum(len("".join(passage.text.split())) for passage in every) == len("".join(long.text.split()))
@@ -84,3 +84,19 @@ def test_limits(minilm, examples):
         retrieve("x", examples, model=minilm, top_k=0)
     with pytest.raises(ValueError, match="`max_tokens` has to be at least 1, but is -1"):
         retrieve("x", examples, model=minilm, max_tokens=-1)
+
+
+def test_passages_that_only_fill_up_the_number_are_left_out(minilm):
+    documents = [
+        Document("bakery", "The bakery on Quill Street was opened in 1954 by Marta Oduya."),
+        Document("tram", "Tram line 7 runs from Harbour Square to the Botanical Garden."),
+        Document("oven", "The oven of the bakery burns beech wood."),
+    ]
+    question = "Who opened the bakery on Quill Street?"
+    found = retrieve(question, documents, model=minilm)
+    everything = retrieve(question, documents, model=minilm, relative_cut=0.0)
+    assert len(everything) == 3
+    assert [p.document.id for p in found] == [p.document.id for p in everything if p.score >= 0.5 * everything[0].score]
+    assert "tram" not in [p.document.id for p in found]
+    with pytest.raises(ValueError, match=r"`relative_cut` has to be in \[0, 1\], but is 2"):
+        retrieve(question, documents, model=minilm, relative_cut=2)
