@@ -27,9 +27,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED) browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8
 
-# Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about 20 minutes).
+# Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about half an hour).
 soak: $(INSTALLED)
-	COUNTERFOIL_SOAK=1 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
 
 # The tables of docs/results.md. DATA holds memotrap/ and wikitext2/ in the layout that docs/results.md names.
 results: $(INSTALLED)

@@ -38,8 +38,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
     Args:
         view: The other view.
         vocabulary_size: How many tokens the tokenizer has. Needed where the two views' logits differ in width because
-            one of
-            the models pads its vocabulary: what lies beyond is padding.
+            one of the models pads its vocabulary: what lies beyond is padding.
         trace: Record, for each token, its log-probability under both views; see :meth:`trace`.
     """
 

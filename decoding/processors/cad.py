@@ -25,8 +25,7 @@ class CADLogitsProcessor(ContrastLogitsProcessor):
     Args:
         model: The model that generates; it reads the contrast as well, on a cache of its own.
         contrast_inputs: What the tokenizer returns for the prompts *without* the context, one row for each prompt of
-            the
-            batch: `input_ids` and `attention_mask`, padded on either side.
+            the batch: `input_ids` and `attention_mask`, padded on either side.
         alpha: At least 0. 0.5 for summaries and 1.0 where documents contradict memory, in the paper; larger trusts
             the documents more, 0 is plain decoding.
         trace: Record both views' log-probability of every token, see :meth:`trace`.

@@ -1,9 +1,7 @@
 """Every method on SmolLM2: token-identical to two full forwards without cache, batch, or padding.
 
 A greedy continuation is right if and only if each of its tokens is the argmax of the rule over full forwards of the
-*final*
-sequences: one forward a view checks all of its steps. `make soak` runs 32 prompts of 24 tokens, the suite a part of
-them.
+*final* sequences: one forward a view checks all of its steps. `make soak` runs 32 prompts, the suite a part of them.
 """
 
 from __future__ import annotations
@@ -27,8 +25,8 @@ from counterfoil.decoding import (
 )
 from counterfoil.models import LanguageModel, load_language_model
 
-THOROUGH = bool(os.environ.get("COUNTERFOIL_SOAK"))
-PROMPTS, NEW = (32, 24) if THOROUGH else (4, 8)
+SOAK_TOKENS = int(os.environ.get("COUNTERFOIL_SOAK", "0"))
+PROMPTS, NEW = (32, SOAK_TOKENS) if SOAK_TOKENS else (4, 8)
 TEXT = (
     "The keeper of the lighthouse wrote in his book that the ferry had not come for nine days. Nobody on the island "
     "had expected otherwise, because the storm had taken the landing stage and half the boats. In school the children "
