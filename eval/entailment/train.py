@@ -86,7 +86,7 @@ def train(
             now = slice(low, low + recipe.pairs_per_step)
             loss = accumulate(
                 network, epoch_rows[now], [pair.label for pair in epoch_pairs[now]], weights[now],
-                smoothing=recipe.smoothing,
+                smoothing=recipe.smoothing, half=recipe.half,
             )  # fmt: skip
             nn.utils.clip_grad_norm_(average.live.values(), 1.0)
             optimizer.step()
@@ -115,12 +115,17 @@ def accumulate(
     labels: Sequence[str],
     weights: Sequence[float],
     smoothing: float,
+    half: bool = False,
 ) -> float:
-    """Adds the gradients of one step, batch by batch of like length; returns the mean loss."""
+    """Adds the gradients of one step, batch by batch of like length; returns the mean loss.
+
+    With `half` the products of matrices are taken in bfloat16; weights, gradients and the loss stay float32.
+    """
     device = network.match.weight.device
     total = 0.0
     for group in micro_batches(rows, STEP_TOKENS):
-        logits = network(*batch([rows[i] for i in group], device))
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits = network(*batch([rows[i] for i in group], device)).float()
         losses = negative_log_likelihood(logits, [labels[i] for i in group], smoothing)
         loss = (losses * torch.tensor([weights[i] for i in group], device=device)).sum() / len(rows)
         loss.backward()
