@@ -27,6 +27,19 @@ _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _STATED = re.compile(rf"[Tt]he answer is:?\s*\$?\s*({_NUMBER.pattern})")
 
 
+def examples() -> list[str]:
+    """The worked examples, question and answer each."""
+    text = files(__package__ or "").joinpath(EXAMPLES).read_text(encoding="utf-8")
+    return text.strip().split("\n\n")
+
+
+def answered(text: str) -> str | None:
+    """The number that a text gives as its answer, without separators; `None` where there is no number."""
+    stated = _STATED.search(text)
+    numbers = [stated[1]] if stated else _NUMBER.findall(text)
+    return numbers[-1].replace(",", "") if numbers else None
+
+
 @dataclass(frozen=True)
 class GSM8K(Task):
     """The task.
@@ -89,16 +102,3 @@ class GSM8K(Task):
 
 
 TASK = GSM8K()
-
-
-def examples() -> list[str]:
-    """The worked examples, question and answer each."""
-    text = files(__package__ or "").joinpath(EXAMPLES).read_text(encoding="utf-8")
-    return text.strip().split("\n\n")
-
-
-def answered(text: str) -> str | None:
-    """The number that a text gives as its answer, without separators; `None` where there is no number."""
-    stated = _STATED.search(text)
-    numbers = [stated[1]] if stated else _NUMBER.findall(text)
-    return numbers[-1].replace(",", "") if numbers else None
