@@ -34,10 +34,11 @@ soak: $(INSTALLED)
 # The tables of docs/results.md. DATA holds memotrap/ and wikitext2/ in the layout that docs/results.md names.
 results: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "name the folder of the data sets: make results DATA=..."; exit 2; }
-	$(BIN)/counterfoil eval memotrap $(DATA)/memotrap/memo-trap_classification.jsonl --method none,cad --alpha 0.5,1,2 \
-	  --json out/memotrap.json
-	$(BIN)/counterfoil eval degeneration $(DATA)/wikitext2/test.txt --method none,contrastive_search --limit 60 \
-	  --json out/degeneration.json
+	@mkdir -p out/results
+	$(BIN)/counterfoil eval run memotrap --data $(DATA) --method none,cad --alpha 0.5,1,2 \
+	  --samples out/results/memotrap.jsonl --json out/results/memotrap.json
+	$(BIN)/counterfoil eval run degeneration --data $(DATA) --method none,contrastive_search --limit 60 \
+	  --samples out/results/degeneration.jsonl --json out/results/degeneration.json
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.
 benchmarks: $(INSTALLED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +12,7 @@ from . import decoding as options
 from .failing import guarded
 
 
+@options.takes_method_parameters
 def generate(
     method: Annotated[
         str, typer.Option(help="cad, cid, contrastive_decoding, dola or contrastive_search.", metavar="METHOD")
@@ -20,19 +23,7 @@ def generate(
     ] = None,
     model: options.Model = None,
     max_new_tokens: Annotated[int, typer.Option(help="Longest continuation in tokens.")] = 40,
-    alpha: options.Alpha = None,
-    strength: options.Strength = None,
-    rule: options.Rule = None,
-    beta: options.Beta = None,
-    formulation: options.Formulation = None,
-    amateur_temperature: options.AmateurTemperature = None,
-    amateur: options.Amateur = None,
-    early_exit: options.EarlyExit = None,
-    cut_context: options.CutContext = None,
-    layers: options.Layers = None,
-    norm: options.Norm = None,
-    penalty_alpha: options.PenaltyAlpha = None,
-    top_k: options.TopK = None,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
     chat: Annotated[
         bool, typer.Option("--chat/--no-chat", help="Put the prompts into the model's chat template.")
     ] = False,
@@ -49,24 +40,8 @@ def generate(
 
         from .continuing import Request, Sampling  # noqa: PLC0415
 
-        parameters: dict[str, Any] = {
-            "alpha": options.number("alpha", alpha),
-            "strength": options.number("strength", strength),
-            "rule": rule,
-            "beta": options.number("beta", beta),
-            "formulation": formulation,
-            "amateur_temperature": amateur_temperature,
-            "amateur": amateur,
-            "early_exit": early_exit,
-            "cut_context": cut_context,
-            "layers": options.layers(layers),
-            "norm": norm,
-            "penalty_alpha": penalty_alpha,
-            "top_k": top_k,
-        }
-        given = {name: value for name, value in parameters.items() if value is not None}
         request = Request(
-            decoding=Decoding(method, given),
+            decoding=Decoding(method, options.one_each(parameters)),
             prompt=prompt,
             contrast=contrast,
             chat=chat,

@@ -33,6 +33,24 @@ DECLARED = {
 }
 
 
+def settings_of(decoding: Decoding) -> dict[str, Any]:
+    """All parameters of the method, the defaults of those that were not given among them."""
+    declared = DECLARED.get(decoding.method)
+    known = {} if declared is None else inspect.signature(declared).parameters
+    defaults = {
+        name: known[name].default
+        for name in PARAMETERS[decoding.method]
+        if name in known and known[name].default is not inspect.Parameter.empty
+    }
+    return {**defaults, **decoding.parameters}
+
+
+def label_of(decoding: Decoding) -> str:
+    """The method with its parameters, for a table."""
+    shown = ", ".join(f"{name} {_shown(value)}" for name, value in settings_of(decoding).items())
+    return f"{decoding.method} ({shown})" if shown else decoding.method
+
+
 class Decoder:
     """Decodes with one model by one method.
 
@@ -52,21 +70,13 @@ class Decoder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All parameters of the method, the defaults of those that were not given among them."""
-        declared = DECLARED.get(self.decoding.method)
-        known = {} if declared is None else inspect.signature(declared).parameters
-        defaults = {
-            name: known[name].default
-            for name in PARAMETERS[self.decoding.method]
-            if name in known and known[name].default is not inspect.Parameter.empty
-        }
-        return {**defaults, **self.decoding.parameters}
+        """All parameters of the method, see :func:`settings_of`."""
+        return settings_of(self.decoding)
 
     @property
     def label(self) -> str:
-        """The method with its parameters, for a table."""
-        shown = ", ".join(f"{name} {_shown(value)}" for name, value in self.settings.items())
-        return f"{self.decoding.method} ({shown})" if shown else self.decoding.method
+        """The method with its parameters, see :func:`label_of`."""
+        return label_of(self.decoding)
 
     @property
     def contrasts_layers(self) -> bool:

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
-from counterfoil.eval import degeneration
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.repetition import repetition
 from counterfoil.eval.source import Source
+from counterfoil.eval.task import with_options
+from counterfoil.eval.tasks.degeneration import TASK
+from tasks import evaluated, tiny_tools
 from tiny_language import text, tiny_language
 from tiny_models import random_prompts
 
 LONG = [[max(token, 4) for token in ids] for ids in random_prompts([20, 24, 18, 22], seed=4)]
-SIZES = {"prefix_tokens": 6, "new_tokens": 12}
+SMALL = with_options(TASK, {"prefix_tokens": 6, "new_tokens": 12})
 
 
 @pytest.fixture
@@ -43,21 +45,21 @@ def generated(prefix: list[int], **options: object) -> str:
 
 
 def test_long_paragraphs_are_cut_in_two(file: Path) -> None:
-    found = degeneration.read_passages(Source.read(file), tiny_language(), **SIZES)
-    assert [list(passage.tokens) for passage in found] == [ids[:6] for ids in LONG]
-    assert [passage.prefix for passage in found] == [text(ids[:6]) for ids in LONG]
-    assert [passage.reference for passage in found] == [text(ids[6:18]) for ids in LONG]
+    found = SMALL.read(Source.read(file), tiny_tools())
+    assert [list(item.request.tokens) for item in found] == [ids[:6] for ids in LONG]
+    assert [item.request.prompt for item in found] == [text(ids[:6]) for ids in LONG]
+    assert [item.facts["reference"] for item in found] == [text(ids[6:18]) for ids in LONG]
 
 
 def test_continuations_in_a_batch_are_those_of_each_prefix_alone(file: Path) -> None:
     methods = [Decoding("none"), Decoding("contrastive_search", {"penalty_alpha": 0.5, "top_k": 3})]
-    result = degeneration.evaluate(file, tiny_language(), methods, batch_size=3, **SIZES)
+    result = evaluated(SMALL, file, methods, batch_size=3)
     samples = [json.loads(line) for line in result.samples_as_jsonl().splitlines()]
     plain = [generated(ids[:6]) for ids in LONG]
     searched = [generated(ids[:6], custom_generate=contrastive_search, penalty_alpha=0.5, top_k=3) for ids in LONG]
-    assert [sample["continuations"]["none"] for sample in samples] == plain
     label = "contrastive_search (penalty_alpha 0.5, top_k 3)"
-    assert [sample["continuations"][label] for sample in samples] == searched
+    assert [sample["response"] for sample in samples if sample["method"] == "none"] == plain
+    assert [sample["response"] for sample in samples if sample["method"] == label] == searched
     assert plain != searched
     for row, texts in zip(result.methods, (plain, searched, [text(ids[6:18]) for ids in LONG]), strict=True):
         assert row.figures["diversity"].value == repetition(texts).diversity
@@ -68,22 +70,20 @@ def test_continuations_in_a_batch_are_those_of_each_prefix_alone(file: Path) -> 
 def test_progress_ends_at_all_texts_of_all_methods(file: Path) -> None:
     calls = []
     methods = [Decoding("none"), Decoding("dola", {"layers": 1})]
-    degeneration.evaluate(
-        file, tiny_language(), methods, batch_size=2, limit=3, progress=lambda *done: calls.append(done), **SIZES
-    )
+    evaluated(SMALL, file, methods, batch_size=2, limit=3, progress=lambda *done: calls.append(done))
     assert calls == [(2, 6), (3, 6), (5, 6), (6, 6)]
 
 
 def test_the_off_by_one_is_recorded_where_it_is_asked_for(file: Path) -> None:
-    result = degeneration.evaluate(file, tiny_language(), [Decoding("none")], simctg_compatible=True, **SIZES)
+    result = evaluated(with_options(SMALL, {"simctg_compatible": True}), file, [Decoding("none")])
     authors = [text(ids[6:18]) for ids in LONG]
     assert result.methods[1].figures["rep-2"].value == repetition(authors, simctg_compatible=True).rep[2]
     assert json.loads(result.as_json())["settings"]["simctg_compatible"] is True
 
 
 def test_methods_that_compare_prompts_are_refused(file: Path) -> None:
-    with pytest.raises(ValueError, match="`method` has to work on one prompt for degeneration, but cad compares two"):
-        degeneration.evaluate(file, tiny_language(), [Decoding("cad")], **SIZES)
+    with pytest.raises(ValueError, match="but cad compares two prompts, and degeneration has one"):
+        evaluated(SMALL, file, [Decoding("cad")])
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_methods_that_compare_prompts_are_refused(file: Path) -> None:
 )
 def test_sizes_that_cannot_be_met_are_refused(file: Path, sizes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        degeneration.evaluate(file, tiny_language(), [Decoding("none")], **{**SIZES, **sizes})
+        evaluated(with_options(SMALL, sizes), file, [Decoding("none")])

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from counterfoil.eval import memotrap
 from counterfoil.eval.choosing import is_right
 from counterfoil.eval.decoders import Decoder
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.likelihood import option_log_probabilities
 from counterfoil.eval.source import Source, limited
+from counterfoil.eval.tasks.memotrap import TASK
+from tasks import evaluated, tiny_tools
 from tiny_language import tiny_language
 
 LINES = [
@@ -37,12 +38,10 @@ def test_the_instruction_ends_at_the_first_colon() -> None:
         "classes": "[' ourselves.', ' me.']",
         "answer_index": 1,
     }
-    (item,) = memotrap.read_items(source(json.dumps(line) + "\n"))
-    assert item.instruction == 'Write a quote that ends in the word "me":'
-    assert item.beginning == "Admiration: our polite recognition of"
-    assert (item.endings, item.answer) == ((" ourselves.", " me."), 1)
-    assert item.choice.prompt == line["prompt"]
-    assert item.choice.contrast == item.beginning
+    (item,) = TASK.read(source(json.dumps(line) + "\n"), tiny_tools())
+    assert item.request.prompt == line["prompt"]
+    assert item.request.contrast == "Admiration: our polite recognition of"
+    assert (item.request.options, item.facts["answer"]) == ((" ourselves.", " me."), 1)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +57,12 @@ def test_the_instruction_ends_at_the_first_colon() -> None:
 )
 def test_a_line_of_another_kind_is_named(line: str) -> None:
     with pytest.raises(ValueError, match=r"line 3 of traps\.jsonl has to be a MemoTrap item"):
-        memotrap.read_items(source(f"{json.dumps(LINES[0])}\n\n{line}\n"))
+        TASK.read(source(f"{json.dumps(LINES[0])}\n\n{line}\n"), tiny_tools())
 
 
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(ValueError, match="is empty"):
-        memotrap.read_items(source("\n"))
+        TASK.read(source("\n"), tiny_tools())
 
 
 @pytest.mark.parametrize(("values", "right"), [((-1.0, -2.0), True), ((-2.0, -1.0), False), ((-1.0, -1.0), False)])
@@ -75,9 +74,9 @@ def test_the_answer_has_to_be_the_likelier_ending(values: tuple[float, float], r
 def test_figures_follow_from_the_likelihoods(file: Path) -> None:
     language = tiny_language()
     methods = [Decoding("none"), Decoding("cad", {"alpha": 5.0})]
-    result = memotrap.evaluate(file, language, methods)
-    items = memotrap.read_items(Source.read(file))
-    scores = option_log_probabilities([Decoder(m, language) for m in methods], [item.choice for item in items])
+    result = evaluated(TASK, file, methods)
+    items = TASK.read(Source.read(file), tiny_tools())
+    scores = option_log_probabilities([Decoder(m, language) for m in methods], [item.request for item in items])
     right = [
         [values[line["answer_index"]] == max(values) for line, values in zip(LINES, s, strict=True)] for s in scores
     ]
@@ -91,28 +90,28 @@ def test_figures_follow_from_the_likelihoods(file: Path) -> None:
 
 
 def test_what_is_recorded_is_complete(file: Path) -> None:
-    result = memotrap.evaluate(file, tiny_language(), [Decoding("none"), Decoding("cad")], limit=5, seed=3)
+    result = evaluated(TASK, file, [Decoding("none"), Decoding("cad")], limit=5, seed=3)
     recorded = json.loads(result.as_json())
     assert recorded["data"]["file"] == "traps.jsonl"
     assert recorded["data"]["n"] == 5
     assert len(recorded["data"]["sha256"]) == 64
     assert recorded["methods"][1]["settings"] == {"alpha": 0.5}
-    assert recorded["settings"] == {"limit": 5, "seed": 3}
+    assert recorded["settings"] == {"limit": 5, "seed": 3, "engine": "transformers", "dtype": "float32", "chat": False}
     assert set(recorded["versions"]) == {"python", "counterfoil", "torch", "transformers", "scipy"}
     samples = [json.loads(line) for line in result.samples_as_jsonl().splitlines()]
-    assert len(samples) == 5
-    assert [found["method"] for found in samples[0]["found"]] == ["none", "cad (alpha 0.5)"]
+    assert [sample["method"] for sample in samples] == ["none"] * 5 + ["cad (alpha 0.5)"] * 5
+    assert [sample["item"] for sample in samples[:5]] == [sample["item"] for sample in samples[5:]]
 
 
 def test_endings_that_a_method_rules_out_are_counted_as_wrong_and_told(file: Path) -> None:
     strict = Decoding("contrastive_decoding", {"early_exit": 1, "alpha": 1.0})
-    result = memotrap.evaluate(file, tiny_language(), [strict])
+    result = evaluated(TASK, file, [strict])
     excluded = [
-        sample["found"][0] for sample in map(json.loads, result.samples_as_jsonl().splitlines())
-        if sample["found"][0]["log_probabilities"] == [None, None]
+        sample for sample in map(json.loads, result.samples_as_jsonl().splitlines())
+        if sample["response"] == [None, None]
     ]  # fmt: skip
     assert excluded
-    assert not any(found["right"] for found in excluded)
+    assert not any(sample["score"]["accuracy"] for sample in excluded)
     assert f"{len(excluded)} item(s) with equally likely options" in result.notes[0]
 
 
