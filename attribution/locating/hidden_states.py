@@ -24,7 +24,7 @@ from .states import Compared, compare
 if TYPE_CHECKING:
     from counterfoil.models import LanguageModel
 
-DEPTH = 0.3
+DEPTH = 0.6
 """Where the layer is that is compared, as a share of all of them; found by `counterfoil eval laquer --tune`."""
 
 
@@ -62,9 +62,9 @@ class HiddenStates:
         layer: int | None = None,
         window: int = 2048,
         centre: bool = True,
-        least: float = 0.55,
-        match: float = 0.4,
-        gap: int = 3,
+        least: float = 0.0,
+        match: float = 0.2,
+        gap: int = 5,
         margin: float = 0.05,
         top_k: int = 6,
     ) -> None:
@@ -89,7 +89,7 @@ class HiddenStates:
         chosen = [
             number
             for number, (start, end) in enumerate(compared.places)
-            if any(start < b and a < end and self.answer[max(start, a) : min(end, b)].strip() for a, b in query.parts)
+            if any(any(c.isalnum() for c in self.answer[max(start, a) : min(end, b)]) for a, b in query.parts)
         ]
         rows = torch.tensor(chosen, dtype=torch.long)
         weights = compared.tokens.rarity(compared.ids[rows])
