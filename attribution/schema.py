@@ -23,11 +23,13 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Text = Annotated[str, BeforeValidator(without_surrogates)]
 
 
-class _Output(BaseModel):
+class Output(BaseModel):
+    """What is written: no field but those that are named, and none of them changed later."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CitationOutput(_Output):
+class CitationOutput(Output):
     """One citation; `quote` is `[start, end)` of the document's text in code points, and empty where none was found."""
 
     document: Text | None
@@ -40,7 +42,7 @@ class CitationOutput(_Output):
     failure: Text | None
 
 
-class StatementOutput(_Output):
+class StatementOutput(Output):
     """One statement; `[start, end)` is where it stands in the answer, its markers included."""
 
     text: Text
@@ -54,7 +56,7 @@ class StatementOutput(_Output):
     citations: list[CitationOutput]
 
 
-class Scores(_Output):
+class Scores(Output):
     """Citation recall, precision and F1; `null` where there is no figure."""
 
     recall: Share | None
@@ -62,7 +64,7 @@ class Scores(_Output):
     f1: Share | None
 
 
-class AnswerOutput(_Output):
+class AnswerOutput(Output):
     """One answer with its verdicts."""
 
     file: Text
@@ -79,7 +81,7 @@ class AnswerOutput(_Output):
     statements: list[StatementOutput]
 
 
-class ProblemOutput(_Output):
+class ProblemOutput(Output):
     """A record that could not be read."""
 
     file: Text
@@ -88,7 +90,7 @@ class ProblemOutput(_Output):
     problem: Text
 
 
-class Figure(_Output):
+class Figure(Output):
     """A figure with its bootstrap interval over answers, where there is one."""
 
     value: Share
@@ -97,7 +99,7 @@ class Figure(_Output):
     level: Share | None
 
 
-class CorpusOutput(_Output):
+class CorpusOutput(Output):
     """The figures of all answers; `null` where nothing was counted."""
 
     n_answers: int
@@ -110,7 +112,7 @@ class CorpusOutput(_Output):
     counts: dict[str, int]
 
 
-class ComparisonOutput(_Output):
+class ComparisonOutput(Output):
     """This corpus minus the other, on the answers that both have figures for."""
 
     difference: float
@@ -120,7 +122,7 @@ class ComparisonOutput(_Output):
     n: int
 
 
-class ScoreOutput(_Output):
+class ScoreOutput(Output):
     """What `counterfoil score --json` writes."""
 
     format: Literal["counterfoil.score/1"]

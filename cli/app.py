@@ -8,6 +8,7 @@ from .ask import ask
 from .calibrate import calibrate
 from .evaluate import eval_app
 from .generate import generate
+from .locate import locate
 from .score import score
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(ask)
 app.command()(generate)
+app.command()(locate)
 app.command()(score)
 app.command()(calibrate)
 app.add_typer(eval_app)

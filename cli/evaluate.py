@@ -6,6 +6,7 @@ import typer
 
 from .evaluate_attributionbench import attributionbench
 from .evaluate_entailment import entailment
+from .evaluate_laquer import laquer
 from .evaluate_list import tasks
 from .evaluate_run import run
 
@@ -19,3 +20,4 @@ eval_app.command("list")(tasks)
 eval_app.command()(run)
 eval_app.command()(entailment)
 eval_app.command()(attributionbench)
+eval_app.command()(laquer)
