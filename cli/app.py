@@ -9,6 +9,7 @@ from .calibrate import calibrate
 from .evaluate import eval_app
 from .generate import generate
 from .score import score
+from .view import view
 
 app = typer.Typer(
     name="counterfoil",
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(ask)
 app.command()(generate)
 app.command()(score)
+app.command()(view)
 app.command()(calibrate)
 app.add_typer(eval_app)
 

@@ -107,7 +107,9 @@ def left_out(cases: Sequence[Case], n_answers: int, n_told: int, n_unread: int) 
     cut = sum(any(document.left_out for document in kept.documents) for kept in cases)
     if cut:
         which = "one answer" if cut == 1 else f"{cut:,} answers"
-        notes.append(f"Documents of {which} were too long for the page; what is cited is there, with the text around it.")
+        notes.append(
+            f"Documents of {which} were too long for the page; what is cited is there, with the text around it."
+        )
     return tuple(notes)
 
 

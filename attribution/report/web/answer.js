@@ -12,7 +12,8 @@ function drawAnswers(shown) {
     leaves: [],
   }));
   const eyebrow = data.summary ? shown.name || `Answer ${page.number + 1}` : "Question";
-  main.replaceChildren(
+  fill(
+    main,
     make(
       "header",
       null,

@@ -28,10 +28,10 @@ function wordsFinding(answer, start, end, snapped) {
   const sentences = answer.sentences.filter(({ statement }) => statement.start < end && statement.end > start);
   const spans = sentences.flatMap(({ statement }) => statement.citations.filter((citation) => citation.document !== null));
   const numbers = sentences.map((sentence) => sentence.number).join(", ");
-  const whose = sentences.length === 1 ? `its sentence, ${numbers},` : `their sentences, ${numbers},`;
+  const cite = sentences.length === 1 ? `sentence ${numbers} cites` : `sentences ${numbers} cite`;
   words.notes.push(
     sentences.length
-      ? `These words by themselves were not located beforehand. Shown is what ${sentences.length === 1 ? whose : whose} cites; words in common are underlined.`
+      ? `These words by themselves were not located beforehand. Shown is what ${cite}; words in common are underlined.`
       : "These words belong to no sentence that was checked.",
   );
   if (!data.live) words.notes.push("To ask the model about them: counterfoil view FILE.json");
@@ -108,7 +108,7 @@ function show(finding, wanted) {
 function drawFinding(finding) {
   readout.classList.toggle("empty", !finding);
   if (!finding) {
-    readout.replaceChildren(make("p", { class: "invitation" }, INVITATION), make("p", { class: "keys" }, KEYS));
+    fill(readout, make("p", { class: "invitation" }, INVITATION), make("p", { class: "keys" }, KEYS));
     return;
   }
   const words = finding.answer.text.slice(finding.start, finding.end).replace(/\s+/g, " ").trim();
@@ -116,7 +116,8 @@ function drawFinding(finding) {
   back.addEventListener("click", () => backToAnswer(finding));
   const close = make("button", { type: "button", class: "close", "aria-label": "Let go of the chosen words" }, "×");
   close.addEventListener("click", () => show(null));
-  readout.replaceChildren(
+  fill(
+    readout,
     make("div", { class: "top" }, make("span", { class: "eyebrow" }, finding.heading), back, close),
     make("blockquote", { class: "words", dir: "auto" }, shortened(words, 220)),
     finding.claim && plainly(finding.claim) !== plainly(words)

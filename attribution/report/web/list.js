@@ -66,7 +66,7 @@ function overview() {
 }
 
 function controls() {
-  const search = make("input", { type: "search", placeholder: "Search questions, answers, quotes", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
+  const search = make("input", { type: "search", placeholder: "Search answers and quotes", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
   search.addEventListener("input", () => {
     list.query = plain(search.value).split(/\s+/).filter(Boolean);
     arrange();
@@ -153,7 +153,7 @@ function row(item, place, height) {
   const element = make(
     "div",
     { class: "row", role: "option", id: `row-${number}`, "aria-selected": String(number === page.number), "aria-posinset": place + 1, "aria-setsize": list.shown.length },
-    make("b", { title: "F1" }, make("span", { class: "unseen" }, "F1 "), item.f1 === null ? "–" : String(Math.round(100 * item.f1))),
+    make("b", null, item.f1 === null ? "–" : String(Math.round(100 * item.f1)), make("small", null, "F1")),
     make("span", { class: "asked", dir: "auto" }, label),
     strip(item),
     make("span", { class: "where" }, shown.name),

@@ -62,6 +62,11 @@ function make(tag, attributes, ...children) {
   return element;
 }
 
+// The children of an element anew; what is null is left out.
+function fill(element, ...children) {
+  element.replaceChildren(...children.filter(Boolean));
+}
+
 // Text as it is; a character that would turn round what follows it is shut in, and shown.
 const OVERRIDES = { "\u202d": "LRO", "\u202e": "RLO" };
 function write(element, string) {
