@@ -16,12 +16,14 @@ class Claim:
     Args:
         text: The claim.
         parts: The ranges of the answer that it was taken from.
+        words: The answer's own words among those of the claim.
         resolutions: What was changed.
         note: What a reader has to know of how it was made.
     """
 
     text: str
     parts: tuple[Range, ...]
+    words: str
     resolutions: tuple[Resolution, ...] = ()
     note: str = ""
 
@@ -41,7 +43,8 @@ class Verbatim:
         """The words themselves."""
         del question
         parts = unmarked(answer, start, end)
-        return Claim(text_of(answer, parts), parts)
+        words = text_of(answer, parts)
+        return Claim(words, parts, words)
 
 
 def unmarked(answer: str, start: int, end: int) -> tuple[Range, ...]:

@@ -15,7 +15,7 @@ from ..waves import Steps, run, together
 from .claims import Claim, ClaimWriter, Verbatim
 from .method import Method, Proposal, Query
 from .snapping import snapped
-from .verifying import Outcome, verified
+from .verifying import SLACK, Outcome, verified
 
 _METHODS: dict[str, tuple[str, str]] = {
     "hidden_states": (".hidden_states", "HiddenStates"),
@@ -48,6 +48,9 @@ class Locator:
         claims: Who makes the words understandable alone: `"rules"`, `"none"`, or a writer such as
             :class:`~counterfoil.attribution.locating.chat_claims.ChatClaims`.
         threshold: From which probability on it counts as support; `None` for the entailment model's own.
+        slack: How much of its probability a sentence may lose where a part of it stands for the whole, in [0, 1].
+        exact: Whether the numbers and names among the words have to stand in what supports them; see
+            :mod:`~counterfoil.attribution.locating.exactness`.
         **options: Of the method.
 
     Raises:
@@ -67,6 +70,8 @@ class Locator:
         question: str | None = None,
         claims: ClaimWriter | str = "rules",
         threshold: float | None = None,
+        slack: float = SLACK,
+        exact: bool = True,
         **options: object,
     ) -> None:
         if not isinstance(answer, str):
@@ -75,7 +80,10 @@ class Locator:
             raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
         if threshold is not None and not 0.0 <= threshold <= 1.0:
             raise ValueError(f"`threshold` has to be in [0, 1], but is {threshold}")
+        if not 0.0 <= slack <= 1.0:
+            raise ValueError(f"`slack` has to be in [0, 1], but is {slack}")
         self.answer = answer
+        self.slack, self.exact = slack, exact
         self.documents = tuple(checked_documents(as_documents(documents)))
         self.question = question
         self.claims = _writer(claims)
@@ -114,7 +122,10 @@ class Locator:
             outcome = unverified(proposal)
         else:
             threshold = self.entailment.threshold if self.threshold is None else self.threshold
-            outcome = yield from verified(claim.text, proposal.candidates, self.documents, threshold)
+            words = claim.words if self.exact else ""
+            outcome = yield from verified(
+                claim.text, proposal.candidates, self.documents, threshold, words=words, slack=self.slack
+            )
         return self._attribution(span, (start, end, account), claim, proposal, outcome)
 
     def _attribution(
@@ -154,8 +165,6 @@ def locate(
     entailment: EntailmentModel | str = "local",
     verify: bool = True,
     question: str | None = None,
-    claims: ClaimWriter | str = "rules",
-    threshold: float | None = None,
     **options: object,
 ) -> Attribution:
     """The words of `documents` that support `answer[span[0]:span[1]]`; none where nothing supports them.
@@ -171,25 +180,27 @@ def locate(
         entailment: Who checks.
         verify: Whether proposals are checked and shrunk.
         question: What was asked.
-        claims: Who makes the words understandable alone.
-        threshold: From which probability on it counts as support.
-        **options: Of the method.
+        **options: The other arguments of :class:`Locator`, and those of the method.
 
     Raises:
         ValueError: As :class:`Locator` and :meth:`Locator.locate`.
         TypeError: As :class:`Locator`.
     """
-    locator = Locator(
-        answer, documents, method=method, model=model, entailment=entailment, verify=verify, question=question,
-        claims=claims, threshold=threshold, **options,
-    )  # fmt: skip
+    settings = {"method": method, "model": model, "entailment": entailment, "verify": verify, "question": question}
+    locator = Locator(answer, documents, **settings, **options)  # type: ignore[arg-type] (checked where it is called)
     return locator.locate(span)
 
 
 def unverified(proposal: Proposal) -> Outcome:
     """What a method proposed, as it is: nobody was asked whether it supports anything."""
-    kept = tuple(Candidate(span, True, "proposed by the method; not checked") for span in proposal.candidates)
-    return Outcome(Status.NOT_CHECKED, None, proposal.candidates, kept)
+    own = len(proposal.candidates) if proposal.own is None else proposal.own
+    accounts = tuple(
+        Candidate(span, True, "kept: the method's own answer, which nobody checked")
+        if number < own
+        else Candidate(span, False, "dropped: the method itself holds it for too weak")
+        for number, span in enumerate(proposal.candidates)
+    )
+    return Outcome(Status.NOT_CHECKED, None, proposal.candidates[:own], accounts)
 
 
 def _nobody(pairs: Sequence[object]) -> list:

@@ -38,12 +38,15 @@ class Proposal:
         searched: What the method looked through.
         notes: What a reader has to know of how they were found.
         failure: Why there are none, where the method could not do its work.
+        own: How many of the candidates, from the first on, are the method's own answer where nobody checks them; the
+            others are only worth checking. `None` for all.
     """
 
     candidates: tuple[SourceSpan, ...]
     searched: tuple[Searched, ...]
     notes: tuple[str, ...] = ()
     failure: str | None = None
+    own: int | None = None
 
 
 class Method(Protocol):
