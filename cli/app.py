@@ -7,6 +7,7 @@ import typer
 from .ask import ask
 from .calibrate import calibrate
 from .evaluate import eval_app
+from .export import export
 from .generate import generate
 from .score import score
 from .view import view
@@ -23,6 +24,7 @@ app.command()(ask)
 app.command()(generate)
 app.command()(score)
 app.command()(view)
+app.command()(export)
 app.command()(calibrate)
 app.add_typer(eval_app)
 

@@ -1,7 +1,7 @@
 """Citations as Anthropic's Messages API writes them: blocks of text, each with places in the source documents.
 
-The offsets of `char_location` count the characters of the document, from 0, the end excluded; the answer has none: which
-words are cited is said by where a block begins and ends.
+The offsets of `char_location` count the characters of the document, from 0, the end excluded. The answer has none:
+which words are cited is said by where a block begins and ends.
 """
 
 from __future__ import annotations

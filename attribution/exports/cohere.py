@@ -59,8 +59,8 @@ def from_cohere(message: dict[str, Any], documents: Sequence[Document] = ()) -> 
             raise ValueError(
                 f"a citation has to be of {text[start:end]!r}, which stands there, but is of {citation['text']!r}"
             )
-        for source in citation.get("sources") or ():
-            links.append(Link(start, end, source["id"], _passage(source, known)))
+        sources = citation.get("sources") or ()
+        links += [Link(start, end, source["id"], _passage(source, known)) for source in sources]
     return CitedText(text, tuple(links))
 
 

@@ -1,8 +1,8 @@
 """Citations as OpenAI's APIs write them: annotations at places of the answer.
 
 `start_index` and `end_index` of a `url_citation` and the `index` of a `file_citation` count the characters of the
-answer, the end excluded (so say recorded responses, where the description leaves it open). Which words of the source are
-meant has no place in this format and is lost.
+answer, the end excluded (so say recorded responses, where the description leaves it open). Which words of the source
+are meant has no place in this format and is lost.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def from_openai(message: dict[str, Any], documents: Sequence[Document] = ()) -> 
 
     Args:
         message: Either of them.
-        documents: Those that are cited, to find them by URL, `file_id` or id; what is cited but not among them keeps its
-            URL or file id as its name. Where several have the URL, the first is meant.
+        documents: Those that are cited, to find them by URL, `file_id` or id; what is cited but not among them keeps
+            its URL or file id as its name. Where several have the URL, the first is meant.
 
     Raises:
         ValueError: For an annotation of a type that is not documented, or one outside the text.

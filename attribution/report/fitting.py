@@ -57,8 +57,8 @@ def fitted(wanted: Sequence[Wanted], room: int) -> list[tuple[Range, ...]]:
 def widened(ranges: Iterable[Range], length: int, by: int = CONTEXT) -> tuple[Range, ...]:
     """The ranges with `by` characters on either side, as far as the text of `length` goes; neighbours become one."""
     joined: list[Range] = []
-    for start, end in sorted(ranges):
-        start, end = max(0, start - by), min(length, end + by)
+    for first, last in sorted(ranges):
+        start, end = max(0, first - by), min(length, last + by)
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         elif start < end:

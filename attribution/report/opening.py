@@ -121,8 +121,7 @@ def opened(path: str | Path) -> Opened:
         raise FormatError(f"{str(path)!r} is damaged: {where}: {first['msg']}. Write it again.") from error
     except KeyError as error:
         raise FormatError(f"{str(path)!r} is damaged: it names the document {error}, but does not hold it.") from error
-    family, _, version = str(name).rpartition("/")
-    if family in {part.rpartition("/")[0] for part in (ANSWER_FORMAT, SCORE_FORMAT)}:
+    if str(name).rpartition("/")[0] in {part.rpartition("/")[0] for part in (ANSWER_FORMAT, SCORE_FORMAT)}:
         raise FormatError(
             f"{str(path)!r} has the format {name!r}; read are {ANSWER_FORMAT!r} and {SCORE_FORMAT!r}. "
             "Write it again with this version of counterfoil."
@@ -167,9 +166,9 @@ def summary_of(
 ) -> Summary:
     """The figures of a corpus as they are shown."""
     figures = []
-    for name in FIGURES:
+    for name, shown in FIGURES.items():
         found = getattr(corpus, name)
-        figures.append(Figure(FIGURES[name], found and found.value, found and found.low, found and found.high))
+        figures.append(Figure(shown, found and found.value, found and found.low, found and found.high))
     return Summary(
         figures=tuple(figures),
         n_answers=corpus.n_answers,

@@ -50,27 +50,21 @@ function wordsFinding(answer, start, end, snapped) {
 
 const unique = (spans) => spans.filter((span, n) => spans.findIndex((s) => s.document === span.document && s.start === span.start && s.end === span.end) === n);
 
-// The located words that are meant: the same, or the smallest that hold the chosen ones within half a sentence.
+// The located words that hold the chosen ones, the fewest of them: a clause is located as a whole.
 function locatedBefore(answer, start, end) {
   const holding = answer.record.attributions.filter((each) => each.start <= start && end <= each.end);
-  holding.sort((a, b) => a.end - a.start - (b.end - b.start));
-  const whole = (each) => answer.sentences.some(({ statement }) => each.start <= statement.start && statement.end <= each.end);
-  return holding.find((each) => (each.start === start && each.end === end) || !whole(each)) || null;
+  return holding.sort((a, b) => a.end - a.start - (b.end - b.start))[0] || null;
 }
 
 function located(words, found) {
-  const same = found.start === words.start && found.end === words.end;
   const notes = [...words.notes];
   if (found.snapped) notes.push(`Selection ${found.snapped}.`);
-  if (!same && !found.fresh) notes.push(`Located beforehand as a part of “${words.answer.text.slice(found.start, found.end)}”.`);
   if (found.kind === "contributive") notes.push("This says what made the model write the words, not what proves them.");
   return {
     ...words,
-    start: found.start,
-    end: found.end,
     notLocated: false,
     of: "",
-    words: null,
+    words: contentWords(words.answer, words.start, words.end),
     status: found.status,
     probability: found.probability,
     claim: found.claim,
@@ -128,7 +122,7 @@ function drawFinding(finding) {
       { class: "outcome" },
       finding.status ? verdict(finding.status, finding.probability) : null,
       finding.of ? make("span", { class: "by" }, `verdict ${finding.of}`) : null,
-      finding.by ? make("span", { class: "by" }, finding.by) : null,
+      finding.by ? make("span", { class: "by method" }, finding.by) : null,
     ),
     spanList(finding),
     finding.notes.length ? make("ul", { class: "remarks" }, ...finding.notes.map((note) => make("li", { dir: "auto" }, note))) : null,

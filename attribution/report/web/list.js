@@ -126,9 +126,7 @@ function arrange() {
   list.shown = list.items.filter(fits).sort((a, b) => order(a, b) || a.position - b.position);
   const all = list.items.length;
   tally.textContent = list.shown.length === all ? count(all, "answer", "answers") : `${list.shown.length.toLocaleString("en")} of ${count(all, "answer", "answers")}`;
-  const place = list.shown.findIndex((item) => item.number === page.number);
   rows.scrollTop = 0;
-  if (place >= 0) intoSight(place);
   drawRows();
   findWords();
 }

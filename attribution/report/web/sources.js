@@ -95,6 +95,8 @@ function drawText(source) {
 
 const gap = (characters) => make("i", { class: "gap" }, count(characters, "character left out", "characters left out"));
 
+const restsOf = new WeakMap(); // by mark, what shows which words rest on it
+
 function drawPiece(source, piece, string) {
   const rests = [...new Set(piece.marks.map((mark) => mark.sentence).filter(Boolean))];
   const lit = piece.marks.some((mark) => mark.lit);
@@ -114,11 +116,14 @@ function drawPiece(source, piece, string) {
     string,
   );
   if (rests.length) {
-    const show = (on) => showRests(source, piece, on ? rests : []);
-    mark.addEventListener("mouseenter", () => show(true));
-    mark.addEventListener("mouseleave", () => show(false));
-    mark.addEventListener("focus", () => (show(true), say(description)));
-    mark.addEventListener("blur", () => show(false));
+    const show = () => showRests(source, piece, rests);
+    const hide = () => showRests(source, piece, []);
+    restsOf.set(mark, show);
+    mark.addEventListener("mouseenter", show);
+    // Where the pointer leaves, what the keyboard is on holds again.
+    mark.addEventListener("mouseleave", () => (restsOf.get(document.activeElement) || hide)());
+    mark.addEventListener("focus", () => (show(), say(description)));
+    mark.addEventListener("blur", hide);
     mark.addEventListener("click", () => getSelection().isCollapsed && chooseSentence(rests[0], null, true));
     mark.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
