@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from .documents import Document
 from .metrics.corpus import CorpusReport
 from .metrics.uncertainty import Comparison, Interval
 from .segmentation import without_surrogates
 from .statements import Status
 from .verdicts import Citation, CitationReport, StatementVerdict
 
-FORMAT = "counterfoil.score/1"
+FORMAT = "counterfoil.score/2"
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -41,6 +42,10 @@ class CitationOutput(Output):
     quote: Text
     failure: Text | None
 
+    def citation(self) -> Citation:
+        """The citation that was written."""
+        return Citation(**dict(self))
+
 
 class StatementOutput(Output):
     """One statement; `[start, end)` is where it stands in the answer, its markers included."""
@@ -55,6 +60,10 @@ class StatementOutput(Output):
     failure: Text | None
     citations: list[CitationOutput]
 
+    def verdict(self) -> StatementVerdict:
+        """The verdict that was written."""
+        return StatementVerdict(**dict(self) | {"citations": tuple(each.citation() for each in self.citations)})
+
 
 class Scores(Output):
     """Citation recall, precision and F1; `null` where there is no figure."""
@@ -64,15 +73,23 @@ class Scores(Output):
     f1: Share | None
 
 
+class DocumentOutput(Output):
+    """One source: every offset of a citation counts the code points of `text`."""
+
+    id: Text
+    title: Text
+    text: Text
+
+
 class AnswerOutput(Output):
-    """One answer with its verdicts."""
+    """One answer with its verdicts; `documents` are in the order in which markers number them."""
 
     file: Text
     number: int
     id: Text
     question: Text | None
     answer: Text
-    documents: list[Text]
+    documents: list[DocumentOutput]
     mode: Text
     entailment: Text
     threshold: Share
@@ -125,7 +142,7 @@ class ComparisonOutput(Output):
 class ScoreOutput(Output):
     """What `counterfoil score --json` writes."""
 
-    format: Literal["counterfoil.score/1"]
+    format: Literal["counterfoil.score/2"]
     settings: dict[str, str | float | int | bool | None]
     versions: dict[str, str]
     answers: list[AnswerOutput]
@@ -141,7 +158,7 @@ def answer_output(
     number: int = 1,
     id: str = "",
     question: str | None = None,
-    documents: list[str] | None = None,
+    documents: Sequence[Document] = (),
 ) -> AnswerOutput:
     """One report as it is written."""
     return AnswerOutput(
@@ -150,13 +167,13 @@ def answer_output(
         id=id,
         question=question,
         answer=report.answer,
-        documents=documents or [],
+        documents=[DocumentOutput(id=d.id, title=d.title, text=d.text) for d in documents],
         mode=report.mode,
         entailment=report.entailment,
         threshold=report.threshold,
         scores=Scores(recall=report.recall, precision=report.precision, f1=report.f1),
         counts=report.counts,
-        statements=[_statement(statement) for statement in report.statements],
+        statements=[statement_output(statement) for statement in report.statements],
     )
 
 
@@ -197,7 +214,8 @@ def comparison_output(comparisons: Mapping[str, Comparison]) -> dict[str, Compar
     }
 
 
-def _statement(verdict: StatementVerdict) -> StatementOutput:
+def statement_output(verdict: StatementVerdict) -> StatementOutput:
+    """One statement as it is written."""
     return StatementOutput(
         text=verdict.text,
         start=verdict.start,

@@ -7,9 +7,11 @@ import typer
 from .ask import ask
 from .calibrate import calibrate
 from .evaluate import eval_app
+from .export import export
 from .generate import generate
 from .locate import locate
 from .score import score
+from .view import view
 
 app = typer.Typer(
     name="counterfoil",
@@ -23,6 +25,8 @@ app.command()(ask)
 app.command()(generate)
 app.command()(locate)
 app.command()(score)
+app.command()(view)
+app.command()(export)
 app.command()(calibrate)
 app.add_typer(eval_app)
 
