@@ -58,6 +58,12 @@ class PairRequest:
             return list(self.contrast_ids)
         return list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)
 
+    def other_tokens(self, prompt_tokens: int) -> int:
+        """The length of the other view's prompt, given the main one's."""
+        if self.contrast_ids is not None:
+            return len(self.contrast_ids)
+        return prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)
+
 
 def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
     """Whether any key is this library's."""
@@ -96,68 +102,6 @@ def pair_request(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = 
     )
     _check_contrast(pair, amateur_model)
     return pair
-
-
-def check(
-    pair: PairRequest,
-    *,
-    prompt_tokens: int,
-    max_model_len: int,
-    max_num_seqs: int,
-    vocabulary_size: int,
-    sampling_params: Any = None,  # noqa: ANN401  (vllm.SamplingParams, which is not imported here)
-    cache_tokens: int | None = None,
-) -> None:
-    """Raise where this engine cannot serve the pair.
-
-    Args:
-        pair: What was asked for.
-        prompt_tokens: Length of the main prompt.
-        max_model_len: The engine's.
-        max_num_seqs: The engine's: a pair takes two of them.
-        vocabulary_size: The model's.
-        sampling_params: The request's, if it is to be checked as well.
-        cache_tokens: How many tokens the whole KV cache holds.
-
-    Raises:
-        ValueError: With the reason and the remedy.
-    """
-    if max_num_seqs < 2:
-        raise ValueError(
-            f"a contrast needs two sequences at a time, but --max-num-seqs is {max_num_seqs}: start the server with 2 "
-            "or more"
-        )
-    other_tokens = _other_tokens(pair, prompt_tokens)
-    for name, length in (("the prompt", prompt_tokens), ("the contrast", other_tokens)):
-        if length < LEAST_TOKENS:
-            raise ValueError(f"{name} has to have at least {LEAST_TOKENS} tokens for a pair, but has {length}")
-        if length >= max_model_len:
-            raise ValueError(
-                f"{name} has to be shorter than the model's longest sequence of {max_model_len} tokens, but has "
-                f"{length}: shorten it, or start the server with a larger --max-model-len"
-            )
-    for token in pair.contrast_ids or ():
-        if token >= vocabulary_size:
-            raise ValueError(
-                f"`{CONTRAST_IDS}` has to hold token ids of this model, below {vocabulary_size}, but holds {token}"
-            )
-    if sampling_params is not None:
-        check_sampling(sampling_params)
-    if cache_tokens is not None:
-        _check_room(prompt_tokens + other_tokens, cache_tokens)
-
-
-def check_sampling(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
-    """Raise where a pair cannot be sampled as `sampling_params` ask.
-
-    Raises:
-        ValueError: For `prompt_logprobs`, whose meaning for two prompts nobody could tell.
-    """
-    if getattr(sampling_params, "prompt_logprobs", None) is not None:
-        raise ValueError(
-            f"`prompt_logprobs` has to be left out where a contrast is asked for, but is "
-            f"{sampling_params.prompt_logprobs}: ask for them in a plain request"
-        )
 
 
 def _method(given: Mapping[str, Any], amateur_model: bool) -> str:
@@ -236,20 +180,6 @@ def _flag(key: str, value: object) -> bool:
     if value not in (True, False):
         raise ValueError(f"`{key}` has to be true or false, but is {_short(value)}")
     return bool(value)
-
-
-def _other_tokens(pair: PairRequest, prompt_tokens: int) -> int:
-    if pair.contrast_ids is not None:
-        return len(pair.contrast_ids)
-    return min(prompt_tokens, pair.cut_context) if pair.cut_context is not None else prompt_tokens
-
-
-def _check_room(tokens: int, cache_tokens: int) -> None:
-    if tokens + 2 > cache_tokens:
-        raise ValueError(
-            f"prompt and contrast have to fit the KV cache of {cache_tokens} tokens together, but have {tokens}: "
-            "shorten them, or give the server more memory"
-        )
 
 
 def _short(value: object) -> str:
