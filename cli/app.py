@@ -9,6 +9,7 @@ from .calibrate import calibrate
 from .evaluate import eval_app
 from .generate import generate
 from .score import score
+from .serve import PASSED_ON, serve
 
 app = typer.Typer(
     name="counterfoil",
@@ -22,6 +23,7 @@ app.command()(ask)
 app.command()(generate)
 app.command()(score)
 app.command()(calibrate)
+app.command(context_settings=PASSED_ON)(serve)
 app.add_typer(eval_app)
 
 

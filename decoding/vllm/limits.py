@@ -97,6 +97,12 @@ class EngineLimits:
             )
 
 
+def check_sampling(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
+    """Raise `ValueError` where a pair cannot be sampled as asked: prompt logprobs are of one prompt, and a pair has
+    two."""
+    check_prompt_logprobs(sampling_params.prompt_logprobs)
+
+
 def check_prompt_logprobs(value: object) -> None:
     """Raise `ValueError` where a pair's request asks for `prompt_logprobs`: of which of two prompts, nobody could
     tell."""

@@ -48,7 +48,7 @@ async def refusal(state: Any) -> str | None:  # noqa: ANN401  (starlette's State
     if reason is not None:
         reason = (
             f"the self-test failed: {reason}. This version of vLLM is not one that counterfoil can serve pairs "
-            "with: see docs/compatibility.md for those that are, or set COUNTERFOIL_DISABLE=1 to serve without contrasts"
+            "with: see docs/compatibility.md for those that are, or set COUNTERFOIL_DISABLE=1 to serve without them"
         )
         failures.append(reason)
     return reason
