@@ -1,7 +1,7 @@
 """The server's side of a contrast: text becomes token ids, and what cannot be served is refused with its reason.
 
-An ASGI class for vLLM's own `--middleware`. It renders the other view through the server's own `/render` endpoints, so
-that both views pass the same chat template with the same tools and options, and behind the same authentication.
+An ASGI class for vLLM's own `--middleware`. It has the other view rendered by the server itself, so that both views
+pass the same chat template with the same tools and options.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .contrasts import both_conversations, both_prompts
 from .limits import EngineLimits, check_prompt_logprobs
+from .rendering import AnsweredError, rendered
 from .request import CONTRAST_IDS, TEXT_KEYS, has_contrast_keys, pair_request
 from .selftest import refusal
 from .switch import switched_off
@@ -27,7 +28,15 @@ CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 _MARK = re.compile(rb"cf_|\\u00(?:63|66|5[fF])")
 """In every body with one of our keys, also where JSON spells it with escapes; other bodies are not even parsed."""
 
-_OF_THE_MAIN_VIEW = ("vllm_xargs", "max_tokens", "max_completion_tokens", "min_tokens", "stream", "stream_options")
+_OF_THE_MAIN_VIEW = (
+    "vllm_xargs",
+    "max_tokens",
+    "max_completion_tokens",
+    "min_tokens",
+    "stream",
+    "stream_options",
+    "kv_transfer_params",
+)
 
 
 class ContrastMiddleware:
@@ -59,13 +68,15 @@ class ContrastMiddleware:
             return
         given = _contrast_of(body) if _MARK.search(body) else None
         if given is not None:
+            refused = await self._answer_to_strangers(scope)
             try:
-                body = await self._expanded(scope, *given)
+                body = body if refused else await self._expanded(scope, *given)
             except ValueError as error:
-                await _error(str(error))(scope, receive, send)
-                return
-            except _AnsweredError as answered:
-                await answered.response(scope, receive, send)
+                refused = _error(str(error))
+            except AnsweredError as answered:
+                refused = answered.response
+            if refused:
+                await refused(scope, receive, send)
                 return
         await self._app(_with_length(scope, body), _replayed(body, receive), send)
 
@@ -78,35 +89,28 @@ class ContrastMiddleware:
         main, other = both_conversations(request[name], keys) if path == CHAT else both_prompts(request[name], keys)
         plain_keys = {key: value for key, value in request["vllm_xargs"].items() if key not in keys}
         extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
-        rendered = await self._rendered(scope, {**request, name: main, "vllm_xargs": plain_keys}, "prompt")
+        raw = Request(scope)
+        mains = await rendered({**request, name: main, "vllm_xargs": plain_keys}, raw, "prompt", chat=path == CHAT)
         if other is not None:
             shared = {key: value for key, value in request.items() if key not in _OF_THE_MAIN_VIEW}
-            contrast = await self._rendered(scope, {**shared, name: other}, "contrast")
-            extra_args[CONTRAST_IDS] = contrast[0]["token_ids"]
-        limits = EngineLimits.of(scope["app"].state.vllm_config)
+            contrast = await rendered({**shared, name: other}, raw, "contrast", chat=path == CHAT)
+            extra_args[CONTRAST_IDS] = contrast[0].token_ids
+        limits = EngineLimits.of(raw.app.state.vllm_config)
         pair = pair_request(extra_args, amateur_model=limits.amateur_model)
         assert pair is not None
-        for one in rendered:
-            check_prompt_logprobs(one["sampling_params"].get("prompt_logprobs"))
-            says_so = request.get("max_tokens") is not None or request.get("max_completion_tokens") is not None
-            limits.check(pair, len(one["token_ids"]), one["sampling_params"]["max_tokens"] if says_so else None)
+        says_so = request.get("max_tokens") is not None or request.get("max_completion_tokens") is not None
+        for one in mains:
+            check_prompt_logprobs(one.prompt_logprobs)
+            limits.check(pair, len(one.token_ids), one.max_tokens if says_so else None)
         return json.dumps({**request, name: main, "vllm_xargs": {**plain_keys, **extra_args}}).encode()
 
-    async def _rendered(self, scope: Scope, request: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
-        """The engine's requests that `request` stands for, with their token ids.
-
-        Raises:
-            _AnsweredError: The server answered with an error, which becomes the client's.
-        """
-        body = json.dumps(request).encode()
-        path = scope["path"] + "/render"
-        inner = {**scope, "path": path, "raw_path": path.encode(), "state": dict(scope.get("state", {}))}
+    async def _answer_to_strangers(self, scope: Scope) -> Response | None:
+        """What the server itself says to this client before it hears what is asked for, unless that is yes."""
+        path = scope.get("root_path", "") + "/v1/models"
+        inner = {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "state": {}}
         answer = _Collected()
-        await self._app(_with_length(inner, body), _replayed(body, _silent), answer.send)
-        if answer.status != 200:
-            raise _AnsweredError(answer.as_error(what))
-        content = json.loads(answer.body)
-        return content if isinstance(content, list) else [content]
+        await self._app(_with_length(inner, b""), _replayed(b"", _gone), answer.send)
+        return None if answer.status == 200 else answer.response
 
 
 @dataclass
@@ -122,21 +126,9 @@ class _Collected:
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
 
-    def as_error(self, what: str) -> Response:
-        try:
-            content = json.loads(self.body)
-            content["error"]["message"] = f"the {what}: {content['error']['message']}"
-        except (ValueError, TypeError, KeyError):
-            return Response(self.body, self.status, media_type="application/json")
-        return JSONResponse(content, self.status)
-
-
-class _AnsweredError(Exception):
-    """The server's own answer to a part of the request."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
+    @property
+    def response(self) -> Response:
+        return Response(self.body, self.status, media_type="application/json")
 
 
 def _refuse_at_once(request: Mapping[str, Any], keys: Mapping[str, Any], path: str) -> None:
@@ -206,7 +198,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _silent() -> Message:
+async def _gone() -> Message:
     return {"type": "http.disconnect"}
 
 
