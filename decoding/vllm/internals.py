@@ -35,7 +35,6 @@ ATTRIBUTES = (
     "max_num_scheduled_tokens",
     "num_waiting_for_streaming_input",
     "policy",
-    "prev_step_scheduled_req_ids",
     "requests",
     "running",
     "use_v2_model_runner",

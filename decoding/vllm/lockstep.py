@@ -8,7 +8,6 @@ slots) is covered by it, because it looks at nothing but how many tokens a reque
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImports]
@@ -34,16 +33,12 @@ def fill_only(request: Request, computed: int, tokens: int) -> int:
     return min(tokens, max(last - computed, 0))
 
 
-def may_sample(
-    main: Request, twin: Request, *, in_last_step: Collection[str] | None = None, prefills_wait: bool = False
-) -> bool:
+def may_sample(main: Request, twin: Request, *, prefills_wait: bool = False) -> bool:
     """Whether both can take the same sampling step now.
 
     Args:
         main: One half.
         twin: The other.
-        in_last_step: The requests of the last step, where the runner forgets the tokens in flight of a request that
-            pauses (Model Runner V1); `None` where it does not.
         prefills_wait: The scheduler puts off prompts in this step.
     """
     members = (main, twin)
@@ -51,7 +46,4 @@ def may_sample(
         return False
     if output_position(main) != output_position(twin) or output_position(main) >= main.max_tokens:
         return False
-    if prefills_wait and any(member.is_prefill_chunk for member in members):
-        return False
-    in_flight = any(member.num_output_placeholders for member in members)
-    return not in_flight or in_last_step is None or all(member.request_id in in_last_step for member in members)
+    return not (prefills_wait and any(member.is_prefill_chunk for member in members))

@@ -94,6 +94,8 @@ class PairScheduling(Base):
                 "a contrast has to come with a prompt of tokens, all at once, but this one is made of embeddings or "
                 "streamed in"
             )
+        if getattr(params, "trace_decode_token_ids", None) is not None:
+            raise ValueError("`trace_decode_token_ids` has to be left out where a contrast is asked for: it chooses")
         check_prompt_logprobs(params.prompt_logprobs)
         EngineLimits(
             max_model_len=self.max_model_len,
@@ -144,11 +146,10 @@ class PairScheduling(Base):
         """Choose the pairs that sample in this step and let them go first: each needs one token of the step's budget,
         which has one for every running request."""
         admission.pull_forward(self)
-        last = None if self.use_v2_model_runner else self.prev_step_scheduled_req_ids
         ready = [
             (main, twin)
             for main, twin in self.living_pairs()
-            if lockstep.may_sample(main, twin, in_last_step=last, prefills_wait=prefills_wait)
+            if lockstep.may_sample(main, twin, prefills_wait=prefills_wait)
         ]
         first = [member for pair in reserve(self, ready) for member in pair]
         self._released = frozenset(member.request_id for member in first)

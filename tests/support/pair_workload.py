@@ -187,9 +187,10 @@ class Workload:
             scheduler.reset_prefix_cache(reset_running_requests=True)
             self.statistics["resets"] += 1
         # For one step everything stands still, as while weights are exchanged.
-        paused = chance.random() < 0.02
-        scheduler.set_pause_state(PauseState.PAUSED_ALL if paused else PauseState.UNPAUSED)
-        self.statistics["pauses"] += paused
+        state = PauseState.PAUSED_ALL if chance.random() < 0.02 else PauseState.UNPAUSED
+        if state != scheduler.pause_state:
+            scheduler.set_pause_state(state)
+            self.statistics["pauses"] += state == PauseState.PAUSED_ALL
 
     def _check_end(self) -> None:
         scheduler = self.scheduler
