@@ -81,10 +81,15 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
 
         added = amateur_kwargs(model, amateur, trust_remote_code=arguments.trust_remote_code)
     for name, value in added.items():
-        setattr(arguments, name, _merged(name, getattr(arguments, name, None), value))
+        setattr(arguments, name, merged(name, getattr(arguments, name, None), value))
 
 
-def _merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
+def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
+    """One of vLLM's arguments, as given, with the plug-in's part added.
+
+    Raises:
+        ValueError: There is room for one value, and it is another.
+    """
     if not given:
         return added
     if isinstance(added, list):
