@@ -11,6 +11,7 @@ from .export import export
 from .generate import generate
 from .locate import locate
 from .score import score
+from .serve import PASSED_ON, serve
 from .view import view
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command()(score)
 app.command()(view)
 app.command()(export)
 app.command()(calibrate)
+app.command(context_settings=PASSED_ON)(serve)
 app.add_typer(eval_app)
 
 
