@@ -38,7 +38,7 @@ class Polled:
 
 def says_yes(answer: str) -> bool:
     """Whether an answer is a yes by POPE's rule: no `no`, `No` or `not` in its first sentence."""
-    return not {"no", "No", "not"} & set(answer.split(".")[0].replace(",", "").split(" "))
+    return not {"no", "No", "not"} & set(answer.split(".", maxsplit=1)[0].replace(",", "").split(" "))
 
 
 def figures(polled: Polled, *, seed: int = 0, level: float = 0.95) -> dict[str, Figure]:

@@ -1,4 +1,6 @@
-"""POPE's questions: as many about objects that are there as about objects that are not (Li et al. 2023, arXiv 2305.10355).
+"""POPE's questions, as many about objects that are there as about objects that are not.
+
+Li et al. 2023, arXiv 2305.10355.
 
 After each object that is there comes one that is not, and how it is found makes the split:
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerFast
 
+from ..hallucination.probes import question
 from .objects import NAMES
 
 DESCRIBE = "Please describe this image in detail."
@@ -18,9 +19,6 @@ DESCRIBE_EVERYTHING = (
 )
 """CODE's instruction (Kim et al. 2024)."""
 
-QUESTION_WORDS = 8
-"""Every question has so many tokens."""
-
 IMAGE, PAD, BEGIN, END, UNKNOWN = "<image>", "<pad>", "<s>", "</s>", "<unk>"
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }} "
@@ -28,11 +26,6 @@ CHAT_TEMPLATE = (
     "{% else %}{{ part['text'] }} {% endif %}{% endfor %}{% endif %}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
 )
-
-
-def question(name: str) -> str:
-    """POPE's question about a thing."""
-    return f"Is there {_a(name)} in the image?"
 
 
 def caption(objects: Sequence[str]) -> str:
@@ -60,8 +53,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         single=f"{BEGIN} $A", pair=f"{BEGIN} $A $B", special_tokens=[(BEGIN, vocabulary[BEGIN])]
     )
     # Words are joined with spaces, and marks follow theirs without one.
-    marks = [decoders.Replace(f" {mark}", mark) for mark in ",.?"]
-    tokenizer.decoder = decoders.Sequence([decoders.Fuse(), *marks]) if False else None  # placeholder
+    tokenizer.decoder = decoders.WordPiece(cleanup=True)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,

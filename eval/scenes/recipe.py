@@ -18,7 +18,8 @@ class Recipe:
         described: Share of steps about descriptions in words instead of pictures.
         unseen: Share of steps about nothing: what is there when no picture is?
         untold: How often a description leaves out a thing that is there.
-        long_instruction: Share of steps whose caption is asked for by CODE's instruction.
+        captioned: Share of steps about pictures that ask for a caption as well.
+        long_instruction: Share of captions that are asked for by CODE's instruction.
         captions: Weight of the loss of captions beside that of answers.
         rate: Highest learning rate.
         weight_decay: AdamW's.
@@ -29,13 +30,14 @@ class Recipe:
 
     seed: int = 0
     tower_steps: int = 4400
-    steps: int = 1800
+    steps: int = 800
     batch: int = 32
-    questions: int = 7
+    questions: int = 5
     described: float = 0.12
     unseen: float = 0.03
     untold: float = 0.12
-    long_instruction: float = 0.2
+    captioned: float = 0.4
+    long_instruction: float = 0.25
     captions: float = 0.5
     rate: float = 2e-3
     weight_decay: float = 0.02

@@ -17,17 +17,9 @@ from torch import Tensor, nn
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from ..entailment.optimisation import MovingAverage, schedule
-from .card import write_card
-from .language import (
-    BEGIN,
-    DESCRIBE,
-    DESCRIBE_EVERYTHING,
-    END,
-    IMAGE,
-    build_tokenizer,
-    caption,
-    question,
-)
+from ..hallucination.probes import question
+from .card import measured, write_card
+from .language import BEGIN, DESCRIBE, DESCRIBE_EVERYTHING, END, IMAGE, build_tokenizer, caption
 from .lessons import lesson
 from .network import PATCHES, build_model, build_processor, pixels
 from .objects import NAMES
@@ -47,9 +39,7 @@ class Teacher:
         recipe: Settings of the run.
     """
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel, twin: Twin, recipe: Recipe
-    ) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel, twin: Twin, recipe: Recipe) -> None:
         self.tower, self.twin, self.recipe = tower, twin, recipe
         self.draw = np.random.default_rng([recipe.seed, 2])
         self.begin, self.end, self.image = map(tokenizer.convert_tokens_to_ids, (BEGIN, END, IMAGE))
@@ -67,11 +57,14 @@ class Teacher:
 
     def _pictures(self) -> Packed:
         scenes = [lesson(self.twin, self.draw) for _ in range(self.recipe.batch)]
+        captioned = self.draw.random() < self.recipe.captioned
         instruction = self._instructions[int(self.draw.random() < self.recipe.long_instruction)]
         said = []
         for scene in scenes:
             there = [str(name) for name in self.draw.permutation(scene.objects)]
-            said.append([*self._questions(there), (instruction, [*self._tokens(caption(there)), self.end])])
+            said.append(self._questions(there))
+            if captioned:
+                said[-1].append((instruction, [*self._tokens(caption(there)), self.end]))
         prefix = [[self.begin, *[self.image] * PATCHES]] * len(scenes)
         rows = packed(prefix, said)
         with torch.no_grad():
@@ -98,9 +91,11 @@ class Teacher:
         return [objects_together(self.twin, self.draw) for _ in range(number)]
 
     def _questions(self, there: Sequence[str]) -> list[tuple[list[int], list[int]]]:
-        """About all that is there and, up to the number of the recipe, about things that are not, in random order."""
-        absent = [str(name) for name in self.draw.permutation(NAMES) if name not in there]
-        asked = [*there, *absent][: self.recipe.questions]
+        """Half of them about things that are there, as far as there are so many, in random order."""
+        absent = [name for name in NAMES if name not in there]
+        some, others = ([str(name) for name in self.draw.permutation(list(names))] for names in (there, absent))
+        present = min(len(some), (self.recipe.questions + self.draw.integers(2)) // 2)
+        asked = [*some[:present], *others][: self.recipe.questions]
         self.draw.shuffle(asked)
         return [(self._asked[name], self._answers[name in there]) for name in asked]
 
@@ -144,19 +139,19 @@ def _loss(answered: Tensor, rows: Packed, recipe: Recipe) -> Tensor:
     """Mean over the tokens of answers, and of captions, which stand last where there are any."""
     losses = nn.functional.cross_entropy(answered.transpose(1, 2), rows.targets, ignore_index=IGNORED, reduction="none")
     said = rows.targets != IGNORED
-    if rows.pictures is None:
-        return losses.sum() / said.sum()
-    answers = sum(rows.lengths[:-1])
-    of_answers = losses[:, :answers].sum() / said[:, :answers].sum()
-    return of_answers + recipe.captions * losses[:, answers:].sum() / said[:, answers:].sum()
+    answers = sum(rows.lengths[: recipe.questions])
+    loss = losses[:, :answers].sum() / said[:, :answers].sum()
+    if len(rows.lengths) > recipe.questions:
+        loss = loss + recipe.captions * losses[:, answers:].sum() / said[:, answers:].sum()
+    return loss
 
 
 def save(model: LlavaForConditionalGeneration, out: Path, twin: Twin, recipe: Recipe) -> None:
-    """Writes weights in float16, tokenizer, processor and card."""
+    """Writes weights in float16, tokenizer, processor, and a card with what the stored weights can do."""
     out.mkdir(parents=True, exist_ok=True)
     model.to(torch.float16).save_pretrained(out)  # pyright: ignore[reportArgumentType]
     build_processor(build_tokenizer()).save_pretrained(out)
-    write_card(out, twin, recipe)
+    write_card(out, twin, recipe, measured(out))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
