@@ -10,7 +10,9 @@ import typer
 
 from . import decoding as options
 from .evaluate_attributionbench import attributionbench
+from .evaluate_chair import chair
 from .evaluate_entailment import entailment
+from .evaluate_pope import pope
 from .failing import guarded
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ eval_app = typer.Typer(
 )
 eval_app.command()(entailment)
 eval_app.command()(attributionbench)
+eval_app.command()(pope)
+eval_app.command()(chair)
 
 Limit = Annotated[int | None, typer.Option(help="How many items, drawn by --seed.")]
 Seed = Annotated[int, typer.Option(help="Of the draw of items and of the bootstrap.")]

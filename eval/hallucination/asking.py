@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from counterfoil.decoding import ContrastLogitsProcessor, RITUALLogitsProcessor
 from counterfoil.decoding.images import INSTRUCTION, drawn, image_inputs
+from counterfoil.decoding.images.requests import opened
 from PIL import Image
 from torch import Tensor
 
 from .methods import PROCESSORS, Method
 
-Request = tuple[Image.Image, str]
+Request = tuple[Image.Image | Path, str]
+Opened = tuple[Image.Image, str]
 SAID = {True: ("yes", "Yes", " yes", " Yes"), False: ("no", "No", " no", " No")}
 FAR = 1e6
 
@@ -73,13 +76,13 @@ class Asker:
         """The votes under each method.
 
         Args:
-            requests: Pictures with questions.
+            requests: Pictures, or files of them, with questions.
             methods: Ways to answer.
             progress: Told how far it is.
         """
         found = [Votes() for _ in methods]
         for low in range(0, len(requests), self.batch_size):
-            batch = requests[low : low + self.batch_size]
+            batch = [(opened(image), asked) for image, asked in requests[low : low + self.batch_size]]
             inputs = image_inputs(self.model, self.processor, batch)
             main = self._first(inputs)
             for method, votes in zip(methods, found, strict=True):
@@ -102,29 +105,42 @@ class Asker:
             self._described |= {key: text.strip() for key, text in zip(keys, read, strict=True)}
         return [self._described[key] for key in keyed]
 
-    def _scores(self, method: Method, batch: Sequence[Request], ids: Tensor, main: Tensor, seed: int) -> Tensor:
-        """What the method makes of the first token: [questions, vocabulary]."""
-        name, given = method.name, dict(method.parameters)
-        if name == "none":
-            return main
-        if name == "transformed":
+    def prepared(
+        self, method: Method, batch: Sequence[Opened], seed: int
+    ) -> tuple[list[Opened], list[ContrastLogitsProcessor]]:
+        """What the model is to read under a method, and the processors that go with it.
+
+        Args:
+            method: The method.
+            batch: Pictures with questions.
+            seed: The n-th of them draws with `seed + n`.
+        """
+        given, kind = dict(method.parameters), PROCESSORS.get(method.name)
+        if method.name == "none":
+            return list(batch), []
+        if method.name == "transformed":
             chosen = method.settings["transform"]
-            seen = [(drawn(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(batch)]
-            return self._first(image_inputs(self.model, self.processor, seen))
-        if name == "temperature":
-            return self._processor(RITUALLogitsProcessor, batch, {"transform": "identity", **given})(ids, main)
-        if name in ("vcd", "ritual"):
+            return [(drawn(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(batch)], []
+        if method.name == "temperature":
+            kind, given = RITUALLogitsProcessor, {"transform": "identity", **given}
+        if method.name in ("vcd", "ritual"):
             given["seed"] = seed
-        if name == "code":
+        if method.name == "code":
             known = {image.tobytes(): image for image, _ in batch}
             written = dict(zip(known, self.descriptions(known.values()), strict=True))
             given["description"] = [written[image.tobytes()] for image, _ in batch]
-        return self._processor(PROCESSORS[name], batch, given)(ids, main)
+        assert kind is not None
+        return list(batch), [kind.from_image(self.model, self.processor, list(batch), **given)]
 
-    def _processor(
-        self, kind: type[Any], batch: Sequence[Request], given: Mapping[str, Any]
-    ) -> ContrastLogitsProcessor:
-        return kind.from_image(self.model, self.processor, list(batch), **given)
+    def _scores(self, method: Method, batch: Sequence[Opened], ids: Tensor, main: Tensor, seed: int) -> Tensor:
+        """What the method makes of the first token: [questions, vocabulary]."""
+        seen, processors = self.prepared(method, batch, seed)
+        if method.name == "transformed":
+            return self._first(image_inputs(self.model, self.processor, seen))
+        scores = main
+        for processor in processors:
+            scores = processor(ids, scores)
+        return scores
 
     def _first(self, inputs: Mapping[str, Any]) -> Tensor:
         return self.model(**inputs, logits_to_keep=1).logits[:, -1].float()

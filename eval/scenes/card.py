@@ -34,8 +34,8 @@ Trained by `python -m counterfoil.eval.scenes.train --out DIR --twin {twin} --se
 
 {recipe}
 
-Plain greedy decoding of the stored weights on {pictures} new pictures of either kind, three questions to be answered yes
-and three no about each; brackets are 95 % intervals, pictures drawn whole:
+Plain greedy decoding of the stored weights on {pictures} new pictures of either kind, three questions whose answer
+is yes and three whose answer is no about each; brackets are 95 % intervals, pictures drawn whole:
 
 {table}
 """
