@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+, := ,
 INSTALLED := $(VENV)/.installed
 QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 
@@ -31,14 +32,21 @@ test: $(INSTALLED) browser
 soak: $(INSTALLED)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
 
-# The tables of docs/results.md. DATA holds memotrap/ and wikitext2/ in the layout that docs/results.md names.
+# The tables of docs/results.md, about half an hour of one core. DATA is the folder of the data sets, in the layout that
+# `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.
+RUN = OMP_NUM_THREADS=1 $(BIN)/counterfoil eval run $(1) --data $(DATA) --samples out/results/$(2).jsonl \
+  --json out/results/$(2).json --plot out/results/$(2).png
+
 results: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "name the folder of the data sets: make results DATA=..."; exit 2; }
 	@mkdir -p out/results
-	$(BIN)/counterfoil eval run memotrap --data $(DATA) --method none,cad --alpha 0.5,1,2 \
-	  --samples out/results/memotrap.jsonl --json out/results/memotrap.json
-	$(BIN)/counterfoil eval run degeneration --data $(DATA) --method none,contrastive_search --limit 60 \
-	  --samples out/results/degeneration.jsonl --json out/results/degeneration.json
+	$(call RUN,conflict --method none$(,)cad --alpha 0.5$(,)1$(,)2,conflict)
+	$(call RUN,winogender_words --method none$(,)cid --strength 5$(,)20$(,)50 --limit 30,winogender_words)
+	$(call RUN,winogender --method none$(,)cid --strength 5$(,)20$(,)50 --limit 120,winogender)
+	$(call RUN,bbq --method none$(,)cad --alpha 0.5$(,)1 --limit 40,bbq)
+	$(call RUN,degeneration --limit 60,degeneration)
+	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --set shots=2 --set new_tokens=160 --limit 16,gsm8k)
+	$(call RUN,memotrap --method none$(,)cad --alpha 0.5$(,)1$(,)2,memotrap)
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.
 benchmarks: $(INSTALLED)
