@@ -9,6 +9,7 @@ from .calibrate import calibrate
 from .evaluate import eval_app
 from .export import export
 from .generate import generate
+from .locate import locate
 from .score import score
 from .view import view
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(ask)
 app.command()(generate)
+app.command()(locate)
 app.command()(score)
 app.command()(view)
 app.command()(export)

@@ -11,6 +11,7 @@ import typer
 from . import decoding as options
 from .evaluate_attributionbench import attributionbench
 from .evaluate_entailment import entailment
+from .evaluate_laquer import laquer
 from .failing import guarded
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ eval_app = typer.Typer(
 )
 eval_app.command()(entailment)
 eval_app.command()(attributionbench)
+eval_app.command()(laquer)
 
 Limit = Annotated[int | None, typer.Option(help="How many items, drawn by --seed.")]
 Seed = Annotated[int, typer.Option(help="Of the draw of items and of the bootstrap.")]

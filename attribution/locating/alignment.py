@@ -72,7 +72,10 @@ class Alignment:
         if not any(document.text.strip() for document in self.documents):
             return Proposal((), ())
         tokens = self.tokens
-        ids, vectors, _ = self._embedded([without_surrogates(query.claim)])[0]
+        claim = without_surrogates(query.claim)
+        ids, vectors, offsets = self._embedded([claim])[0]
+        worded = torch.tensor([any(c.isalnum() for c in claim[start:end]) for start, end in offsets.tolist()])
+        ids, vectors = ids[worded], vectors[worded]
         return proposed(vectors @ tokens.vectors.T, tokens.rarity(ids), tokens, self.documents, self.settings)
 
     @property

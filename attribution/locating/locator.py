@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from ..attributions import Attribution, Candidate
@@ -23,10 +23,9 @@ _METHODS: dict[str, tuple[str, str]] = {
     "prompting": (".prompting", "Prompting"),
     "ablation": (".ablation", "Ablation"),
     "attention": (".attention", "Attention"),
-    "gradient": (".gradient", "Gradient"),
 }
 METHODS = tuple(_METHODS)
-"""The methods by name; `ablation`, `attention` and `gradient` are contributive, the others corroborative."""
+"""The methods by name; `ablation` and `attention` are contributive, the others corroborative."""
 
 CLAIMS = ("rules", "none")
 
@@ -37,7 +36,7 @@ class Locator:
     Args:
         answer: The answer, with or without citation markers.
         documents: The sources; a plain string becomes a document with its number as id.
-        method: One of :data:`METHODS`.
+        method: One of :data:`METHODS`, or a method that was made with this answer and these documents.
         model: What the method runs on: a name (hub id, folder), a loaded model of the kind it takes, or `None` for its
             default. See the method's own page in docs/locate.md.
         entailment: Who checks: the name of an entailment model, or one.
@@ -63,7 +62,7 @@ class Locator:
         answer: str,
         documents: Sequence[Document | str],
         *,
-        method: str = "hidden_states",
+        method: Method | str = "hidden_states",
         model: object = None,
         entailment: EntailmentModel | str = "local",
         verify: bool = True,
@@ -76,8 +75,8 @@ class Locator:
     ) -> None:
         if not isinstance(answer, str):
             raise TypeError(f"`answer` has to be a string, but is {type(answer).__name__}")
-        if method not in _METHODS:
-            raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
+        if isinstance(method, str):
+            checked_method(method)
         if threshold is not None and not 0.0 <= threshold <= 1.0:
             raise ValueError(f"`threshold` has to be in [0, 1], but is {threshold}")
         if not 0.0 <= slack <= 1.0:
@@ -87,9 +86,7 @@ class Locator:
         self.documents = tuple(checked_documents(as_documents(documents)))
         self.question = question
         self.claims = _writer(claims)
-        module, cls = _METHODS[method]
-        make = getattr(import_module(module, __package__), cls)
-        self.method: Method = make(answer, self.documents, question=question, model=model, **options)
+        self.method = self._method(method, model, options) if isinstance(method, str) else method
         self.entailment = _judge(entailment) if verify else None
         self.threshold = threshold
 
@@ -128,6 +125,11 @@ class Locator:
             )
         return self._attribution(span, (start, end, account), claim, proposal, outcome)
 
+    def _method(self, name: str, model: object, options: Mapping[str, object]) -> Method:
+        module, cls = _METHODS[name]
+        make = getattr(import_module(module, __package__), cls)
+        return make(self.answer, self.documents, question=self.question, model=model, **options)
+
     def _attribution(
         self, asked: tuple[int, int], taken: tuple[int, int, str], claim: Claim, proposal: Proposal, outcome: Outcome
     ) -> Attribution:
@@ -160,7 +162,7 @@ def locate(
     span: tuple[int, int],
     documents: Sequence[Document | str],
     *,
-    method: str = "hidden_states",
+    method: Method | str = "hidden_states",
     model: object = None,
     entailment: EntailmentModel | str = "local",
     verify: bool = True,
@@ -189,6 +191,13 @@ def locate(
     settings = {"method": method, "model": model, "entailment": entailment, "verify": verify, "question": question}
     locator = Locator(answer, documents, **settings, **options)  # type: ignore[arg-type] (checked where it is called)
     return locator.locate(span)
+
+
+def checked_method(name: str) -> str:
+    """The name, which has to be one of :data:`METHODS`."""
+    if name not in _METHODS:
+        raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {name!r}")
+    return name
 
 
 def unverified(proposal: Proposal) -> Outcome:

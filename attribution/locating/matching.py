@@ -2,7 +2,7 @@
 
 A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the sentence
 (late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens that were
-the match of some token of the claim are joined into spans.
+the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no span alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from torch import Tensor
 from ..documents import Document, SourceSpan
 from .method import Proposal, whole
 from .snapping import snapped
+
+
+TELLING = 1.0
+"""Weight from which on a token of the claim says something: it stands in less than a third of the sentences or so."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def proposed(
     own = 0
     for sentence in order:
         value = float(score[sentence])
-        spans = _spans(similar, tokens, sentence, documents, value, settings)
+        spans = _spans(similar, weights >= TELLING, tokens, sentence, documents, value, settings)
         candidates += spans
         if value >= settings.least and value >= best - settings.margin:
             own += len(spans)
@@ -118,6 +122,7 @@ def coverage(similar: Tensor, weights: Tensor, tokens: SourceTokens) -> Tensor:
 
 def _spans(
     similar: Tensor,
+    telling: Tensor,
     tokens: SourceTokens,
     sentence: int,
     documents: Sequence[Document],
@@ -129,19 +134,19 @@ def _spans(
     shown = torch.nonzero(tokens.sentences == sentence)[:, 0]
     highest = similar[:, shown].argmax(1)
     likeness = similar[:, shown].gather(1, highest[:, None])[:, 0]
-    hits = set(shown[highest[likeness >= settings.match]].tolist())
-    places = [n for n, token in enumerate(own.tolist()) if token in hits] or [0, len(own) - 1]
-    gap = settings.gap if hits & set(own.tolist()) else len(own)
+    enough = likeness >= settings.match
+    hits = set(shown[highest[enough]].tolist())
+    strong = set(shown[highest[enough & telling]].tolist())
     document = documents[int(tokens.documents[own[0]])]
-    spans: list[tuple[int, int]] = []
-    last = None
-    for place in places:
-        start, end = int(tokens.starts[own[place]]), int(tokens.ends[own[place]])
-        if last is not None and place - last <= gap + 1:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-        last = place
+    runs: list[list[int]] = []
+    for place, token in enumerate(own.tolist()):
+        if token in hits:
+            if runs and place - runs[-1][-1] <= settings.gap + 1:
+                runs[-1].append(place)
+            else:
+                runs.append([place])
+    runs = [run for run in runs if any(int(own[place]) in strong for place in run)] or [[0, len(own) - 1]]
+    spans = [(int(tokens.starts[own[run[0]]]), int(tokens.ends[own[run[-1]]])) for run in runs]
     whole_words = dict.fromkeys(snapped(document.text, *span)[:2] for span in spans)
     bounded = min(max(score, 0.0), 1.0)
     return [SourceSpan.of(document, start, end, bounded) for start, end in whole_words if start < end]

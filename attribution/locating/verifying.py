@@ -17,8 +17,8 @@ from .exactness import missing
 from .places import Place, premise, run, span, touched
 from .shrinking import shorter
 
-MAX_PLACES = 12
-"""How many sentences are asked for at most, those that the best candidates touch."""
+MAX_PLACES = 64
+"""How many sentences are asked for at most, those that the best candidates touch: coarse candidates are whole documents."""
 
 MAX_TRIED = 3
 """How many of them are tried together with their neighbours and with each other where none supports alone."""
