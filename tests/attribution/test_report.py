@@ -139,7 +139,10 @@ def test_markers_of_the_answer_are_not_said_twice():
     assert data(render(report))["cases"][0]["answers"][0]["markers"] == [[21, 24, [1]]]
 
 
-EVIL = '</script><script>alert(1)</script></noscript><!--<img src=x onerror="alert(2)">\' {{ 7 * 7 }} &amp; \u2028\u202e\r\n\x00'
+EVIL = (
+    '</script><script>alert(1)</script></noscript><!--<img src=x onerror="alert(2)">\' {{ 7 * 7 }} &amp; '
+    "\u2028\u202e\r\n\x00"
+)
 
 
 def test_everything_is_escaped():

@@ -57,9 +57,9 @@ CITED = CitedText(
 def test_anthropic_blocks_say_which_words_by_where_they_end():
     blocks = to_anthropic(CITED, BOTH)
     assert "".join(block["text"] for block in blocks) == TEXT
-    assert [(block["text"], len(block.get("citations", []))) for block in blocks] == [
-        ("🔭 ", 0), ("It weighs ", 1), ("2.6 tonnes", 2), (".", 1), (" The tower is ", 0), ("31 metres", 1), (" high.", 0),
-    ]  # fmt: skip
+    texts = ["🔭 ", "It weighs ", "2.6 tonnes", ".", " The tower is ", "31 metres", " high."]
+    assert [block["text"] for block in blocks] == texts
+    assert [len(block.get("citations", [])) for block in blocks] == [0, 1, 2, 1, 0, 1, 0]
     assert blocks[5]["citations"] == [
         {
             "type": "char_location", "cited_text": "31 metres", "document_index": 1, "document_title": None,
@@ -111,11 +111,12 @@ def test_recorded_openai_responses_end_before_their_end_index():
     # Shapes of recorded responses: the url_citation is of "([m.example](…))", the index stands before the full stop.
     text = "It fell. ([m.example](https://m.example/a))\n\nNext."
     end = text.index("\n")
-    part = {"type": "output_text", "text": text, "annotations": [
+    annotations = [
         {"type": "url_citation", "start_index": 9, "end_index": end, "url": "https://m.example/a", "title": "T"},
         {"type": "file_path", "file_id": "f", "index": 0},
-        {"type": "container_file_citation", "container_id": "c", "file_id": "file-7", "filename": "x", "start_index": 0, "end_index": 7},
-    ]}  # fmt: skip
+        {"type": "container_file_citation", "file_id": "file-7", "start_index": 0, "end_index": 7},
+    ]
+    part = {"type": "output_text", "text": text, "annotations": annotations}
     assert from_openai(part, BOTH).links == (Link(0, 7, TOWER.id), Link(9, end, LENS.id))
 
 
@@ -125,10 +126,11 @@ def test_cohere_citations_name_words_and_sources():
     assert message["content"] == [{"type": "text", "text": TEXT}]
     last = message["citations"][-1]
     assert (last["start"], last["end"], last["text"], last["content_index"]) == (37, 46, "31 metres", 0)
+    passage = {"id": "tower.md", "snippet": "31 metres", "start": 42, "end": 51}
     assert last["sources"] == [
-        {"type": "document", "id": "tower.md", "document": {"id": "tower.md", "snippet": "31 metres", "start": 42, "end": 51}},
+        {"type": "document", "id": "tower.md", "document": passage},
         {"type": "document", "id": "museum.html", "document": {"id": "museum.html", "title": "The Museum"}},
-    ]  # fmt: skip
+    ]
     assert from_cohere(message, BOTH) == twice
 
 
@@ -149,20 +151,23 @@ def test_cohere_blocks_and_sources_without_places():
 
 
 def test_the_other_locations_of_anthropic():
+    def block(text, *citations):
+        return {"type": "text", "text": text, "citations": list(citations)}
+
     def citation(kind, quote, **fields):
-        return {"type": kind, "cited_text": quote, "document_title": None, **fields}
+        return {"type": kind, "cited_text": quote, **fields}
 
     content = [
         {"type": "thinking", "thinking": "…"},
-        {"type": "text", "text": "A", "citations": [
-            citation("page_location", "31 metres", document_index=1, start_page_number=1, end_page_number=2)]},
-        {"type": "text", "text": "B", "citations": [
-            citation("content_block_location", "of another edition", document_index=1, start_block_index=0, end_block_index=1)]},
-        {"type": "text", "text": "C", "citations": [
-            citation("search_result_location", "It is", search_result_index=0, source="s", start_block_index=0, end_block_index=1),
-            citation("web_search_result_location", "weighs", url="https://m.example/a", encrypted_index="x", title="T"),
-            citation("web_search_result_location", "weighs", url="https://n.example", encrypted_index="x", title="T")]},
-    ]  # fmt: skip
+        block("A", citation("page_location", "31 metres", document_index=1, start_page_number=1, end_page_number=2)),
+        block("B", citation("content_block_location", "of another edition", document_index=1, start_block_index=0)),
+        block(
+            "C",
+            citation("search_result_location", "It is", search_result_index=0, source="s", start_block_index=0),
+            citation("web_search_result_location", "weighs", url="https://m.example/a"),
+            citation("web_search_result_location", "weighs", url="https://n.example"),
+        ),
+    ]
     assert from_anthropic(content, BOTH) == CitedText(
         "ABC",
         (
@@ -182,22 +187,31 @@ def test_a_citation_without_a_passage_cites_the_whole_document_of_anthropic():
     assert (block["text"], rest) == ("All", {"type": "text", "text": "."}), "a point is put on the words before it"
 
 
+def block_of(**citation):
+    return [{"type": "text", "text": "a", "citations": [citation]}]
+
+
+NOWHERE = CitedText("abc", (Link(0, 1, "x"),))
+MISQUOTED = CitedText("a", (Link(0, 1, "tower.md", SourceSpan("tower.md", 0, 2, "no")),))
+MISPLACED = {"content": "abc", "citations": [{"start": 0, "end": 1, "text": "b"}]}
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         (lambda: CitedText("abc", (Link(1, 4, "x"),)), "within the 3 characters"),
         (lambda: CitedText("abc", (Link(0, 1, "x", source(TOWER, "31")),)), "but it is in 'tower.md'"),
-        (lambda: to_anthropic(CitedText("abc", (Link(0, 1, "x"),)), BOTH), "'x' is not among them"),
-        (lambda: to_openai(CitedText("abc", (Link(0, 1, "x"),)), BOTH), "'x' is not among them"),
-        (lambda: to_cohere(CitedText("abc", (Link(0, 1, "x"),)), BOTH), "'x' is not among them"),
-        (lambda: to_anthropic(CitedText("a", (Link(0, 1, "tower.md", SourceSpan("tower.md", 0, 2, "no")),)), BOTH), "says something else"),
+        (lambda: to_anthropic(NOWHERE, BOTH), "'x' is not among them"),
+        (lambda: to_openai(NOWHERE, BOTH), "'x' is not among them"),
+        (lambda: to_cohere(NOWHERE, BOTH), "'x' is not among them"),
+        (lambda: to_anthropic(MISQUOTED, BOTH), "says something else"),
         (lambda: from_anthropic(to_anthropic(CITED, BOTH), (TOWER, LENS)), "exactly as they were sent"),
-        (lambda: from_anthropic([{"type": "text", "text": "a", "citations": [{"type": "page_location", "document_index": 2}]}], BOTH), "one of the 2 documents, but is 2"),
-        (lambda: from_anthropic([{"type": "text", "text": "a", "citations": [{"type": "verse"}]}], BOTH), "'verse'"),
+        (lambda: from_anthropic(block_of(type="page_location", document_index=2), BOTH), "2 documents, but is 2"),
+        (lambda: from_anthropic(block_of(type="verse"), BOTH), "'verse'"),
         (lambda: from_openai({"text": "a", "annotations": [{"type": "verse"}]}), "'verse'"),
-        (lambda: from_cohere({"content": "abc", "citations": [{"start": 0, "end": 1, "text": "b"}]}), "of 'a', which stands there, but is of 'b'"),
+        (lambda: from_cohere(MISPLACED), "of 'a', which stands there, but is of 'b'"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_meant_is_an_error(wrong, words):
     with pytest.raises(ValueError, match=words):
         wrong()
