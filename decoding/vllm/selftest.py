@@ -35,16 +35,10 @@ async def refusal(state: Any) -> str | None:  # noqa: ANN401  (starlette's State
     Args:
         state: Of the server's app: it holds the engine.
     """
-    config = state.vllm_config
-    if switched_off() or config.model_config.runner_type != "generate":
-        return None
-    limits = EngineLimits.of(config)
-    if limits.max_num_seqs < 2 and not limits.amateur_model:
-        return None
-    reason = None
-    for rank in range(config.parallel_config.data_parallel_size):
-        engine = _Engine(state.engine_client, rank if config.parallel_config.data_parallel_size > 1 else None)
-        reason = reason or await failure(engine, limits, tolerance(config.model_config.dtype))
+    try:
+        reason = await _failure_of(state)
+    except Exception as error:  # Whatever it is: an engine that cannot be tested is not served.
+        reason = f"{type(error).__name__}: {error}"
     if reason is not None:
         reason = (
             f"the self-test failed: {reason}. This version of vLLM is not one that counterfoil can serve pairs "
@@ -52,6 +46,22 @@ async def refusal(state: Any) -> str | None:  # noqa: ANN401  (starlette's State
         )
         failures.append(reason)
     return reason
+
+
+async def _failure_of(state: Any) -> str | None:  # noqa: ANN401
+    config = state.vllm_config
+    limits = EngineLimits.of(config)
+    if switched_off() or config.model_config.runner_type != "generate":
+        return None
+    if limits.max_num_seqs < 2 and not limits.amateur_model:
+        return None
+    engines = config.parallel_config.data_parallel_size
+    for rank in range(engines):
+        engine = _Engine(state.engine_client, rank if engines > 1 else None)
+        reason = await failure(engine, limits, tolerance(config.model_config.dtype))
+        if reason is not None:
+            return reason
+    return None
 
 
 def tolerance(dtype: torch.dtype) -> float:

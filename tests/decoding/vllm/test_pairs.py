@@ -17,11 +17,12 @@ from engine import Engine
 from pair_cases import RULES, Case, all_logits, cases, expected, plainly
 from scipy import stats
 from vllm import SamplingParams
+from vllm.exceptions import VLLMValidationError
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
 
 SOAK = "COUNTERFOIL_SOAK" in os.environ
-PAIRS, NEW, DRAWS = (48, 32, 10_000) if SOAK else (12, 12, 400)
+PAIRS, NEW, DRAWS = (48, 32, 10_000) if SOAK else (12, 8, 100)
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +40,14 @@ def engine() -> Engine:
     return Engine()
 
 
-def greedy(case: Case | None = None, **options) -> SamplingParams:
+def greedy(case: Case | None = None, *, new: int = NEW, **options) -> SamplingParams:
     keys = case.keys if case else None
-    return SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True, extra_args=keys, **options)
+    return SamplingParams(temperature=0, max_tokens=new, ignore_eos=True, extra_args=keys, **options)
 
 
 def check(lm: LanguageModel, pairs: list[Case], found: list[list[int]]) -> None:
     for case, new in zip(pairs, found, strict=True):
-        assert len(new) == NEW
+        assert len(new) >= NEW
         assert new == expected(lm, case, new), case
 
 
@@ -75,11 +76,12 @@ def test_prompts_in_chunks(lm: LanguageModel, pairs: list[Case], engine: Engine)
 
 def test_preempted_for_want_of_memory(lm: LanguageModel, pairs: list[Case], engine: Engine) -> None:
     before = engine.scheduler.pair_stats["preempted"]
-    params = [greedy(case, skip_reading_prefix_cache=True) for case in pairs]
-    with engine.scarce(budget=256, blocks=26):
-        found = engine.tokens([case.prompt for case in pairs], params)
+    pressed = pairs if SOAK else pairs[:6]
+    params = [greedy(case, new=40, skip_reading_prefix_cache=True) for case in pressed]
+    with engine.scarce(budget=256, blocks=16):
+        found = engine.tokens([case.prompt for case in pressed], params)
     assert engine.scheduler.pair_stats["preempted"] > before
-    check(lm, pairs, found)
+    check(lm, pressed, found)
 
 
 def test_beside_plain_requests(lm: LanguageModel, pairs: list[Case], engine: Engine) -> None:
@@ -192,7 +194,7 @@ def test_refused_with_the_reason(engine: Engine, why: str) -> None:
     keys, reason = REFUSED[why]
     params = SamplingParams(temperature=0, max_tokens=4, extra_args={"cf_method": "cad", **keys})
     if why not in KNOWN_IN_THE_CORE:
-        with pytest.raises(ValueError, match=reason):
+        with pytest.raises(VLLMValidationError, match=reason):
             engine.outputs([[5, 6, 7]], [params])
         return
     output = engine.outputs([[5, 6, 7]], [params])[0].outputs[0]
@@ -206,7 +208,7 @@ def test_no_room_for_two(engine: Engine, pairs: list[Case]) -> None:
         refused = engine.outputs([pairs[0].prompt], [params])[0].outputs[0]
     assert "two sequences at a time" in str(refused.stop_reason)
     pool = engine.scheduler.kv_cache_manager.block_pool
-    blocks, pool.num_gpu_blocks = pool.num_gpu_blocks, 8
+    blocks, pool.num_gpu_blocks = pool.num_gpu_blocks, 4
     try:
         long = SamplingParams(temperature=0, max_tokens=4, extra_args={"cf_method": "cad", "cf_contrast_ids": [5] * 60})
         refused = engine.outputs([[6] * 60], [long])[0].outputs[0]
@@ -216,5 +218,5 @@ def test_no_room_for_two(engine: Engine, pairs: list[Case]) -> None:
 
 
 def test_prompt_logprobs_are_refused(engine: Engine, pairs: list[Case]) -> None:
-    with pytest.raises(ValueError, match="prompt_logprobs"):
+    with pytest.raises(VLLMValidationError, match="prompt_logprobs"):
         engine.outputs([pairs[0].prompt], [greedy(pairs[0], prompt_logprobs=1)])

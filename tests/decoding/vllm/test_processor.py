@@ -6,6 +6,7 @@ there replaced, so that the order of calls and their arguments are vLLM's.
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ from counterfoil.decoding.vllm.member import KEY, Member
 from counterfoil.decoding.vllm.processor import PairLogitsProcessor
 from counterfoil.decoding.vllm.request import PairRequest
 from counterfoil.decoding.vllm.token_copy import install, position_seed
+from scipy import stats
 from vllm.sampling_params import SamplingParams
 from vllm.v1.sample.logits_processor import (
     BatchUpdate,
@@ -119,6 +121,21 @@ def metadata(processor: PairLogitsProcessor, rows: int, temperature: float) -> S
         bad_words_token_ids={},
         logitsprocs=LogitsProcessors([processor]),
     )
+
+
+def test_main_rows_are_drawn_from_the_scores() -> None:
+    """Ten thousand draws of a pair in one batch, seeded and not."""
+    draws, given = 10_000, torch.tensor([[0.0, 1.0, 2.0, -1.0, 0.5], [0.5, 0.0, 1.5, 1.0, -1.0]])
+    expected = torch.softmax(rules.cad(given[:1], given[1:], alpha=1.0)[0], -1) * draws
+    for seeds in (itertools.repeat(None), itertools.count()):
+        processor = v1()
+        members = [params(str(i // 2), i % 2 == 0, seed=next(seeds) if i % 2 == 0 else None) for i in range(2 * draws)]
+        change(processor, added=[(row, member, [1], []) for row, member in enumerate(members)])
+        scores = processor.apply(given.repeat(draws, 1))
+        tokens, _ = Sampler().sample(scores, metadata(processor, 2 * draws, 1.0))
+        assert torch.equal(tokens[::2], tokens[1::2])
+        counts = torch.bincount(tokens[::2].long(), minlength=5)
+        assert stats.chisquare(counts.numpy(), expected.double().numpy() / float(expected.sum()) * draws).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import oracles
 import pytest
-import schemathesis
 import torch
 
 pytest.importorskip("vllm", reason="the server is vLLM's")
+schemathesis = pytest.importorskip("schemathesis", reason="it is installed with vLLM, for the tests of its server")
 
 from counterfoil.decoding.vllm.offline import chat_request, prompt_request
 from counterfoil.models import LanguageModel, load_language_model
