@@ -14,11 +14,19 @@ Model = Annotated[
 ]
 Alpha = Annotated[
     str | None,
-    typer.Option(help="cad: strength. cid, contrastive_decoding, dola: plausibility cut in [0, 1].", metavar="NUMBER"),
+    typer.Option(
+        help="cad, ritual, vcd: strength. cid, contrastive_decoding, dola: plausibility cut in [0, 1].",
+        metavar="NUMBER",
+    ),
 ]
 Strength = Annotated[str | None, typer.Option(help="cid: strength.", metavar="NUMBER")]
 Rule = Annotated[str | None, typer.Option(help="cid: probability or log_ratio.", metavar="RULE")]
-Beta = Annotated[str | None, typer.Option(help="contrastive_decoding: strength.", metavar="NUMBER")]
+Beta = Annotated[
+    str | None,
+    typer.Option(
+        help="contrastive_decoding: strength. ritual, vcd, m3id: plausibility cut in [0, 1].", metavar="NUMBER"
+    ),
+]
 Formulation = Annotated[str | None, typer.Option(help="contrastive_decoding: obrien or li.", metavar="NAME")]
 AmateurTemperature = Annotated[
     float | None, typer.Option(help="contrastive_decoding, li: the amateur's temperature.", metavar="NUMBER")
@@ -44,6 +52,30 @@ PenaltyAlpha = Annotated[
     float | None, typer.Option(help="contrastive_search: weight of the penalty, 0 to 1.", metavar="NUMBER")
 ]
 TopK = Annotated[int | None, typer.Option(help="contrastive_search: how many candidates.", metavar="COUNT")]
+
+K = Annotated[
+    float | None,
+    typer.Option("--k", help="code: power in the divergence. The released command: 0.7.", metavar="NUMBER"),
+]
+Description = Annotated[
+    str | None, typer.Option(help="code: what stands for the image. Default: the model describes it.", metavar="TEXT")
+]
+Transform = Annotated[
+    str | None,
+    typer.Option(
+        help="ritual: a transformation by name, or model to let the model choose. Default: drawn.", metavar="NAME"
+    ),
+]
+Normalize = Annotated[
+    bool | None, typer.Option("--normalize/--no-normalize", help="ritual: the weighted mean of the views, not the sum.")
+]
+NoiseStep = Annotated[int | None, typer.Option(help="vcd: steps of noise, 0 to 999.", metavar="COUNT")]
+Decay = Annotated[float | None, typer.Option(help="m3id: how fast the image is forgotten.", metavar="NUMBER")]
+Gate = Annotated[
+    float | None, typer.Option(help="m3id: tokens of this probability or more are left alone.", metavar="NUMBER")
+]
+MaxWeight = Annotated[float | None, typer.Option(help="m3id: the most that the contrast may weigh.", metavar="NUMBER")]
+Offset = Annotated[int | None, typer.Option(help="m3id: tokens that count as written at the start.", metavar="COUNT")]
 
 
 def number(option: str, text: str | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from counterfoil.decoding import (
@@ -41,10 +41,15 @@ class Decoder:
         language: The model; a model named as `amateur` is loaded beside it.
 
     Raises:
-        ValueError: The amateur has another vocabulary.
+        ValueError: The amateur has another vocabulary, or the method needs an image.
     """
 
     def __init__(self, decoding: Decoding, language: LanguageModel) -> None:
+        if decoding.takes_image:
+            raise ValueError(
+                f"`decoding` has to read text alone, but {decoding.method} compares an image with a view of it: take "
+                "ImageDecoder"
+            )
         self.decoding = decoding
         self.language = language
         name = decoding.parameters.get("amateur")
@@ -53,20 +58,12 @@ class Decoder:
     @property
     def settings(self) -> dict[str, Any]:
         """All parameters of the method, the defaults of those that were not given among them."""
-        declared = DECLARED.get(self.decoding.method)
-        known = {} if declared is None else inspect.signature(declared).parameters
-        defaults = {
-            name: known[name].default
-            for name in PARAMETERS[self.decoding.method]
-            if name in known and known[name].default is not inspect.Parameter.empty
-        }
-        return {**defaults, **self.decoding.parameters}
+        return settings_of(self.decoding, DECLARED.get(self.decoding.method))
 
     @property
     def label(self) -> str:
         """The method with its parameters, for a table."""
-        shown = ", ".join(f"{name} {_shown(value)}" for name, value in self.settings.items())
-        return f"{self.decoding.method} ({shown})" if shown else self.decoding.method
+        return labelled(self.decoding.method, self.settings)
 
     @property
     def contrasts_layers(self) -> bool:
@@ -124,6 +121,25 @@ class Decoder:
         if "cut_context" in parameters:
             return CutContext(self._amateur, parameters["cut_context"], mask)
         return SamePrompt(self._amateur, mask)
+
+
+def settings_of(decoding: Decoding, *declared: Callable[..., Any] | None) -> dict[str, Any]:
+    """All parameters of a decoding, the defaults of what declares them where they are not given."""
+    known = {
+        name: parameter.default
+        for one in declared
+        if one is not None
+        for name, parameter in inspect.signature(one).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    defaults = {name: known[name] for name in PARAMETERS[decoding.method] if name in known}
+    return {**defaults, **decoding.parameters}
+
+
+def labelled(method: str, settings: Mapping[str, Any]) -> str:
+    """A method with its parameters, for a table."""
+    shown = ", ".join(f"{name} {_shown(value)}" for name, value in settings.items())
+    return f"{method} ({shown})" if shown else method
 
 
 def _amateur(name: str, language: LanguageModel) -> Any:  # noqa: ANN401

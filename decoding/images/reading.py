@@ -89,13 +89,10 @@ class ImageReader:
         read = self._processed([prompt.text for prompt in prompts], [[prompt.image] for prompt in prompts])
         ids, image = read["input_ids"], getattr(self.model.config, "image_token_id", None)
         unknown = read.keys() - self._accepted()
-        if not bool((ids == image).any(-1).all()) or unknown:
-            found = (
-                f"returns {', '.join(sorted(unknown))}" if unknown else f"marks images by another token than {image}"
-            )
-            raise ValueError(
-                f"`processor` has to be that of {type(self.model).__name__}, but {type(self.processor).__name__} {found}"
-            )
+        if unknown or not bool((ids == image).any(-1).all()):
+            found = f"returns {', '.join(sorted(unknown))}" if unknown else f"does not mark images by token {image}"
+            name = type(self.processor).__name__
+            raise ValueError(f"`processor` has to be that of {type(self.model).__name__}, but {name} {found}")
         return read
 
     def inputs_without_images(self, prompts: Sequence[ImagePrompt], replacements: Sequence[str]) -> dict[str, Any]:
@@ -113,9 +110,10 @@ class ImageReader:
         try:
             return self._processed(texts, None)
         except (ValueError, TypeError) as error:
+            name = type(self.processor).__name__
             raise ValueError(
-                f"{type(self.processor).__name__} makes no prompt without an image ({error}): RITUAL and VCD need none; "
-                "or tokenize the prompts yourself and give them to the class in place of `from_image`"
+                f"{name} makes no prompt without an image ({error}): RITUAL and VCD need none. Or tokenize the "
+                "prompts yourself and give them to the class, in place of `from_image`"
             ) from error
 
     def generated(self, prompt: ImagePrompt, max_new_tokens: int) -> str:

@@ -18,6 +18,8 @@ def bounded_divergence(main: Tensor, other: Tensor, *, k: float) -> Tensor:
     whatever the variable in the released code is called. The smaller `k`, the larger D: at 0.3 two distributions over
     32,000 tokens that differ little are 0.05 apart, at 1 a five-hundredth of that.
 
+    Of the tokens that `main` allows: what an earlier processor has forbidden is no disagreement between the views.
+
     Args:
         main: `[rows, vocab]` logits; may hold -inf, at least one finite value a row.
         other: The same shape.
@@ -29,7 +31,8 @@ def bounded_divergence(main: Tensor, other: Tensor, *, k: float) -> Tensor:
     # A small power of a difference that is all rounding is not small (1e-7 ** 0.3 = 0.008), so the difference is taken
     # in double precision, where there is such a thing.
     precise = torch.float32 if main.device.type == "mps" else torch.float64
-    p, q = main.to(precise).softmax(-1), other.to(precise).softmax(-1)
+    allowed = other.to(precise).masked_fill(main == -torch.inf, -torch.inf)
+    p, q = main.to(precise).softmax(-1), allowed.softmax(-1).nan_to_num(0.0)  # NaN where it allows none of them
     terms = (p + q) * torch.log2((p - q).abs() ** k + 1)
     return (terms.sum(-1, keepdim=True) / 2).clamp(0.0, 1.0).float()
 

@@ -227,6 +227,12 @@ def test_views_with_nothing_in_common_leave_codes_image_its_first_choice() -> No
     assert (rules.code(p, q) > -INF).tolist() == [[True, False, False]]
 
 
+def test_what_is_forbidden_is_no_disagreement() -> None:
+    main = torch.tensor([[1.0, 2.0, -INF, -INF]])
+    assert float(rules.bounded_divergence(main, torch.tensor([[1.0, 2.0, 9.0, 9.0]]), k=0.3)) == 0
+    assert float(rules.bounded_divergence(main, torch.tensor([[2.0, 1.0, 9.0, 9.0]]), k=0.3)) > 0.1
+
+
 @settings(max_examples=40, deadline=None)
 @given(main=views)
 def test_ritual_with_the_image_itself_is_a_quarter_of_the_temperature_on_the_plausible_tokens(main: np.ndarray) -> None:

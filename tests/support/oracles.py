@@ -54,7 +54,9 @@ def dola(final, early, alpha=0.1):
 
 def bounded_divergence(main, other, k):
     total = 0.0
-    for p, q in zip(np.exp(log_softmax(main)), np.exp(log_softmax(other)), strict=True):
+    allowed = np.where(main == -np.inf, -np.inf, other)
+    q_log = log_softmax(allowed) if (allowed > -np.inf).any() else allowed
+    for p, q in zip(np.exp(log_softmax(main)), np.exp(q_log), strict=True):
         total += (p + q) / 2 * np.log2(abs(p - q) ** k + 1)
     return total
 
