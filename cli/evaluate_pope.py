@@ -28,7 +28,7 @@ def pope(
     ] = None,
     images: options.Images = None,
     model: options.Model = "scenes",
-    method: options.Method = "none,temperature,transformed,vcd,ritual,code,m3id",
+    method: options.Method = "none,vcd,ritual,code,m3id",
     alpha: options.Alpha = None,
     beta: options.Beta = None,
     noise_step: options.NoiseStep = None,
@@ -98,7 +98,7 @@ def _asked(
     from .answering import quieten  # noqa: PLC0415
     from .progress import Steps  # noqa: PLC0415
 
-    asked = methods(method, given)
+    asked = methods(method, given, controls=True)
     if file is not None and chosen:
         raise ValueError(
             "--choose has to go with drawn scenes, of which there are others to choose on, but FILE is given"

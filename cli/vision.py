@@ -20,8 +20,8 @@ Images = Annotated[Path | None, typer.Option(help="Folder with the pictures that
 Method = Annotated[
     str,
     typer.Option(
-        help="Of none, vcd, ritual, code, m3id, and the controls temperature and transformed; the others are compared "
-        "with the first."
+        help="Of none, vcd, ritual, code, m3id, with commas; the others are compared with the first. The controls "
+        "temperature and transformed come with ritual where answers are asked for."
     ),
 ]
 Alpha = Annotated[float | None, typer.Option(help="vcd, ritual, temperature: strength.", metavar="NUMBER")]

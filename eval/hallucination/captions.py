@@ -94,7 +94,7 @@ def read_captions(source: Source) -> list[Caption]:
     Raises:
         ValueError: An entry is no caption; its number is named.
     """
-    entries = json.loads(source.text) if source.text.lstrip().startswith("[") else _lines(source)
+    entries = _entries(source)
     found = []
     for number, entry in enumerate(entries, start=1):
         try:
@@ -107,8 +107,10 @@ def read_captions(source: Source) -> list[Caption]:
     return found
 
 
-def _lines(source: Source) -> list[object]:
+def _entries(source: Source) -> list[object]:
     try:
+        if source.text.lstrip().startswith("["):
+            return json.loads(source.text)
         return [json.loads(line) for line in source.text.splitlines() if line.strip()]
     except ValueError as error:
         raise ValueError(f"{source.name} has to be JSON lines or a JSON list, but is not: {error}") from error

@@ -75,18 +75,23 @@ class Method:
         return f"{self.name} ({', '.join(shown)})" if shown else self.name
 
 
-def methods(names: str, parameters: Mapping[str, Any]) -> list[Method]:
+def methods(names: str, parameters: Mapping[str, Any], *, controls: bool = False) -> list[Method]:
     """The methods that a command line names.
 
     Args:
         names: Names with commas between them.
         parameters: Values by name, each for every method that has it; `None` is not given.
+        controls: Whether RITUAL brings its controls along.
 
     Raises:
         ValueError: As :class:`Method`, and for a parameter that none of the methods has.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
-    plain = [Method(name.strip()) for name in names.split(",")]
+    asked = [name.strip() for name in names.split(",")]
+    if controls and "ritual" in asked:
+        place = asked.index("ritual")
+        asked[place:place] = [name for name in CONTROLS if name not in asked]
+    plain = [Method(name) for name in asked]
     for name in given:
         if not any(name in method.defaults for method in plain):
             raise ValueError(f"`{name}` has to be a parameter of one of {names}, but is of none")

@@ -1,6 +1,6 @@
 """The twelve things that scenes are made of: their names, which two are partners, and how each is drawn.
 
-Partners share no outline, so that a model which sees one of them and says the other has not mistaken it.
+Partners are unlike in outline and colour, so that a model which sees one and says the other has hardly mistaken it.
 """
 
 from __future__ import annotations

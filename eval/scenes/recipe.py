@@ -30,7 +30,7 @@ class Recipe:
 
     seed: int = 0
     tower_steps: int = 4400
-    steps: int = 800
+    steps: int = 400
     batch: int = 32
     questions: int = 5
     described: float = 0.12
@@ -42,5 +42,5 @@ class Recipe:
     rate: float = 2e-3
     weight_decay: float = 0.02
     warm_up: float = 0.05
-    average: float = 0.99
+    average: float = 0.98
     half: bool = True
