@@ -87,7 +87,9 @@ def _fact(number: int, record: dict[str, Any], answer: str, documents: dict[str,
     name = record.get("id", str(number))
     start, end = record["start"], record["end"]
     if not 0 <= start < end <= len(answer):
-        raise ValueError(f"fact {name} has to lie within the {len(answer)} characters of the answer, but is {start, end}")
+        raise ValueError(
+            f"fact {name} has to lie within the {len(answer)} characters of the answer, but is {start, end}"
+        )
     if record.get("text", answer[start:end]) != answer[start:end]:
         raise ValueError(f"fact {name} has to be {answer[start:end]!r}, but is {record['text']!r}")
     cited = tuple(record.get("cited", documents))
@@ -100,7 +102,9 @@ def _fact(number: int, record: dict[str, Any], answer: str, documents: dict[str,
 
 def _gold(name: str, record: dict[str, Any], documents: dict[str, Document]) -> SourceSpan:
     if record["document"] not in documents:
-        raise ValueError(f"the gold of fact {name} has to be in a document of the answer, but is in {record['document']!r}")
+        raise ValueError(
+            f"the gold of fact {name} has to be in a document of the answer, but is in {record['document']!r}"
+        )
     span = SourceSpan.of(documents[record["document"]], record["start"], record["end"])
     if record.get("quote", span.quote) != span.quote:
         raise ValueError(f"the gold of fact {name} has to be {span.quote!r}, but is {record['quote']!r}")

@@ -90,15 +90,17 @@ def chosen(prompts: Prompts, query: Query, answer: str) -> list[int]:
 
 
 def ranked(
-    effects: Sequence[float], sources: Sequence[Source], documents: Sequence[Document], top_k: int, notes: tuple[str, ...]
+    effects: Sequence[float],
+    sources: Sequence[Source],
+    documents: Sequence[Document],
+    top_k: int,
+    notes: tuple[str, ...],
 ) -> Proposal:
     """The sentences with a positive effect, the largest first; a score is its share of all positive effects."""
     positive = sum(effect for effect in effects if effect > 0)
     order = sorted(range(len(sources)), key=lambda n: (-effects[n], n))[:top_k]
     candidates = tuple(
-        SourceSpan.of(
-            documents[sources[n].document], sources[n].start, sources[n].end, min(effects[n] / positive, 1.0)
-        )
+        SourceSpan.of(documents[sources[n].document], sources[n].start, sources[n].end, min(effects[n] / positive, 1.0))
         for n in order
         if effects[n] > 0
     )

@@ -9,11 +9,27 @@ from __future__ import annotations
 
 import re
 
-_UNITS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _VALUES = {
     **{word: n for n, word in enumerate(_UNITS, start=2)},
     **{word: 10 * n for n, word in enumerate(_TENS, start=2)},
@@ -21,7 +37,8 @@ _VALUES = {
 _ONES = {"one": 1, **{word: n for n, word in enumerate(_UNITS[:8], start=2)}}
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _IN_WORDS = re.compile(
-    rf"\b(?:(?P<tens>{'|'.join(_TENS)})[- ](?P<ones>{'|'.join(_ONES)})|(?P<single>{'|'.join(_VALUES)}))\b", re.IGNORECASE
+    rf"\b(?:(?P<tens>{'|'.join(_TENS)})[- ](?P<ones>{'|'.join(_ONES)})|(?P<single>{'|'.join(_VALUES)}))\b",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")

@@ -123,9 +123,7 @@ class HiddenStates:
     def in_layers(self, layers: Sequence[int]) -> dict[int, Compared]:
         """The cosines of several layers, from one forward a window; for choosing one of them."""
         prompts = Prompts(self.answer, self.documents, self.question, self.language)
-        return compare(
-            prompts, self.language, self.documents, layers=layers, window=self.window, centre=self.centre
-        )
+        return compare(prompts, self.language, self.documents, layers=layers, window=self.window, centre=self.centre)
 
     def at(self, compared: Compared) -> None:
         """Takes cosines that :meth:`in_layers` gave instead of computing them."""

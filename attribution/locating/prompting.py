@@ -91,7 +91,9 @@ class Prompting:
                 spans, lost = self._placed(snippets)
                 if not lost:
                     return Proposal(tuple(spans), whole(self.documents), (_tried(attempt),) if attempt > 1 else ())
-                problem = f"these passages do not stand in the sources word for word: {json.dumps(lost, ensure_ascii=False)}"
+                problem = (
+                    f"these passages do not stand in the sources word for word: {json.dumps(lost, ensure_ascii=False)}"
+                )
             again = f"That cannot be used: {problem}. Answer again, copying exactly."
             conversation = [
                 *conversation, {"role": "assistant", "content": reply.text}, {"role": "user", "content": again}

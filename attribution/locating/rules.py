@@ -36,8 +36,33 @@ _CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 _NOT_TOPIC = frozenset(
-    "what who whom whose when where why how which tell me is are was were does do did there to know give describe and the"
-    .split()
+    [
+        "what",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "which",
+        "tell",
+        "me",
+        "is",
+        "are",
+        "was",
+        "were",
+        "does",
+        "do",
+        "did",
+        "there",
+        "to",
+        "know",
+        "give",
+        "describe",
+        "and",
+        "the",
+    ]
 )
 _DEFINITE = re.compile(r"\b[Tt]he(?:\s+[a-z][\w-]*){0,3}?(?:\s+(?:of\s+|at\s+)?(?:the\s+)?[A-Z][\w'-]*)+")
 _NAME = re.compile(r"\b(?:[A-Z][\w'-]*)(?:\s+(?:of\s+|the\s+)?[A-Z][\w'-]*)*(?:\s+\d[\d.]*)?")
@@ -140,7 +165,9 @@ def _pronouns(
     head = subjects.verb(text)
     subject = _subject(answer, units[number], clause)
     seen = set()
-    found = [(match.group(), clause[0] + match.start()) for match in _PRONOUN.finditer(text[: head[0] if head else None])]
+    found = [
+        (match.group(), clause[0] + match.start()) for match in _PRONOUN.finditer(text[: head[0] if head else None])
+    ]
     if subject:
         begin, stop = subject[0].found_start, subject[0].found_end
         found = [(match.group(), begin + match.start()) for match in _PRONOUN.finditer(answer[begin:stop])]
@@ -154,9 +181,7 @@ def _pronouns(
             continue
         possessive = pronoun.lower() in _POSSESSIVE or (pronoun.lower() == "her" and _noun_follows(answer, place + 3))
         words = f"{antecedent.text}{_possessive(antecedent.text)}" if possessive else antecedent.text
-        yield Resolution(
-            place, place + len(pronoun), words, antecedent.found_in, antecedent.start, antecedent.end
-        )
+        yield Resolution(place, place + len(pronoun), words, antecedent.found_in, antecedent.start, antecedent.end)
 
 
 def _antecedent(

@@ -76,6 +76,13 @@ class _Question:
     words: str
     documents: Mapping[str, Document]
     threshold: float
+    candidates: Sequence[SourceSpan]
+
+    def shorter(self, place: Place) -> list[tuple[Place]]:
+        """The runs within a place, cut where the method found the claim."""
+        inside = [c for c in self.candidates if c.document == place.document and place.start <= c.start < place.end]
+        focus = (inside[0].start + inside[0].end) // 2 if inside else None
+        return [(run,) for run in shorter(self.documents[place.document], place, focus)]
 
     def ask(self, sets: Sequence[tuple[Place, ...]]) -> Steps[list[_Judged]]:
         """One verdict a set of places, in order."""
@@ -122,7 +129,7 @@ def verified(
         failed on everything.
     """
     by_id = {document.id: document for document in documents}
-    question = _Question(claim, claim if words is None else words, by_id, threshold)
+    question = _Question(claim, claim if words is None else words, by_id, threshold, candidates)
     places = _places(candidates, by_id)
     singles = yield from question.ask([(place,) for place in places])
     judged = [one for one in singles if one.judgement.supported is not None]
@@ -166,8 +173,7 @@ def _otherwise(judged: Sequence[_Judged], question: _Question) -> Steps[_Judged 
     """What supports where no sentence does: a clause, two neighbours, three, two apart; `None` where nothing does."""
     likely = sorted(judged, key=lambda one: one.rank, reverse=True)[:MAX_TRIED]
     tops = [one.places[0] for one in likely]
-    first = question.documents[tops[0].document]
-    clauses = [(clause,) for clause in shorter(first, tops[0])]
+    clauses = question.shorter(tops[0])
     runs = [list(_runs(tops, size, question.documents)) for size in range(2, MAX_SENTENCES + 1)]
     willing = [one.places[0] for one in likely if not contradicts(one.judgement)]
     apart = [tuple(sorted(two)) for two in itertools.combinations(willing, 2)]
@@ -195,8 +201,8 @@ def _shrunk(best: _Judged, question: _Question, slack: float) -> Steps[_Judged]:
     current = best
     least = max(question.threshold, best.probability - slack)
     for number, place in enumerate(best.places):
-        tried = shorter(question.documents[place.document], place)
-        found = yield from question.ask([(*current.places[:number], one, *current.places[number + 1 :]) for one in tried])
+        before, behind = current.places[:number], current.places[number + 1 :]
+        found = yield from question.ask([(*before, *one, *behind) for one in question.shorter(place)])
         enough = [one for one in found if one.supports(least)]
         if enough:
             current = min(enough, key=lambda one: (_length(one), -one.probability))
@@ -221,7 +227,9 @@ def _accounts(
         document = documents[candidate.document]
         own = [run(document, number, 1) for number in touched(document, candidate.start, candidate.end)]
         judged = [said[place] for place in own if place in said]
-        is_kept = any(p.document == candidate.document and candidate.start < p.end and p.start < candidate.end for p in kept)
+        is_kept = any(
+            p.document == candidate.document and candidate.start < p.end and p.start < candidate.end for p in kept
+        )
         reason, probability = _reason(judged, is_kept, threshold)
         accounts.append(Candidate(candidate, is_kept, reason, probability))
     return tuple(accounts)
