@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from counterfoil.eval.decodings import Decoding
 
 if TYPE_CHECKING:
     from counterfoil.models import LanguageModel
+
+    from .looking import ImageRequest
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Request:
 
     def __post_init__(self) -> None:
         method = self.decoding.method
+        if self.decoding.takes_image:
+            raise ValueError(f"--image is missing: {method} compares an image with a view of it. Add it and --question")
         if method == "none":
             raise ValueError("--method has to be a contrastive one, but is none: plain decoding is shown beside it")
         for name, text in (("prompt", self.prompt), ("contrast", self.contrast)):
@@ -84,6 +88,10 @@ class Request:
         if self.sampling and method == "contrastive_search":
             raise ValueError("--sample has to be left out for contrastive_search, which is deterministic")
 
+    def recorded(self) -> dict[str, Any]:
+        """What was asked, for the JSON."""
+        return {"prompt": self.prompt, "contrast": self.contrast, "chat": self.chat}
+
 
 @dataclass(frozen=True)
 class Continued:
@@ -96,14 +104,26 @@ class Continued:
         settings: All parameters of the method.
         contrastive: Text by the method.
         plain: Text by the model alone, all else equal.
+        views: What an image was compared with, by name: the transformation that was drawn, the description.
     """
 
-    request: Request
+    request: Request | ImageRequest
     model: str
     label: str
     settings: Mapping[str, Any]
     contrastive: str
     plain: str
+    views: Mapping[str, str] = field(default_factory=dict)
+
+
+def sampled_alike(sampling: Sampling | None) -> dict[str, Any]:
+    """Keywords of `generate()`, with the generator set to the same draw for whatever comes next."""
+    if sampling is None:
+        return {"do_sample": False}
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(sampling.seed)
+    return {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
 
 
 def continued(request: Request, language: LanguageModel) -> Continued:
@@ -141,18 +161,11 @@ def _tokens(text: str, request: Request, language: LanguageModel) -> Mapping[str
 
 
 def _text(inputs: Mapping[str, Any], method: Mapping[str, Any], request: Request, language: LanguageModel) -> str:
-    import torch  # noqa: PLC0415
-
-    sampling: dict[str, Any] = {"do_sample": False}
-    if request.sampling is not None:
-        torch.manual_seed(request.sampling.seed)  # the same draw for both, so that only the method differs
-        sampling = {"do_sample": True, "temperature": request.sampling.temperature, "top_p": request.sampling.top_p}
-        sampling["top_k"] = 0
     model: Any = language.model
     output = model.generate(
         **inputs,
         **method,
-        **sampling,
+        **sampled_alike(request.sampling),
         max_new_tokens=request.max_new_tokens,
         pad_token_id=language.tokenizer.pad_token_id,
     )

@@ -19,12 +19,18 @@ PARAMETERS: Mapping[str, Any] = {
     "alpha": Annotated[
         str | None,
         typer.Option(
-            help="cad: strength. cid, contrastive_decoding, dola: plausibility cut in [0, 1].", metavar="NUMBER"
+            help="cad, ritual, vcd: strength. cid, contrastive_decoding, dola: plausibility cut in [0, 1].",
+            metavar="NUMBER",
         ),
     ],
     "strength": Annotated[str | None, typer.Option(help="cid: strength.", metavar="NUMBER")],
     "rule": Annotated[str | None, typer.Option(help="cid: probability or log_ratio.", metavar="RULE")],
-    "beta": Annotated[str | None, typer.Option(help="contrastive_decoding: strength.", metavar="NUMBER")],
+    "beta": Annotated[
+        str | None,
+        typer.Option(
+            help="contrastive_decoding: strength. ritual, vcd, m3id: plausibility cut in [0, 1].", metavar="NUMBER"
+        ),
+    ],
     "formulation": Annotated[str | None, typer.Option(help="contrastive_decoding: obrien or li.", metavar="NAME")],
     "amateur_temperature": Annotated[
         float | None, typer.Option(help="contrastive_decoding, li: the amateur's temperature.", metavar="NUMBER")
@@ -53,6 +59,35 @@ PARAMETERS: Mapping[str, Any] = {
         float | None, typer.Option(help="contrastive_search: weight of the penalty, 0 to 1.", metavar="NUMBER")
     ],
     "top_k": Annotated[int | None, typer.Option(help="contrastive_search: how many candidates.", metavar="COUNT")],
+    "k": Annotated[
+        float | None,
+        typer.Option("--k", help="code: power in the divergence. The released command: 0.7.", metavar="NUMBER"),
+    ],
+    "description": Annotated[
+        str | None,
+        typer.Option(help="code: what stands for the image. Default: the model describes it.", metavar="TEXT"),
+    ],
+    "transform": Annotated[
+        str | None,
+        typer.Option(
+            help="ritual: a transformation by name, or model to let the model choose. Default: drawn.", metavar="NAME"
+        ),
+    ],
+    "normalize": Annotated[
+        bool | None,
+        typer.Option("--normalize/--no-normalize", help="ritual: the weighted mean of the views, not the sum."),
+    ],
+    "noise_step": Annotated[int | None, typer.Option(help="vcd: steps of noise, 0 to 999.", metavar="COUNT")],
+    "decay": Annotated[float | None, typer.Option(help="m3id: how fast the image is forgotten.", metavar="NUMBER")],
+    "gate": Annotated[
+        float | None, typer.Option(help="m3id: tokens of this probability or more are left alone.", metavar="NUMBER")
+    ],
+    "max_weight": Annotated[
+        float | None, typer.Option(help="m3id: the most that the contrast may weigh.", metavar="NUMBER")
+    ],
+    "offset": Annotated[
+        int | None, typer.Option(help="m3id: tokens that count as written at the start.", metavar="COUNT")
+    ],
 }
 """The parameters of all methods under their Python names."""
 

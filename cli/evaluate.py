@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 
 from .evaluate_attributionbench import attributionbench
+from .evaluate_chair import chair
 from .evaluate_entailment import entailment
+from .evaluate_laquer import laquer
 from .evaluate_list import tasks
+from .evaluate_pope import pope
 from .evaluate_run import run
 
 eval_app = typer.Typer(
@@ -19,3 +22,6 @@ eval_app.command("list")(tasks)
 eval_app.command()(run)
 eval_app.command()(entailment)
 eval_app.command()(attributionbench)
+eval_app.command()(laquer)
+eval_app.command()(pope)
+eval_app.command()(chair)

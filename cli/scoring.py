@@ -16,7 +16,7 @@ from counterfoil.attribution.engine import Engine
 from counterfoil.attribution.files import Scored, score_files
 from counterfoil.attribution.metrics.corpus import CorpusReport, compare, summarise
 from counterfoil.attribution.metrics.uncertainty import Interval
-from counterfoil.attribution.overview import Overview
+from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.schema import comparison_output, corpus_output
 from counterfoil.attribution.streaming import ScoreWriter
 
@@ -112,13 +112,13 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         engine = Engine(model, cache=cache or None, batch=batch, on_progress=pace.judged)
         stream = problems.watched(_scored(options.files, engine, options))
         described = settings(options, model)
-        writer = overview = None
+        writer = page = None
         if options.json is not None:
             writer = stack.enter_context(ScoreWriter(options.json, described, versions()))
             stream = writer.through(stream)
         if options.report is not None:
-            overview = Overview()
-            stream = overview.through(stream)
+            page = CorpusPage()
+            stream = page.through(stream)
         corpus = summarise(_reports(stream, pace))
         intervals = _intervals(corpus)
         compared = None
@@ -127,8 +127,8 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         if writer is not None:
             comparison = None if compared is None else comparison_output(compared)
             writer.finish(corpus_output(corpus, intervals, problems.unread), comparison)
-        if overview is not None and options.report is not None:
-            overview.write(options.report, corpus, intervals, described)
+        if page is not None and options.report is not None:
+            page.write(options.report, corpus, intervals, described)
     print_figures(corpus, intervals, compared)
     for title, path in (("JSON", options.json), ("Report", options.report)):
         if path is not None:

@@ -20,6 +20,8 @@ def print_side_by_side(outcome: Continued, console: Console | None = None) -> No
     """Prints the contrastive and the plain continuation."""
     out = console or Console(highlight=False)
     columns = ((outcome.label, outcome.contrastive), ("plain decoding", outcome.plain))
+    for name, view in outcome.views.items():
+        out.print(Text(f"{name}: {_shown(view)}\n"), soft_wrap=True)
     if out.is_terminal:
         table = Table(show_lines=False, padding=(0, 1))
         for label, _ in columns:
@@ -40,9 +42,8 @@ def as_json(outcome: Continued) -> str:
         "model": outcome.model,
         "method": request.decoding.method,
         "settings": dict(outcome.settings),
-        "prompt": request.prompt,
-        "contrast": request.contrast,
-        "chat": request.chat,
+        **request.recorded(),
+        **({"views": dict(outcome.views)} if outcome.views else {}),
         "max_new_tokens": request.max_new_tokens,
         "sampling": None if request.sampling is None else asdict(request.sampling),
         "contrastive": outcome.contrastive,

@@ -9,15 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .images import Transform, forget_descriptions, image_inputs
     from .in_context import ContrastiveExample, analysing_messages, contrasting_messages
     from .loops import batched_views, contrastive_search
     from .processors import (
         CADLogitsProcessor,
         CIDLogitsProcessor,
+        CODELogitsProcessor,
         ContrastiveDecodingLogitsProcessor,
         ContrastiveSearchLogitsProcessor,
         ContrastLogitsProcessor,
         DoLaLogitsProcessor,
+        M3IDLogitsProcessor,
+        RITUALLogitsProcessor,
+        VCDLogitsProcessor,
     )
     from .views import CutContext, EarlyExit, OtherPrompt, SamePrompt
 
@@ -29,10 +34,17 @@ _ROOM = {
     "contrastive_search": "loops",
     "CADLogitsProcessor": "processors",
     "CIDLogitsProcessor": "processors",
+    "CODELogitsProcessor": "processors",
     "ContrastLogitsProcessor": "processors",
     "ContrastiveDecodingLogitsProcessor": "processors",
     "ContrastiveSearchLogitsProcessor": "processors",
     "DoLaLogitsProcessor": "processors",
+    "M3IDLogitsProcessor": "processors",
+    "RITUALLogitsProcessor": "processors",
+    "Transform": "images",
+    "VCDLogitsProcessor": "processors",
+    "forget_descriptions": "images",
+    "image_inputs": "images",
     "CutContext": "views",
     "EarlyExit": "views",
     "OtherPrompt": "views",
@@ -42,6 +54,7 @@ _ROOM = {
 __all__ = [
     "CADLogitsProcessor",
     "CIDLogitsProcessor",
+    "CODELogitsProcessor",
     "ContrastLogitsProcessor",
     "ContrastiveDecodingLogitsProcessor",
     "ContrastiveExample",
@@ -49,12 +62,18 @@ __all__ = [
     "CutContext",
     "DoLaLogitsProcessor",
     "EarlyExit",
+    "M3IDLogitsProcessor",
     "OtherPrompt",
+    "RITUALLogitsProcessor",
     "SamePrompt",
+    "Transform",
+    "VCDLogitsProcessor",
     "analysing_messages",
     "batched_views",
     "contrasting_messages",
     "contrastive_search",
+    "forget_descriptions",
+    "image_inputs",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from counterfoil.decoding import (
@@ -33,22 +33,33 @@ DECLARED = {
 }
 
 
-def settings_of(decoding: Decoding) -> dict[str, Any]:
-    """All parameters of the method, the defaults of those that were not given among them."""
-    declared = DECLARED.get(decoding.method)
-    known = {} if declared is None else inspect.signature(declared).parameters
-    defaults = {
-        name: known[name].default
-        for name in PARAMETERS[decoding.method]
-        if name in known and known[name].default is not inspect.Parameter.empty
+def settings_of(decoding: Decoding, *declared: Callable[..., Any] | None) -> dict[str, Any]:
+    """All parameters of a decoding, the defaults of those that were not given among them.
+
+    Args:
+        decoding: The method and what was given.
+        declared: What declares the defaults; for a method of text that is known.
+    """
+    known = {
+        name: parameter.default
+        for one in declared or (DECLARED.get(decoding.method),)
+        if one is not None
+        for name, parameter in inspect.signature(one).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
     }
+    defaults = {name: known[name] for name in PARAMETERS[decoding.method] if name in known}
     return {**defaults, **decoding.parameters}
 
 
 def label_of(decoding: Decoding) -> str:
-    """The method with its parameters, for a table."""
-    shown = ", ".join(f"{name} {_shown(value)}" for name, value in settings_of(decoding).items())
-    return f"{decoding.method} ({shown})" if shown else decoding.method
+    """A method of text with its parameters, for a table."""
+    return labelled(decoding.method, settings_of(decoding))
+
+
+def labelled(method: str, settings: Mapping[str, Any]) -> str:
+    """A method with its parameters, for a table."""
+    shown = ", ".join(f"{name} {_shown(value)}" for name, value in settings.items())
+    return f"{method} ({shown})" if shown else method
 
 
 class Decoder:
@@ -59,10 +70,15 @@ class Decoder:
         language: The model; a model named as `amateur` is loaded beside it.
 
     Raises:
-        ValueError: The amateur has another vocabulary.
+        ValueError: The amateur has another vocabulary, or the method needs an image.
     """
 
     def __init__(self, decoding: Decoding, language: LanguageModel) -> None:
+        if decoding.takes_image:
+            raise ValueError(
+                f"`decoding` has to read text alone, but {decoding.method} compares an image with a view of it: take "
+                "ImageDecoder"
+            )
         self.decoding = decoding
         self.language = language
         name = decoding.parameters.get("amateur")

@@ -21,11 +21,20 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     ),
     "dola": ("layers", "alpha", "norm"),
     "contrastive_search": ("penalty_alpha", "top_k"),
+    "code": ("k", "description"),
+    "ritual": ("alpha", "beta", "normalize", "transform"),
+    "vcd": ("alpha", "beta", "noise_step"),
+    "m3id": ("decay", "gate", "beta", "max_weight", "offset"),
+    "ritual+vcd": ("transform", "noise_step"),
+    "ritual+m3id": ("transform", "decay"),
 }
 """The parameters of each method, named as in its logits processor; `"none"` is plain decoding."""
 
 WITH_CONTRAST = ("cad", "cid")
 """The methods that compare with another prompt."""
+
+WITH_IMAGE = ("code", "ritual", "vcd", "m3id", "ritual+vcd", "ritual+m3id")
+"""The methods that compare an image with a view of it; all other parameters of a combination are the paper's."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,14 @@ class Decoding:
         """Whether the method compares with another prompt."""
         return self.method in WITH_CONTRAST
 
+    @property
+    def takes_image(self) -> bool:
+        """Whether the method compares an image with a view of it."""
+        return self.method in WITH_IMAGE
+
 
 def decodings(methods: str, parameters: Mapping[str, Any]) -> list[Decoding]:
-    """The decodings that a command line names.
+    """The decodings of text that a command line names.
 
     Each parameter goes to every method that has it. A list of values makes as many decodings.
 
@@ -72,10 +86,16 @@ def decodings(methods: str, parameters: Mapping[str, Any]) -> list[Decoding]:
         parameters: Values by name; `None` is not given, a list is one after the other.
 
     Raises:
-        ValueError: As :class:`Decoding`, and for a parameter that none of the methods has.
+        ValueError: As :class:`Decoding`, for a method that needs an image, and for a parameter that none of the methods
+            has.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     names = [name.strip() for name in methods.split(",")]
+    if images := [name for name in names if name in WITH_IMAGE]:
+        raise ValueError(
+            f"`method` has to be one that reads text alone here, but {images[0]} compares an image with a view of it: "
+            f"counterfoil generate --image FILE --question TEXT --method {images[0]}"
+        )
     accepted = {parameter for name in names for parameter in PARAMETERS.get(name, ())}
     for name in given:
         if name not in accepted:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from .embedding import embedding_model_path, load_embedding_model
 from .errors import ModelLoadError
 from .language import LanguageModel, language_model_path, load_language_model
+from .vision import VisionModel, load_vision_model
 
 __all__ = [
     "LanguageModel",
     "ModelLoadError",
+    "VisionModel",
     "embedding_model_path",
     "language_model_path",
     "load_embedding_model",
     "load_language_model",
+    "load_vision_model",
 ]

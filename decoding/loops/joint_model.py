@@ -19,7 +19,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from ..views import FollowingView, Prompt
 from ..views.continuation import Continuation
-from ..views.inputs import joined
+from ..views.joining import joined
 
 # What generate() prepares for the main rows alone and the joint rows need anew.
 OWN_INPUTS = (
@@ -29,6 +29,7 @@ OWN_INPUTS = (
     "use_cache",
     "logits_to_keep",
     "next_sequence_length",
+    "labels",
 )
 
 
@@ -101,4 +102,7 @@ class JointModel(GenerationMixin):
         mask = prepared.get("attention_mask")
         mask = torch.ones_like(input_ids) if mask is None else mask
         extras = {key: value for key, value in prepared.items() if key not in OWN_INPUTS and value is not None}
+        positions = prepared.get("position_ids")
+        if positions is not None and positions.dim() > 2:  # told by the images' sizes, which are gone by now
+            extras["position_ids"] = positions
         return Prompt(input_ids, mask, extras)

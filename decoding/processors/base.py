@@ -52,6 +52,13 @@ class ContrastLogitsProcessor(LogitsProcessor):
         self.vocabulary_size = vocabulary_size
         self._recorder = TraceRecorder() if trace else None
         self._call = ServedCall()
+        self._last: Tensor | None = None
+        self._prompt_length = 0
+
+    @property
+    def step(self) -> int:
+        """How many tokens have been generated so far, 0 while the first is scored."""
+        return 0 if self._last is None else self._last.shape[1] - self._prompt_length
 
     @abstractmethod
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
@@ -71,6 +78,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
         """
         generation = calling_generation()
         first = self._call.begins(generation)
+        self._count(input_ids, first and not (generation is None and self._continues(input_ids)))
         if first:
             refuse_unfollowable(type(self).__name__)
             if self._recorder is not None:
@@ -104,6 +112,15 @@ class ContrastLogitsProcessor(LogitsProcessor):
     def reset(self) -> None:
         """Forget the last sequence and free its cache. Not needed between `generate()` calls."""
         self.view.reset()
+
+    def _continues(self, ids: Tensor) -> bool:
+        """Whether these are the ids of the last call with one more; all that a direct call has to tell."""
+        return self._last is not None and torch.equal(ids[:, :-1], self._last)
+
+    def _count(self, ids: Tensor, begins: bool) -> None:
+        if begins:
+            self._prompt_length = ids.shape[1]
+        self._last = ids
 
     def _aligned(self, main: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         size = self.vocabulary_size

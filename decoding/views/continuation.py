@@ -16,6 +16,7 @@ from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import ALL_CACHE_NAMES
 
+from .images import positions_of
 from .inputs import Prompt
 from .layers import unseen_by_taps
 
@@ -63,6 +64,12 @@ class Continuation:
             )
             self._state = {"encoder_outputs": outputs, "attention_mask": prompt.attention_mask, "use_cache": True}
             add_cache(self.model, self._state, self.rows)
+        elif prompt.extras and continuation.shape[1]:
+            # What images and token types mean for what stands behind them, the model's own prefill and steps know.
+            logits = self.start(prompt, continuation[:, :0])
+            for column in continuation.split(1, dim=-1):
+                logits = self.extend(column)
+            return logits
         else:
             self.ids = torch.cat([prompt.input_ids, continuation], dim=-1)
             grown = prompt.attention_mask.new_ones(continuation.shape)
@@ -132,7 +139,8 @@ def prefill_state(
     accepted = inspect.signature(model.forward).parameters
     state = {"use_cache": True, **extras, "attention_mask": mask}
     if "position_ids" in accepted:
-        state["position_ids"] = model._prepare_position_ids_for_generation(ids, state)
+        given = extras.get("position_ids")
+        state["position_ids"] = positions_of(model, ids, state) if given is None else given
         # Without a mask attention takes its fast path, and the positions have been made from it by now.
         state["attention_mask"] = None if bool(mask.all()) else mask
     if "logits_to_keep" in accepted:

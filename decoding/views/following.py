@@ -16,6 +16,7 @@ from transformers import LogitsProcessorList, PreTrainedModel
 
 from .continuation import Continuation
 from .generation import ServedCall, main_attention_mask
+from .images import encoded, multiplied
 from .inputs import Prompt, check_readable
 from .unwrapping import unwrapped
 
@@ -77,10 +78,15 @@ class FollowingView:
         self._offered = logits
 
     def prompt(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Prompt:
-        """The view's prompts beside these main prompts and their mask, one a row of `input_ids`."""
+        """The view's prompts beside these main prompts and their mask, one a row of `input_ids`.
+
+        Images are read once for each prompt, whatever the number of its rows.
+        """
         prompt = self._prompt_beside(input_ids, attention_mask)
         repeats = len(input_ids) // prompt.rows
-        return prompt if repeats == 1 else prompt.repeated(repeats)
+        if self.model.config.is_encoder_decoder:
+            return prompt.repeated(repeats)
+        return multiplied(encoded(prompt, self.model), repeats, self.model)
 
     def reset(self) -> None:
         """Forget the sequence and free the cache; the next call starts anew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,11 @@ def as_prompt(inputs: Mapping[str, Any], name: str) -> Prompt:
     return _left_padded(ids, mask, extras)
 
 
+def has_images(prompt: Prompt) -> bool:
+    """Whether the prompt brings pixels, or what a model has made of them."""
+    return any(prompt.extras.get(key) is not None for key in ("pixel_values", "mm_encoder_outputs"))
+
+
 def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
     """Raise where `model` cannot read the prompt: too long for its positions, or ids that it does not have."""
     longest = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
@@ -93,11 +98,20 @@ def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
             f"the contrast has to fit the {longest} positions of {type(model).__name__}, "
             f"but is {prompt.input_ids.shape[1]} tokens long"
         )
+    ids = prompt.input_ids
+    image = getattr(model.config, "image_token_id", None)
+    if image is not None:
+        if bool((ids == image).any()) and not has_images(prompt):
+            raise ValueError(
+                "the contrast has to bring the pixels of its images, but has image tokens alone: give all that the "
+                "processor returned, or a prompt without the image"
+            )
+        ids = ids.masked_fill(ids == image, 0)  # a marker, which need not have an embedding
     tokens = getattr(model.get_input_embeddings(), "num_embeddings", None)
-    if tokens and not 0 <= int(prompt.input_ids.min()) <= int(prompt.input_ids.max()) < tokens:
+    if tokens and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
         raise ValueError(
             f"the contrast's ids have to be below the {tokens} tokens of {type(model).__name__}, "
-            f"but go from {int(prompt.input_ids.min())} to {int(prompt.input_ids.max())}"
+            f"but go from {int(ids.min())} to {int(ids.max())}"
         )
 
 
@@ -113,40 +127,3 @@ def _left_padded(ids: Tensor, mask: Tensor, extras: dict[str, Any]) -> Prompt:
         for key, value in extras.items()
     }
     return Prompt(moved(ids), moved(mask), extras)
-
-
-def joined(prompts: Sequence[Prompt]) -> Prompt:
-    """All rows of several prompts as one batch, padded on the left to the longest.
-
-    Extras that several of them have follow one another, as the rows do.
-    """
-    longest = max(prompt.input_ids.shape[1] for prompt in prompts)
-
-    def widened(values: Tensor) -> Tensor:
-        return torch.nn.functional.pad(values, (longest - values.shape[1], 0))
-
-    for key in {key for prompt in prompts for key in prompt.extras}:
-        ids_alike = [_aligned_with_ids(prompt, key) for prompt in prompts]
-        if any(ids_alike) and not all(ids_alike):
-            raise ValueError(
-                f"batched_views cannot serve `{key}` of some views and not of others: make the same call without "
-                "`custom_generate`"
-            )
-    extras: dict[str, Any] = {}
-    for prompt in prompts:
-        for key, value in prompt.extras.items():
-            if not isinstance(value, Tensor):
-                extras[key] = value
-                continue
-            new = widened(value) if _aligned_with_ids(prompt, key) else value
-            extras[key] = torch.cat([extras[key], new]) if key in extras else new
-    return Prompt(
-        torch.cat([widened(prompt.input_ids) for prompt in prompts]),
-        torch.cat([widened(prompt.attention_mask) for prompt in prompts]),
-        extras,
-    )
-
-
-def _aligned_with_ids(prompt: Prompt, key: str) -> bool:
-    value = prompt.extras.get(key)
-    return isinstance(value, Tensor) and value.shape == prompt.input_ids.shape

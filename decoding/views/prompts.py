@@ -20,11 +20,13 @@ class OtherPrompt(FollowingView):
 
     Args:
         model: What reads it.
-        inputs: What the tokenizer or processor returns, one row for each prompt of the batch, padded on either side.
+        inputs: What the tokenizer or processor returns, one row for each prompt of the batch, padded on either side;
+            pixels and the like are read once, with the prompt.
+        name: What the caller's argument is called, for the messages.
     """
 
-    def __init__(self, model: PreTrainedModel, inputs: Mapping[str, Any]) -> None:
-        super().__init__(model, as_prompt(inputs, "contrast_inputs"))
+    def __init__(self, model: PreTrainedModel, inputs: Mapping[str, Any], name: str = "contrast_inputs") -> None:
+        super().__init__(model, as_prompt(inputs, name))
 
 
 class SamePrompt(FollowingView):

@@ -50,3 +50,33 @@ def jensen_shannon(p, q):
 
 def dola(final, early, alpha=0.1):
     return mask(log_softmax(final) - log_softmax(_finite(early)), final, alpha)
+
+
+def bounded_divergence(main, other, k):
+    total = 0.0
+    allowed = np.where(main == -np.inf, -np.inf, other)
+    q_log = log_softmax(allowed) if (allowed > -np.inf).any() else allowed
+    for p, q in zip(np.exp(log_softmax(main)), np.exp(q_log), strict=True):
+        total += (p + q) / 2 * np.log2(abs(p - q) ** k + 1)
+    return total
+
+
+def code(main, other, k=0.3):
+    divergence = bounded_divergence(main, other, k)
+    return mask(cad(main, other, 1 - divergence), main, divergence)
+
+
+def ritual(main, other, alpha=3.0, beta=0.1, normalize=False):
+    return mask((main + alpha * _finite(other)) / (1 + alpha if normalize else 1), main, beta)
+
+
+def vcd(main, other, alpha=1.0, beta=0.1):
+    return mask(cad(main, other, alpha), main, beta)
+
+
+def m3id(main, other, step, decay=0.02, gate=0.3, beta=0.0, max_weight=10.0):
+    forgotten = np.exp(-decay * step)
+    weight = (
+        min((1 - forgotten) / forgotten, max_weight) if gate >= 1 or np.exp(log_softmax(main)).max() < gate else 0.0
+    )
+    return mask(cad(main, other, weight), main, beta)

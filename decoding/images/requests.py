@@ -1,0 +1,124 @@
+"""What a caller asks about an image, in the forms that people have it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Picture = Image.Image | str | Path
+Message = Mapping[str, Any]
+Request = tuple[Picture, str] | Sequence[Message]
+"""An image with a question; or chat messages with one image among their parts."""
+Requests = Request | Sequence[Request]
+"""One request, or a batch of them."""
+
+
+@dataclass(frozen=True)
+class ImagePrompt:
+    """A prompt with one image in it.
+
+    Args:
+        image: In RGB.
+        text: The whole prompt as the model is to read it, with the processor's marker where the image goes.
+        question: What is asked, without the prompt's form.
+    """
+
+    image: Image.Image
+    text: str
+    question: str
+
+
+def requests_of(given: Requests) -> list[tuple[Picture, str] | list[Message]]:
+    """The requests one by one.
+
+    Raises:
+        ValueError: No request, or something else.
+    """
+    anything: Any = given
+    if isinstance(anything, tuple) and len(anything) == 2 and isinstance(anything[1], str):
+        return [(anything[0], anything[1])]
+    if isinstance(anything, Sequence) and not isinstance(anything, str) and len(anything):
+        if all(isinstance(one, Mapping) for one in anything):
+            return [list(anything)]
+        if all(isinstance(one, Sequence) and not isinstance(one, str) for one in anything):
+            return [request for one in anything for request in requests_of(one)]
+    raise ValueError(
+        "`request` has to be (image, question), chat messages with one image, or a list of either, but is "
+        f"{type(anything).__name__ if anything else repr(anything)}"
+    )
+
+
+def picture_and_messages(messages: Sequence[Message]) -> tuple[Image.Image, list[dict[str, Any]], str]:
+    """The one image in a conversation, the conversation with a bare mark in its place, and what the user last asks.
+
+    Raises:
+        ValueError: No image, several images, or one that cannot be read.
+    """
+    bare: list[dict[str, Any]] = []
+    found: list[Any] = []
+    question = ""
+    for message in messages:
+        content = message.get("content")
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+        found += [_picture_in(part) for part in parts if part.get("type") in ("image", "image_url")]
+        if message.get("role") == "user":
+            question = " ".join(part["text"] for part in parts if part.get("type") == "text") or question
+        parts = [{"type": "image"} if part.get("type") in ("image", "image_url") else part for part in parts]
+        bare.append({**message, "content": content if isinstance(content, str) else parts})
+    if len(found) != 1:
+        raise ValueError(
+            f"`request` has to hold one image, but holds {len(found) or 'none'}: these methods compare one image with "
+            "a view of it"
+        )
+    return opened(found[0]), bare, question
+
+
+def _picture_in(part: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the caller wrote there)
+    if part["type"] == "image_url":  # as clients of OpenAI write it
+        address = part.get("image_url")
+        return address.get("url") if isinstance(address, Mapping) else address
+    return next((part[key] for key in ("image", "path", "url") if part.get(key) is not None), None)
+
+
+def opened(picture: Any) -> Image.Image:  # noqa: ANN401
+    """A picture in RGB, turned as its file says.
+
+    Args:
+        picture: A file, or an image of Pillow's; an array `[height, width, 3]` of bytes will do.
+
+    Raises:
+        ValueError: Neither, or a file that cannot be read as a picture.
+    """
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
+        return Image.fromarray(picture)
+    if isinstance(picture, Image.Image):
+        return _upright(picture, "the given one")
+    if not isinstance(picture, (str, Path)):
+        raise ValueError(f"`image` has to be a file or an image of Pillow's, but is {type(picture).__name__}")
+    if str(picture).startswith(("http://", "https://", "data:")):
+        raise ValueError(
+            f"`image` has to be a file or an image of Pillow's, but is an address: load {picture!s:.60} first"
+        )
+    if not Path(picture).is_file():
+        raise ValueError(f"`image` has to be a file, but there is none at {str(picture)!r}")
+    try:
+        with Image.open(picture) as image:
+            return _upright(image, repr(str(picture)))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(repr(str(picture)), error) from error
+
+
+def _upright(image: Image.Image, name: str) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> ValueError:
+    return ValueError(f"`image` has to be a picture, but {name} cannot be read as one ({error})")

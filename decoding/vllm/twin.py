@@ -1,0 +1,87 @@
+"""The second request of a pair, made inside the engine core.
+
+Made there, it is nobody's: no client can lose it, there is no second stream to hide from the API, and aborts, stop
+strings, `n > 1` and streaming stay what they were for the main request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
+from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
+
+from .member import KEY, Member
+from .request import PairRequest, has_contrast_keys
+
+if TYPE_CHECKING:
+    from vllm.multimodal.inputs import MultiModalFeatureSpec  # pyright: ignore[reportMissingImports]
+
+
+def make_twin(main: Request, contrast: PairRequest, twin_id: str) -> Request:
+    """The twin of `main`: the other prompt, and nothing of its own to say.
+
+    It takes every token from the main request and never ends by itself before that one: it knows no stop token, and its
+    length is the same. What shapes a distribution (penalties, grammar, bias, top-k) is the main request's business and
+    would only distort the logits that the rule reads.
+    """
+    params = main.sampling_params
+    assert params is not None
+    assert main.prompt_token_ids is not None
+    return Request(
+        request_id=twin_id,
+        prompt_token_ids=contrast.other_prompt(main.prompt_token_ids),
+        sampling_params=SamplingParams(
+            temperature=params.temperature,
+            max_tokens=main.max_tokens,
+            ignore_eos=True,
+            detokenize=False,
+            skip_reading_prefix_cache=params.skip_reading_prefix_cache,
+            extra_args={KEY: Member(main.request_id, False, _without_prompt(contrast))},
+        ),
+        pooling_params=None,
+        client_index=main.client_index,
+        arrival_time=main.arrival_time,
+        mm_features=_features(main, contrast),
+        lora_request=None if contrast.without_adapter else main.lora_request,
+        cache_salt=main.cache_salt,
+        priority=main.priority,
+        block_hasher=main._block_hasher,
+    )
+
+
+def make_main(request: Request, contrast: PairRequest, *, max_tokens: int, own_seed: bool) -> None:
+    """Turn a client's request into the main one of a pair.
+
+    Args:
+        request: Changed in place.
+        contrast: What it asked for.
+        max_tokens: How many tokens both halves have room for.
+        own_seed: Sample with the seed of the pair instead of the runner's, see
+            :mod:`counterfoil.decoding.vllm.token_copy`.
+    """
+    params = request.sampling_params
+    assert params is not None
+    foreign = {key: value for key, value in (params.extra_args or {}).items() if not has_contrast_keys({key: value})}
+    member = Member(request.request_id, True, _without_prompt(contrast), params.seed if own_seed else None)
+    request.sampling_params = params.clone()
+    request.sampling_params.extra_args = {**foreign, KEY: member}
+    request.sampling_params.max_tokens = request.max_tokens = max_tokens
+    if own_seed:
+        request.sampling_params.seed = None
+
+
+def _without_prompt(contrast: PairRequest) -> PairRequest:
+    """Workers combine rows; a prompt of thousands of ids need not travel to them with every request."""
+    return replace(contrast, contrast_ids=None)
+
+
+def _features(main: Request, contrast: PairRequest) -> list[MultiModalFeatureSpec]:
+    """The twin's images: those of the main request where it reads the same prompt, none in a prompt of its own."""
+    if contrast.contrast_ids is not None:
+        return []
+    if not contrast.without_adapter:
+        return list(main.mm_features)
+    # An identifier names the adapter that encoded the image.
+    return [replace(feature, identifier=feature.mm_hash or feature.identifier) for feature in main.mm_features]

@@ -1,0 +1,64 @@
+"""A vision-language model: by hub id or by path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import ModelLoadError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class VisionModel:
+    """A vision-language model with its processor, in evaluation mode.
+
+    Args:
+        model: The model.
+        processor: Its processor, of text and images.
+        name: The hub id or the path it was asked for by.
+    """
+
+    model: PreTrainedModel
+    processor: Any
+    name: str
+
+
+def load_vision_model(
+    name: str, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
+) -> VisionModel:
+    """A vision-language model that is ready to generate.
+
+    Args:
+        name: A hub id or a local folder.
+        dtype: Of the weights; `None` means float32 on a CPU and the checkpoint's own elsewhere.
+        device: Where to put it; `None` means the first CUDA device if there is one, else the CPU.
+
+    Raises:
+        ModelLoadError: Not a folder, not on the hub, no vision-language model, or one whose processor needs what is not
+            installed.
+    """
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin  # noqa: PLC0415
+
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        # Images are read by Pillow: torchvision need not be there, and its pixels differ a little.
+        processor = AutoProcessor.from_pretrained(name, backend="pil")
+        if not isinstance(processor, ProcessorMixin):
+            raise ValueError(f"it reads text alone, through a {type(processor).__name__}")
+        model = AutoModelForImageTextToText.from_pretrained(
+            name, dtype=dtype or (torch.float32 if target.type == "cpu" else "auto")
+        )
+    except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelLoadError(
+            name,
+            [f"as a vision-language model it could not be read ({reason})"],
+            "Give the hub id or the folder of a model that reads images, saved with its processor.",
+        ) from error
+    torch.nn.Module.to(model, target)
+    return VisionModel(model.eval(), processor, name)

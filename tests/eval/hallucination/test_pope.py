@@ -1,0 +1,120 @@
+"""POPE's figures, against counts by hand and scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from counterfoil.eval.hallucination.polling import evaluate_answers
+from counterfoil.eval.hallucination.pope import Polled, detectable, difference, figures, says_yes
+from counterfoil.eval.source import Source
+from counterfoil.eval.statistics import Interval
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
+
+# Three right yes, one missed; one false yes, three right no.
+THERE = [True, True, True, True, False, False, False, False]
+YES = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+PICTURES = ["a", "a", "b", "b", "c", "c", "d", "d"]
+
+
+def value(found: dict, name: str) -> float:
+    return found[name].value
+
+
+def test_figures_by_hand() -> None:
+    found = figures(Polled(PICTURES, THERE, YES))
+    assert {name: figure.value for name, figure in found.items()} == {
+        "accuracy": 0.75, "precision": 0.75, "recall": 0.75, "F1": 0.75, "yes": 0.5,
+    }  # fmt: skip
+    scored = figures(Polled(PICTURES, THERE, YES, [4, 3, 2, 0, 2.5, 0, -1, -2]))
+    # Of 16 pairs: 4 beats 4, 3 beats 4, 2 beats 3, 0 beats 2 and draws one.
+    assert value(scored, "AUC") == pytest.approx((4 + 4 + 3 + 2 + 0.5) / 16)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_figures_are_those_of_scikit_learn(cases: list[tuple[bool, bool, int]]) -> None:
+    there, yes, score = map(list, zip(*cases, strict=True))
+    found = figures(Polled([str(i) for i in range(len(cases))], there, [float(y) for y in yes], score))
+    options = {"zero_division": 0.0}
+    assert value(found, "accuracy") == pytest.approx(accuracy_score(there, yes))
+    assert value(found, "precision") == pytest.approx(precision_score(there, yes, **options))
+    assert value(found, "recall") == pytest.approx(recall_score(there, yes, **options))
+    assert value(found, "F1") == pytest.approx(f1_score(there, yes, **options))
+    if len(set(there)) == 2:
+        assert value(found, "AUC") == pytest.approx(roc_auc_score(there, score))
+
+
+def test_drawn_answers_have_their_expected_figures() -> None:
+    found = figures(Polled(["a", "b"], [True, False], [0.75, 0.5]))
+    assert value(found, "accuracy") == pytest.approx((0.75 + 0.5) / 2)
+    assert value(found, "yes") == pytest.approx(0.625)
+    assert value(found, "precision") == pytest.approx(0.75 / 1.25)
+
+
+def test_pictures_are_drawn_whole() -> None:
+    draw = np.random.default_rng(0)
+    right = draw.random(40) < 0.5
+    yes = np.repeat(right, 10).astype(float)
+    there = [True] * 400
+    whole = figures(Polled(np.repeat(np.arange(40).astype(str), 10).tolist(), there, yes.tolist()))["accuracy"].interval
+    apart = figures(Polled(np.arange(400).astype(str).tolist(), there, yes.tolist()))["accuracy"].interval
+    assert whole is not None
+    assert apart is not None
+    assert whole.high - whole.low == pytest.approx(math.sqrt(10) * (apart.high - apart.low), rel=0.2)
+    share = right.mean()
+    assert whole.high - whole.low == pytest.approx(2 * 1.96 * math.sqrt(share * (1 - share) / 40), rel=0.15)
+
+
+def test_a_difference_is_paired() -> None:
+    first = Polled(PICTURES, THERE, YES)
+    better = Polled(PICTURES, THERE, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    found = difference(better, first)
+    assert found.value == pytest.approx(0.125)
+    assert found.interval is not None
+    assert found.interval.low == 0.0
+    assert difference(first, first).interval == Interval(0.0, 0.0, 0.95)
+    with pytest.raises(ValueError, match="same questions in the same order"):
+        difference(Polled(PICTURES[::-1], THERE, YES), first)
+
+
+def test_what_could_have_been_found() -> None:
+    assert detectable(Interval(-0.0196, 0.0196, 0.95)) == pytest.approx(0.028)
+    assert detectable(None) is None
+    with pytest.raises(ValueError, match=r"`power` has to be 0.8"):
+        detectable(Interval(0, 1, 0.95), power=0.9)
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes"),
+    [
+        ("Yes", True),
+        ("no", False),
+        ("No, there is not.", False),
+        ("There is not a dog. Yes", False),
+        ("Yes. There is no cat.", True),
+        ("A dog is there", True),
+        ("Nothing", True),
+        ("NO", True),  # the released rule does not know it
+    ],
+)
+def test_answers_are_read_as_the_released_code_reads_them(answer: str, yes: bool) -> None:
+    assert says_yes(answer) == yes
+
+
+def test_answers_that_are_there_already() -> None:
+    labels = [{"image": p, "text": "?", "label": "yes" if t else "no"} for p, t in zip(PICTURES, THERE, strict=True)]
+    questions = Source("q.json", "0", "".join(json.dumps(row) + "\n" for row in labels))
+    said = [{"answer": "Yes" if yes else "No, there is none."} for yes in YES]
+    answers = Source("a.jsonl", "0", "".join(json.dumps(row) + "\n" for row in said))
+    result = evaluate_answers(questions, answers)
+    assert result.methods[0].figures["F1"].value == 0.75
+    assert [sample["yes"] for sample in result.samples] == [yes == 1.0 for yes in YES]
+    with pytest.raises(ValueError, match="has to hold 8 answers, one a question, but holds 1"):
+        evaluate_answers(questions, Source("a.jsonl", "0", json.dumps(said[0])))
+    with pytest.raises(ValueError, match=r"line 2 of a.jsonl has to be an answer"):
+        evaluate_answers(questions, Source("a.jsonl", "0", json.dumps(said[0]) + "\n{}"))
