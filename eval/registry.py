@@ -46,12 +46,12 @@ def paths(found: Registered, data: Path | None) -> list[Path]:
     """
     if not found.data:
         return []
+    if data is not None and data.is_file():
+        return [data]
     if found.data.startswith(PACKAGED):
         return [Path(str(files(tasks.__name__).joinpath(found.data.removeprefix(PACKAGED))))]
     if data is None:
         raise ValueError(f"--data has to name the folder that holds {found.data}, or that file, for {found.name}")
-    if data.is_file():
-        return [data]
     matching = sorted(path for path in data.glob(found.data) if path.is_file())
     if not matching:
         raise ValueError(f"cannot read {found.name}: there is no {found.data} in {str(data)!r}. Check --data")
