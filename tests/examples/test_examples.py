@@ -39,5 +39,5 @@ def test_it_runs_as_it_is(name: str, tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     for text in SAYS[name]:
-        assert text in run.stdout
+        assert text in run.stdout + run.stderr
     assert not list(tmp_path.iterdir()), "an example leaves nothing behind where it is run"
