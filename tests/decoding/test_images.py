@@ -168,10 +168,10 @@ def test_families_that_cannot_be_followed_are_refused_by_name(model_type: str, m
         image_inputs(model, llava().processor, (PICTURE, "w10"))
 
 
-def test_a_model_whose_image_token_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny = llava()
-    monkeypatch.setattr(tiny.model.config, "image_token_id", None)
-    with pytest.raises(ValueError, match="name its image token .* but LlavaForConditionalGeneration does not"):
+def test_a_model_whose_image_token_is_not_known_is_refused() -> None:
+    tiny = tiny_vision("llava", seed=2)
+    tiny.model.config.image_token_id = None
+    with pytest.raises(ValueError, match=r"name its image token .* but LlavaForConditionalGeneration does not"):
         image_inputs(tiny.model, tiny.processor, (PICTURE, "w10"))
 
 
