@@ -16,6 +16,6 @@ def tasks() -> None:
         for name in names():
             found = task(name)
             methods = "an entailment model" if isinstance(found, JudgeTask) else found.methods
-            data = "shipped" if found.data.startswith(PACKAGED) else found.data
+            data = "shipped" if found.data.startswith(PACKAGED) else found.data or "drawn"
             rows.append([name, found.summary, methods, data, str(found.version)])
         print(markdown(rows))

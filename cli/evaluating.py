@@ -15,7 +15,7 @@ from counterfoil.eval.journal import Journal
 from counterfoil.eval.judged import Judged, JudgeTask
 from counterfoil.eval.results import FORMAT, TaskResult
 from counterfoil.eval.task import Task, with_options
-from counterfoil.eval.whole import WholeTask
+from counterfoil.eval.whole import Asked, WholeTask
 
 from .progress import Advance, Steps
 from .tables import print_result
@@ -110,8 +110,7 @@ class _Run:
             from .answering import quieten  # noqa: PLC0415
 
             quieten()
-            model = task.load(request.model)
-            return task.evaluate(plan.paths[0], model, plan.methods, limit=limit, seed=request.seed, progress=advance)
+            return task.evaluate(self._asked(task, plan, limit, advance))
         return self._run(task, plan, limit, journal, advance)
 
     def _run(self, task: Task, plan: _Plan, limit: int | None, journal: Journal, advance: Advance) -> TaskResult:
@@ -127,14 +126,32 @@ class _Run:
             progress=advance,
         )  # fmt: skip
 
+    def _asked(self, task: WholeTask, plan: _Plan, limit: int | None, advance: Advance) -> Asked:
+        request = self.request
+        several = [name for name, value in request.parameters.items() if isinstance(value, list) and len(value) > 1]
+        if several:
+            raise ValueError(f"--{several[0]} has to be one number for {task.name}, but is several")
+        single = {n: value[0] if isinstance(value, list) else value for n, value in request.parameters.items()}
+        return Asked(
+            methods=request.methods or task.methods,
+            parameters=single,
+            file=plan.paths[0] if plan.paths else None,
+            model=request.model,
+            entailment=request.entailment,
+            limit=limit,
+            seed=request.seed,
+            batch_size=request.batch_size,
+            progress=advance,
+        )
+
     def _methods(self, task: registry.Registered) -> list[Decoding]:
         request = self.request
-        if isinstance(task, JudgeTask):
-            return []
         if isinstance(task, WholeTask) and request.endpoint is not None:
             raise ValueError(f"{task.name} runs in process only: leave --endpoint out")
+        if not isinstance(task, Task):
+            return []  # it reads the names of its methods itself
         chosen = decodings(request.methods or task.methods, request.parameters)
-        reasons = [task.refuses(decoding) if isinstance(task, Task) else None for decoding in chosen]
+        reasons = [task.refuses(decoding) for decoding in chosen]
         if all(reasons):
             raise ValueError(
                 f"--method has to name one that can do {task.name}, but {'; '.join(filter(None, reasons))}"

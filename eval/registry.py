@@ -38,12 +38,14 @@ def paths(found: Registered, data: Path | None) -> list[Path]:
     """The files of a task, in the order of their names.
 
     Args:
-        found: The task.
+        found: The task; one that draws its own data has no files.
         data: The folder of the data sets, or the one file that the task reads.
 
     Raises:
         ValueError: There is no such file; the message says where it was looked for.
     """
+    if not found.data:
+        return []
     if found.data.startswith(PACKAGED):
         return [Path(str(files(tasks.__name__).joinpath(found.data.removeprefix(PACKAGED))))]
     if data is None:

@@ -1,35 +1,41 @@
-"""A task that does its own decoding, for example because it shows images: one function from a file to a table."""
+"""A task that does its own asking, for example because it shows images: one function from what was asked to a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any
 
 from .requests import Progress
 from .results import TaskResult
 
-if TYPE_CHECKING:
-    from .decodings import Decoding
 
+@dataclass(frozen=True)
+class Asked:
+    """What such a task is asked for.
 
-class Evaluate(Protocol):
-    """What such a task's function is called as."""
+    Args:
+        methods: Names with commas between them.
+        parameters: Of the methods, by name.
+        file: The data, where the task reads any.
+        model: Hub id or folder; `None` for the task's own default.
+        entailment: Name of the entailment model, for a task that judges.
+        limit: How many items; `None` for all.
+        seed: Of the draw and of the bootstrap.
+        batch_size: How many texts or pictures are read at once.
+        progress: Told how far it is.
+    """
 
-    def __call__(
-        self,
-        file: Path,
-        language: Any,  # noqa: ANN401  (a language model, or a vision-language model)
-        decodings: Sequence[Decoding],
-        *,
-        limit: int | None,
-        seed: int,
-        progress: Progress | None,
-    ) -> TaskResult:
-        """What the decodings reach on the file."""
-        ...
+    methods: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    model: str | None = None
+    entailment: str = "local"
+    limit: int | None = None
+    seed: int = 0
+    batch_size: int = 8
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,9 @@ class WholeTask:
         name: Of the task.
         version: As of :class:`.task.Task`.
         summary: One line.
-        data: The file within the data folder.
+        data: The file within the data folder; empty for a task that draws its own.
         methods: What it is run with where none are named.
-        function: `module:name` of the function within `counterfoil.eval`, imported when it is called.
-        loader: The function of `counterfoil.models` that loads its model.
+        evaluate: The function.
         limit: How many items it uses where no number is given.
     """
 
@@ -52,16 +57,5 @@ class WholeTask:
     summary: str
     data: str
     methods: str
-    function: str
-    loader: str = "load_language_model"
+    evaluate: Callable[[Asked], TaskResult]
     limit: int | None = None
-
-    def load(self, model: str | None) -> Any:  # noqa: ANN401
-        """The model of this name, as the task needs it."""
-        return getattr(import_module("counterfoil.models"), self.loader)(model)
-
-    @property
-    def evaluate(self) -> Evaluate:
-        """The function."""
-        module, _, name = self.function.partition(":")
-        return cast("Evaluate", getattr(import_module(f"counterfoil.eval.{module}"), name))
