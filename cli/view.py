@@ -27,8 +27,9 @@ def view(
         str | None, typer.Option(help="What --method runs on: hub id or folder. Default: the method's own.")
     ] = None,
     entailment: Annotated[str, typer.Option(help="Who checks what was located, named as for score.")] = "local",
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="For --method: NAME=VALUE.", metavar="NAME=VALUE")
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", help="Of --method: layer=9, top_k=3, ...", metavar="NAME=VALUE"),
     ] = None,
     port: Annotated[int, typer.Option(help="Where to serve; 0 for any port that is free.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
@@ -40,7 +41,7 @@ def view(
     """
     with guarded(debug=debug):
         check_readable(file)
-        server = _server(file, method, model, entailment, model_options(option), port)
+        server = _server(file, method, model, entailment, model_options(setting), port)
     print(f"{file} is at {server.url}\nCtrl-C ends it.", flush=True)
     if browser:
         webbrowser.open(server.url)
