@@ -13,28 +13,39 @@ from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissing
 from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
 from .member import KEY, Member
+from .pairs import MARK
+from .pictures import other_features
 from .request import PairRequest, has_contrast_keys
 
 if TYPE_CHECKING:
-    from vllm.multimodal.inputs import MultiModalFeatureSpec  # pyright: ignore[reportMissingImports]
+    from vllm.config import ModelConfig  # pyright: ignore[reportMissingImports]
 
 
-def make_twin(main: Request, contrast: PairRequest, twin_id: str) -> Request:
+def make_twin(main: Request, contrast: PairRequest, *, max_tokens: int, config: ModelConfig) -> Request:
     """The twin of `main`: the other prompt, and nothing of its own to say.
 
     It takes every token from the main request and never ends by itself before that one: it knows no stop token, and its
     length is the same. What shapes a distribution (penalties, grammar, bias, top-k) is the main request's business and
     would only distort the logits that the rule reads.
+
+    Args:
+        main: The client's request.
+        contrast: What it asked for.
+        max_tokens: How many tokens both halves have room for.
+        config: The model's.
+
+    Raises:
+        ValueError: The pictures of the request cannot be changed as the method asks.
     """
     params = main.sampling_params
     assert params is not None
     assert main.prompt_token_ids is not None
     return Request(
-        request_id=twin_id,
+        request_id=main.request_id + MARK,
         prompt_token_ids=contrast.other_prompt(main.prompt_token_ids),
         sampling_params=SamplingParams(
             temperature=params.temperature,
-            max_tokens=main.max_tokens,
+            max_tokens=max_tokens,
             ignore_eos=True,
             detokenize=False,
             skip_reading_prefix_cache=params.skip_reading_prefix_cache,
@@ -43,7 +54,7 @@ def make_twin(main: Request, contrast: PairRequest, twin_id: str) -> Request:
         pooling_params=None,
         client_index=main.client_index,
         arrival_time=main.arrival_time,
-        mm_features=_features(main, contrast),
+        mm_features=other_features(main, contrast, config),
         lora_request=None if contrast.without_adapter else main.lora_request,
         cache_salt=main.cache_salt,
         priority=main.priority,
@@ -75,13 +86,3 @@ def make_main(request: Request, contrast: PairRequest, *, max_tokens: int, own_s
 def _without_prompt(contrast: PairRequest) -> PairRequest:
     """Workers combine rows; a prompt of thousands of ids need not travel to them with every request."""
     return replace(contrast, contrast_ids=None)
-
-
-def _features(main: Request, contrast: PairRequest) -> list[MultiModalFeatureSpec]:
-    """The twin's images: those of the main request where it reads the same prompt, none in a prompt of its own."""
-    if contrast.contrast_ids is not None:
-        return []
-    if not contrast.without_adapter:
-        return list(main.mm_features)
-    # An identifier names the adapter that encoded the image.
-    return [replace(feature, identifier=feature.mm_hash or feature.identifier) for feature in main.mm_features]
