@@ -56,7 +56,7 @@ def laquer(
     ] = None,
     debug: judging.Debug = False,
 ) -> None:
-    """From the words of answers to the words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
+    """From words of answers to words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
     with guarded(debug=debug):
         check_readable(file)
         for path in filter(None, (json, samples)):

@@ -1,8 +1,9 @@
 """From how alike tokens of a claim and tokens of the sources are to places in the sources.
 
-A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the sentence
-(late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens that were
-the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no span alone.
+A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the
+sentence (late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens
+that were the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no
+span alone.
 """
 
 from __future__ import annotations
