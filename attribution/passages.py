@@ -67,7 +67,9 @@ def passages(document: Document, tokenizer: PreTrainedTokenizerBase, max_tokens:
 
 def fitting(sentence: TextSpan, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Iterator[tuple[int, int, int]]:
     """The sentence, or its parts where it is too long by itself: start, end, number of tokens; none of it left out."""
-    encoded = tokenizer(sentence.text, add_special_tokens=False, return_offsets_mapping=True, truncation=False)
+    encoded = tokenizer(
+        sentence.text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+    )
     begins = [begin for begin, _ in encoded["offset_mapping"]]
     cuts = [0, *begins[max_tokens::max_tokens], len(sentence.text)]
     for n, (begin, end) in enumerate(itertools.pairwise(cuts)):

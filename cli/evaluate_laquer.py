@@ -51,10 +51,12 @@ def laquer(
     option: judging.Options = None,
     device: judging.Device = None,
     json: judging.Json = None,
-    samples: Annotated[Path | None, typer.Option(help="Write what each fact got here, JSON lines.", metavar="FILE")] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Write what each fact got here, JSON lines.", metavar="FILE")
+    ] = None,
     debug: judging.Debug = False,
 ) -> None:
-    """From the words of answers to the words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
+    """From words of answers to words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
     with guarded(debug=debug):
         check_readable(file)
         for path in filter(None, (json, samples)):
@@ -135,7 +137,12 @@ def _evaluate(
 
 
 def _loaded(
-    name: str, model: str | None, base_url: str | None, options: dict[str, object], locator: dict[str, Any], steps: Steps
+    name: str,
+    model: str | None,
+    base_url: str | None,
+    options: dict[str, object],
+    locator: dict[str, Any],
+    steps: Steps,
 ) -> Setting:
     from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
@@ -151,7 +158,9 @@ def _loaded(
         return Setting(name, load_model(name, model, **endpoint), options, locator)
 
 
-def _judges(name: str, scorer: str | None, options: dict[str, object]) -> tuple[EntailmentModel, EntailmentModel | None]:
+def _judges(
+    name: str, scorer: str | None, options: dict[str, object]
+) -> tuple[EntailmentModel, EntailmentModel | None]:
     from counterfoil.attribution.engine import Engine  # noqa: PLC0415
 
     from .loading import load_judge  # noqa: PLC0415

@@ -23,7 +23,8 @@ CLAIMS = ("rules", "none", "chat")
 def locate(
     answer: Annotated[Path, typer.Option(help="The answer, a text file in UTF-8.", metavar="FILE")],
     documents: Annotated[
-        list[Path], typer.Option("--documents", "-d", help="Files (.txt, .md, .html, .pdf) and folders.", metavar="DIR|FILE")
+        list[Path],
+        typer.Option("--documents", "-d", help="Files (.txt, .md, .html, .pdf) and folders.", metavar="DIR|FILE"),
     ],
     span: Annotated[
         str | None, typer.Option(help="The words: START:END, counted in characters from 0.", metavar="START:END")
@@ -31,10 +32,13 @@ def locate(
     words: Annotated[str | None, typer.Option(help="The words themselves, instead of --span.", metavar="TEXT")] = None,
     question: Annotated[str | None, typer.Option(help="What was asked.", metavar="TEXT")] = None,
     method: Annotated[
-        str, typer.Option(help="hidden_states, alignment, prompting; ablation, attention: what made the model write it.")
+        str,
+        typer.Option(help="hidden_states, alignment, prompting; ablation, attention: what made the model write it."),
     ] = "hidden_states",
     model: Annotated[str | None, typer.Option(help="What the method runs on. Default: the method's own.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="For prompting and --claims chat: an OpenAI-compatible endpoint.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="For prompting and --claims chat: an OpenAI-compatible endpoint.")
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", help="Of the method: layer=9, n_ablations=32, ...", metavar="NAME=VALUE"),
@@ -42,7 +46,9 @@ def locate(
     claims: Annotated[
         str, typer.Option(help="Who makes the words understandable alone: rules, none, or chat (a chat model).")
     ] = "rules",
-    claims_model: Annotated[str | None, typer.Option(help="With --claims chat: the chat model. Default: --model.")] = None,
+    claims_model: Annotated[
+        str | None, typer.Option(help="With --claims chat: the chat model. Default: --model.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Whether the spans are checked and shrunk.")
     ] = True,

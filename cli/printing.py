@@ -70,9 +70,7 @@ def _sources(report: Report) -> Iterator[Text]:
             continue
         quotes = dict.fromkeys(c.quote for c in cited if c.document == document.id and c.quote)
         title = f"  {shown(document.title)}" if document.title else ""
-        yield Text(f"[{number}] {shown(document.id)}").append(
-            title if quotes else f"{title}  (read, not cited)", "dim"
-        )
+        yield Text(f"[{number}] {shown(document.id)}").append(title if quotes else f"{title}  (read, not cited)", "dim")
         for quote in quotes:
             yield Text(f"    “{shortened(quote)}”", style="italic")
 

@@ -7,7 +7,7 @@ released code locates the words as they stand and scores the rewritten claim). F
 - length: mean number of attributed characters; ratio: their sum over that of the documents cited for the fact.
 - without span: share of facts that got none.
 - F1 and IoU: agreement of characters with the gold spans, mean over the facts that have any.
-- unsupported with span: share of the facts without gold spans that got a span nevertheless.
+- without support, with span: share of the facts without gold spans that got a span nevertheless.
 
 The released script computes the first only. The row of whole documents is the attribution that the spans replace.
 """
@@ -178,7 +178,10 @@ def figures(found: Sequence[Located], seed: int = 0) -> dict[str, Figure]:
     kinds = dict.fromkeys(each.fact.kind for each in supported if each.fact.kind)
     for kind in kinds if len(kinds) > 1 else ():
         shown[f"F1 {kind}"] = _share([e.overlap.f1 for e in supported if e.overlap and e.fact.kind == kind], None)
-    shown["unsupported with span"] = _share([bool(each.spans) for each in unsupported], seed)
+    shown["without support, with span"] = _share([bool(each.spans) for each in unsupported], seed)
+    kinds = dict.fromkeys(each.fact.kind for each in unsupported if each.fact.kind)
+    for kind in kinds if len(kinds) > 1 else ():
+        shown[f"{kind} with span"] = _share([bool(e.spans) for e in unsupported if e.fact.kind == kind], None)
     return shown
 
 
@@ -261,7 +264,7 @@ def _notes(rows: Sequence[tuple[str, Mapping[str, Any], list[Located]]], same: b
     notes = []
     if same:
         notes.append(
-            "AutoAIS is the word of the model that checked the spans, so of checked rows it only says how many have any."
+            "AutoAIS is the word of the model that checked the spans: of checked rows it says only how many have any."
         )
     for label, _, found in rows:
         failed = [each for each in found if each.attribution and each.attribution.failure]
@@ -275,4 +278,3 @@ def _notes(rows: Sequence[tuple[str, Mapping[str, Any], list[Located]]], same: b
     if unknown:
         notes.append(f"{unknown} fact(s) without a word on their gold spans are in AutoAIS, length and ratio only.")
     return tuple(notes)
-

@@ -2,9 +2,9 @@
 
 A line is one answer: `id`, `answer`, `documents` (`id`, `title`, `text`), `facts`, and where they are known `question`
 and `split`. A fact has `start` and `end` in the answer, and where they are known `claim` (the words, understandable
-alone), `kind` (free; figures are given for each), `cited` (ids of the documents that the answer's sentence cites; all of
-them where it is missing) and `gold`: `document`, `start`, `end` and `quote` of each span of its shortest support, empty
-for a fact that the documents do not support.
+alone), `kind` (free; figures are given for each), `cited` (ids of the documents that the answer's sentence cites; all
+of them where it is missing) and `gold`: `document`, `start`, `end` and `quote` of each span of its shortest support,
+empty for a fact that the documents do not support.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def _fact(number: int, record: dict[str, Any], answer: str, documents: dict[str,
     name = record.get("id", str(number))
     start, end = record["start"], record["end"]
     if not 0 <= start < end <= len(answer):
-        raise ValueError(f"fact {name} has to lie within the {len(answer)} characters of the answer, but is {start, end}")
+        raise ValueError(
+            f"fact {name} has to lie within the {len(answer)} characters of the answer, but is {start, end}"
+        )
     if record.get("text", answer[start:end]) != answer[start:end]:
         raise ValueError(f"fact {name} has to be {answer[start:end]!r}, but is {record['text']!r}")
     cited = tuple(record.get("cited", documents))
@@ -100,7 +102,9 @@ def _fact(number: int, record: dict[str, Any], answer: str, documents: dict[str,
 
 def _gold(name: str, record: dict[str, Any], documents: dict[str, Document]) -> SourceSpan:
     if record["document"] not in documents:
-        raise ValueError(f"the gold of fact {name} has to be in a document of the answer, but is in {record['document']!r}")
+        raise ValueError(
+            f"the gold of fact {name} has to be in a document of the answer, but is in {record['document']!r}"
+        )
     span = SourceSpan.of(documents[record["document"]], record["start"], record["end"])
     if record.get("quote", span.quote) != span.quote:
         raise ValueError(f"the gold of fact {name} has to be {span.quote!r}, but is {record['quote']!r}")

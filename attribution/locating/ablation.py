@@ -127,9 +127,7 @@ class Ablation:
         self, language: LanguageModel, prompts: Prompts, pieces: list[Piece], sources: list[Source], masks: Tensor
     ) -> Tensor:
         number = {id(source.piece): n for n, source in enumerate(sources)}
-        rows = [
-            joined([p for p in pieces if id(p) not in number or mask[number[id(p)]]])[0] for mask in masks.tolist()
-        ]
+        rows = [joined([p for p in pieces if id(p) not in number or mask[number[id(p)]]])[0] for mask in masks.tolist()]
         size, n_answer = self.batch_size, len(prompts.answer.ids)
         batches = [rows[first : first + size] for first in range(0, len(rows), size)]
         return torch.cat([answer_log_probabilities(language, batch, n_answer) for batch in batches])

@@ -1,4 +1,4 @@
-"""Log-probabilities of an answer under prompts, and what the contributive methods share: effects of source sentences."""
+"""What the contributive methods share: log-probabilities of an answer, and effects of source sentences on it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def answer_log_probabilities(language: LanguageModel, prompts: Sequence[list[int
 
 
 def chosen(prompts: Prompts, query: Query, answer: str) -> list[int]:
-    """Which tokens of the answer are those of the query: of the words themselves, not of what the claim took from elsewhere."""
+    """Which tokens of the answer are those of the words themselves, not of what the claim took from elsewhere."""
     return [
         number
         for number, (start, end) in enumerate(prompts.answer.places)
@@ -90,15 +90,17 @@ def chosen(prompts: Prompts, query: Query, answer: str) -> list[int]:
 
 
 def ranked(
-    effects: Sequence[float], sources: Sequence[Source], documents: Sequence[Document], top_k: int, notes: tuple[str, ...]
+    effects: Sequence[float],
+    sources: Sequence[Source],
+    documents: Sequence[Document],
+    top_k: int,
+    notes: tuple[str, ...],
 ) -> Proposal:
     """The sentences with a positive effect, the largest first; a score is its share of all positive effects."""
     positive = sum(effect for effect in effects if effect > 0)
     order = sorted(range(len(sources)), key=lambda n: (-effects[n], n))[:top_k]
     candidates = tuple(
-        SourceSpan.of(
-            documents[sources[n].document], sources[n].start, sources[n].end, min(effects[n] / positive, 1.0)
-        )
+        SourceSpan.of(documents[sources[n].document], sources[n].start, sources[n].end, min(effects[n] / positive, 1.0))
         for n in order
         if effects[n] > 0
     )

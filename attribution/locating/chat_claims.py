@@ -45,9 +45,9 @@ class ChatClaims:
         if not any(character.isalnum() for character in words):
             return Claim(words, parts, words)
         data = json.dumps({"QUESTION": question, "ANSWER": answer, "WORDS": words}, ensure_ascii=False)
-        reply = self._chat.replies(
-            [[{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": data}]]
-        )[0]
+        reply = self._chat.replies([[{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": data}]])[
+            0
+        ]
         written, problem = _read(reply.text, words) if reply.text is not None else ("", reply.failure or "no reply")
         if problem:
             ruled = Rules().claim(answer, start, end, question)

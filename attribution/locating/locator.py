@@ -12,7 +12,7 @@ from ..entailment.registry import default_entailment
 from ..scoring import as_documents, checked_documents
 from ..statements import Status
 from ..waves import Steps, run, together
-from .claims import Claim, ClaimWriter, Verbatim
+from .claims import Claim, ClaimWriter, Verbatim, text_of, unmarked
 from .method import Method, Proposal, Query
 from .snapping import snapped
 from .verifying import SLACK, Outcome, verified
@@ -109,19 +109,19 @@ class Locator:
     def steps(self, span: tuple[int, int]) -> Steps[Attribution]:
         """The questions that one span raises to the entailment model, and its attribution."""
         start, end, account = snapped(self.answer, *span)
-        claim = self.claims.claim(self.answer, start, end, self.question)
-        says = any(character.isalnum() for character in claim.text)
-        if not says:
-            proposal = Proposal((), (), failure="the span holds no word")
-        else:
+        words = text_of(self.answer, unmarked(self.answer, start, end))
+        if any(character.isalnum() for character in words):
+            claim = self.claims.claim(self.answer, start, end, self.question)
             proposal = self.method.propose(Query(start, end, claim.parts, claim.text))
-        if self.entailment is None or proposal.failure is not None or not says:
+        else:
+            claim, proposal = Claim(words, (), words), Proposal((), (), failure="the span holds no word")
+        if self.entailment is None or proposal.failure is not None:
             outcome = unverified(proposal)
         else:
             threshold = self.entailment.threshold if self.threshold is None else self.threshold
-            words = claim.words if self.exact else ""
+            exact = claim.words if self.exact else ""
             outcome = yield from verified(
-                claim.text, proposal.candidates, self.documents, threshold, words=words, slack=self.slack
+                claim.text, proposal.candidates, self.documents, threshold, words=exact, slack=self.slack
             )
         return self._attribution(span, (start, end, account), claim, proposal, outcome)
 

@@ -1,8 +1,9 @@
 """From how alike tokens of a claim and tokens of the sources are to places in the sources.
 
-A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the sentence
-(late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens that were
-the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no span alone.
+A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the
+sentence (late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens
+that were the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no
+span alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from torch import Tensor
 from ..documents import Document, SourceSpan
 from .method import Proposal, whole
 from .snapping import snapped
-
 
 TELLING = 1.0
 """Weight from which on a token of the claim says something: it stands in less than a third of the sentences or so."""
@@ -102,11 +102,13 @@ def proposed(
     score = coverage(similar, weights, tokens)
     order = torch.argsort(score, descending=True, stable=True)[: settings.top_k].tolist()
     best = float(score[order[0]])
+    # Among few sentences nothing is rare: then the rarer half of the claim's own tokens tells.
+    telling = weights >= min(TELLING, float(weights.median()))
     candidates: list[SourceSpan] = []
     own = 0
     for sentence in order:
         value = float(score[sentence])
-        spans = _spans(similar, weights >= TELLING, tokens, sentence, documents, value, settings)
+        spans = _spans(similar, telling, tokens, sentence, documents, value, settings)
         candidates += spans
         if value >= settings.least and value >= best - settings.margin:
             own += len(spans)

@@ -82,13 +82,15 @@ class Prompts:
     def windows(self, size: int) -> Iterator[list[Piece]]:
         """Prompts that together hold all documents, each with question and answer and of about `size` tokens at most.
 
+        A window that is too small for the answer is as large as it has to be.
+
         Documents are cut at sentence ends, and follow each other in one prompt while they fit.
 
         Raises:
             TooLongError: Where the answer leaves no room in the model's context.
         """
-        size = min(max(size, 2 * len(self.answer.ids)), self.context)
-        room = size - len(self.answer.ids) - len(self.asked.ids) - len(self.begin.ids)
+        around = len(self.answer.ids) + len(self.asked.ids) + len(self.begin.ids)
+        room = min(max(size, 2 * len(self.answer.ids), around + 2 * LEAST_ROOM), self.context) - around
         if room < LEAST_ROOM:
             raise TooLongError(
                 f"the answer has {len(self.answer.ids)} tokens and leaves no room for a document in the model's "

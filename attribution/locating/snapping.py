@@ -36,18 +36,17 @@ def snapped(text: str, start: int, end: int) -> tuple[int, int, str]:
         left += 1
     while right > left and text[right - 1].isspace():
         right -= 1
-    while 0 < left < len(text) and _joined(text, left):
-        left -= 1
-    while 0 < right < len(text) and (_joined(text, right) or (left == right and _opens(text, right))):
-        right += 1
-    if left == right == 0 and start == end and text:
-        while right < len(text) and (_opens(text, right) or (right and _joined(text, right))):
+    if start == end:
+        if right < len(text) and not text[right].isspace():
+            right += 1
+        elif left > 0 and not text[left - 1].isspace():
+            left -= 1
+    if left < right:
+        while left > 0 and _joined(text, left):
+            left -= 1
+        while right < len(text) and _joined(text, right):
             right += 1
     return left, right, _account(text, (start, end), (left, right))
-
-
-def _opens(text: str, place: int) -> bool:
-    return not text[place].isspace()
 
 
 def _joined(text: str, place: int) -> bool:
