@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +58,9 @@ def _server(
     file: Path, method: str, model: str | None, entailment: str, options: dict[str, object], port: int
 ) -> Server:
     """Imports what is heavy, reads the file and takes the port."""
-    from counterfoil.attribution.locating import METHODS, Locator  # noqa: PLC0415 (keeps --help light)
+    from counterfoil.attribution import load_entailment  # noqa: PLC0415 (keeps --help light)
+    from counterfoil.attribution.locating import METHODS, Locator  # noqa: PLC0415
+    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
     from counterfoil.attribution.report import AnswerRecord, Report, opened  # noqa: PLC0415
     from counterfoil.attribution.report.desk import Desk  # noqa: PLC0415
     from counterfoil.attribution.report.serving import Server, chosen, page  # noqa: PLC0415
@@ -68,11 +71,23 @@ def _server(
         raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {method!r}")
     quieten()
 
+    # Loaded when they are first needed, and once for all answers.
+    loaded, judge = cache(load_model), cache(load_entailment)
+
     def make(report: Report, record: AnswerRecord, name: str) -> Locator:
-        # The model and the options are for the method that was named; any other runs on its own.
-        named = {"model": model, **options} if name == method else {}
-        question = report.question or None
-        return Locator(record.text, report.documents, method=name, question=question, entailment=entailment, **named)
+        # The model and the settings are for the method that was named; any other runs on its own.
+        own = name == method
+        chosen_model = model if own else None
+        return Locator(
+            record.text,
+            report.documents,
+            method=name,
+            # A chat model is made by its method, which knows the address of an endpoint.
+            model=chosen_model if name == "prompting" else loaded(name, chosen_model),
+            question=report.question or None,
+            entailment=judge(entailment),
+            **(options if own else {}),
+        )
 
     found = opened(file)
     shown = chosen(found)
