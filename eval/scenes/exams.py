@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from counterfoil.models import VisionModel
+
 from ..hallucination.asking import Asker
 from ..hallucination.captions import Vocabulary
-from ..hallucination.methods import Method
+from ..hallucination.methods import Method, method
 from ..hallucination.polling import Poll
 from ..hallucination.table import ObjectTable
 from ..source import Source
-from .loading import VisionModel
 from .objects import NAMES
 from .testing import Exam, Sight, draw_exam
 
@@ -72,18 +73,21 @@ def choose(
         progress: Told how far it is.
     """
     exam = draw_exam("development", sight, pictures, seed=seed)
-    tried = {name: [Method(name, given) for given in _settings(GRIDS.get(name, {}))] for name in dict.fromkeys(names)}
-    every = [method for methods in tried.values() if len(methods) > 1 for method in methods]
-    votes = Asker(vision.model, vision.processor, seed=seed).votes(exam.requests, every, progress)
-    right = {}
-    for method, found in zip(every, votes, strict=True):
-        said = dict(zip(exam.questions, found.greedy, strict=True))
-        answered = [said[p.picture, p.text] == p.there for probes in exam.probes.values() for p in probes]
-        right[method.label] = sum(answered)
-    best = {name: max(tried[name], key=lambda method: right.get(method.label, 0)) for name in names}
+    tried = {name: [method(name, given) for given in _settings(GRIDS.get(name, {}))] for name in dict.fromkeys(names)}
+    best = {name: ones[0] for name, ones in tried.items()}
+    searched = [name for name, ones in tried.items() if len(ones) > 1]
+    votes = iter(Asker(vision, seed=seed).votes(exam.requests, [m for name in searched for m in tried[name]], progress))
+    for name in searched:
+        right = [_right(exam, next(votes).greedy) for _ in tried[name]]
+        best[name] = tried[name][right.index(max(right))]
     if {"ritual", "temperature"} <= best.keys():
-        best["temperature"] = Method("temperature", best["ritual"].parameters)
+        best["temperature"] = method("temperature", best["ritual"].decoding.parameters)
     return [best[name] for name in names]
+
+
+def _right(exam: Exam, greedy: Sequence[float]) -> int:
+    said = dict(zip(exam.questions, greedy, strict=True))
+    return sum(said[p.picture, p.text] == p.there for probes in exam.probes.values() for p in probes)
 
 
 def _settings(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
