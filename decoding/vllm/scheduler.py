@@ -74,7 +74,7 @@ class PairScheduling(Base):
             contrast = pair_request(params.extra_args)
             assert contrast is not None
             room = self._room(request, contrast)
-            twin = make_twin(request, contrast, max_tokens=room, config=self.vllm_config.model_config)
+            twin = make_twin(request, contrast, max_tokens=room, config=self.vllm_config)
         except ValueError as error:
             self._refuse(request, str(error))
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vllm.platforms import current_platform  # pyright: ignore[reportMissingImports]
 from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
 from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
@@ -18,10 +19,10 @@ from .pictures import other_features
 from .request import PairRequest, has_contrast_keys
 
 if TYPE_CHECKING:
-    from vllm.config import ModelConfig  # pyright: ignore[reportMissingImports]
+    from vllm.config import VllmConfig  # pyright: ignore[reportMissingImports]
 
 
-def make_twin(main: Request, contrast: PairRequest, *, max_tokens: int, config: ModelConfig) -> Request:
+def make_twin(main: Request, contrast: PairRequest, *, max_tokens: int, config: VllmConfig) -> Request:
     """The twin of `main`: the other prompt, and nothing of its own to say.
 
     It takes every token from the main request and never ends by itself before that one: it knows no stop token, and its
@@ -32,11 +33,14 @@ def make_twin(main: Request, contrast: PairRequest, *, max_tokens: int, config: 
         main: The client's request.
         contrast: What it asked for.
         max_tokens: How many tokens both halves have room for.
-        config: The model's.
+        config: The engine's.
 
     Raises:
-        ValueError: The pictures of the request cannot be changed as the method asks.
+        ValueError: The pictures of the request cannot be changed as the method asks, or there is no adapter to leave
+            out.
     """
+    if contrast.without_adapter:
+        _check_adapter(main, config)
     params = main.sampling_params
     assert params is not None
     assert main.prompt_token_ids is not None
@@ -54,7 +58,7 @@ def make_twin(main: Request, contrast: PairRequest, *, max_tokens: int, config: 
         pooling_params=None,
         client_index=main.client_index,
         arrival_time=main.arrival_time,
-        mm_features=other_features(main, contrast, config),
+        mm_features=other_features(main, contrast, config.model_config),
         lora_request=None if contrast.without_adapter else main.lora_request,
         cache_salt=main.cache_salt,
         priority=main.priority,
@@ -86,3 +90,16 @@ def make_main(request: Request, contrast: PairRequest, *, max_tokens: int, own_s
 def _without_prompt(contrast: PairRequest) -> PairRequest:
     """Workers combine rows; a prompt of thousands of ids need not travel to them with every request."""
     return replace(contrast, contrast_ids=None)
+
+
+def _check_adapter(main: Request, config: VllmConfig) -> None:
+    if main.lora_request is None or config.lora_config is None:
+        raise ValueError(
+            "`cf_without_adapter` has to go with a request for a LoRA adapter, but this one asks for the model alone"
+        )
+    if current_platform.is_cpu() and config.lora_config.max_loras < 2:
+        # There vLLM 0.32 gives the last adapter's place to requests without one: it has to be empty.
+        raise ValueError(
+            "`cf_without_adapter` has to find room for one adapter more than are in use on a CPU, but --max-loras is "
+            f"{config.lora_config.max_loras}: start the engine with more"
+        )
