@@ -10,7 +10,7 @@ from ..attributions import Candidate
 from ..documents import Document, SourceSpan
 from ..quotes import MAX_SENTENCES
 from ..statements import Status
-from ..verdicts import contradicts
+from ..verdicts import contradicts, surer
 from ..waves import Steps
 from .accounts import accounts_of
 from .asking import Judged, Question, best_of
@@ -61,7 +61,7 @@ def verified(
     1. The sentences that the candidates touch are judged, each alone under its document's title.
     2. Where none supports, the clauses of the most probable one are, then runs of two and of three sentences around the
        most probable ones, then pairs of these from different places, which a claim with two sources needs. A sentence
-       that contradicts the claim is in no pair.
+       that contradicts the claim is in no pair, and a pair has to support it the more surely the more was tried before.
     3. What supports is cut into clauses and phrases, and the shortest run of them that still supports, and is hardly
        less probable than the whole, is taken.
 
@@ -124,9 +124,12 @@ def _otherwise(judged: Sequence[Judged], question: Question) -> Steps[Judged | N
     runs = [list(_runs(tops, size, question.documents)) for size in range(2, MAX_SENTENCES + 1)]
     willing = [one.places[0] for one in likely if not contradicts(one.judgement)]
     apart = [tuple(sorted(two)) for two in itertools.combinations(willing, 2)]
+    tried = len(judged)
     for sets in [clauses, *runs, apart]:
         found = yield from question.ask(sets)
-        if found and best_of(found).supports(question.threshold):
+        tried += len(found)
+        least = surer(question.threshold, tried) if sets is apart else question.threshold
+        if found and best_of(found).supports(least):
             return best_of(found)
     return None
 
