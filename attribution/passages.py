@@ -55,7 +55,7 @@ def passages(document: Document, tokenizer: PreTrainedTokenizerBase, max_tokens:
     found: list[Passage] = []
     length = 0
     for piece in sentences(document.text):
-        for start, end, n_tokens in _fitting(piece, tokenizer, max_tokens):
+        for start, end, n_tokens in fitting(piece, tokenizer, max_tokens):
             if found and length + n_tokens <= max_tokens:
                 found[-1] = Passage(document, found[-1].start, end)
                 length += n_tokens
@@ -65,9 +65,11 @@ def passages(document: Document, tokenizer: PreTrainedTokenizerBase, max_tokens:
     return found
 
 
-def _fitting(sentence: TextSpan, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Iterator[tuple[int, int, int]]:
-    """The sentence, or its parts where it is too long by itself: start, end, number of tokens."""
-    encoded = tokenizer(sentence.text, add_special_tokens=False, return_offsets_mapping=True, truncation=False)
+def fitting(sentence: TextSpan, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Iterator[tuple[int, int, int]]:
+    """The sentence, or its parts where it is too long by itself: start, end, number of tokens; none of it left out."""
+    encoded = tokenizer(
+        sentence.text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+    )
     begins = [begin for begin, _ in encoded["offset_mapping"]]
     cuts = [0, *begins[max_tokens::max_tokens], len(sentence.text)]
     for n, (begin, end) in enumerate(itertools.pairwise(cuts)):

@@ -5,29 +5,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from .documents import Document
 from .metrics.corpus import CorpusReport
 from .metrics.uncertainty import Comparison, Interval
 from .segmentation import without_surrogates
 from .statements import Status
 from .verdicts import Citation, CitationReport, StatementVerdict
 
-FORMAT = "counterfoil.score/1"
+FORMAT = "counterfoil.score/2"
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 Text = Annotated[str, BeforeValidator(without_surrogates)]
 
 
-class _Output(BaseModel):
+class Output(BaseModel):
+    """What is written: no field but those that are named, and none of them changed later."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CitationOutput(_Output):
+class CitationOutput(Output):
     """One citation; `quote` is `[start, end)` of the document's text in code points, and empty where none was found."""
 
     document: Text | None
@@ -39,8 +42,12 @@ class CitationOutput(_Output):
     quote: Text
     failure: Text | None
 
+    def citation(self) -> Citation:
+        """The citation that was written."""
+        return Citation(**dict(self))
 
-class StatementOutput(_Output):
+
+class StatementOutput(Output):
     """One statement; `[start, end)` is where it stands in the answer, its markers included."""
 
     text: Text
@@ -53,8 +60,13 @@ class StatementOutput(_Output):
     failure: Text | None
     citations: list[CitationOutput]
 
+    def verdict(self) -> StatementVerdict:
+        """The verdict that was written."""
+        fields: dict[str, Any] = {**dict(self), "citations": tuple(each.citation() for each in self.citations)}
+        return StatementVerdict(**fields)
 
-class Scores(_Output):
+
+class Scores(Output):
     """Citation recall, precision and F1; `null` where there is no figure."""
 
     recall: Share | None
@@ -62,15 +74,23 @@ class Scores(_Output):
     f1: Share | None
 
 
-class AnswerOutput(_Output):
-    """One answer with its verdicts."""
+class DocumentOutput(Output):
+    """One source: every offset of a citation counts the code points of `text`."""
+
+    id: Text
+    title: Text
+    text: Text
+
+
+class AnswerOutput(Output):
+    """One answer with its verdicts; `documents` are in the order in which markers number them."""
 
     file: Text
     number: int
     id: Text
     question: Text | None
     answer: Text
-    documents: list[Text]
+    documents: list[DocumentOutput]
     mode: Text
     entailment: Text
     threshold: Share
@@ -79,7 +99,7 @@ class AnswerOutput(_Output):
     statements: list[StatementOutput]
 
 
-class ProblemOutput(_Output):
+class ProblemOutput(Output):
     """A record that could not be read."""
 
     file: Text
@@ -88,7 +108,7 @@ class ProblemOutput(_Output):
     problem: Text
 
 
-class Figure(_Output):
+class Figure(Output):
     """A figure with its bootstrap interval over answers, where there is one."""
 
     value: Share
@@ -97,7 +117,7 @@ class Figure(_Output):
     level: Share | None
 
 
-class CorpusOutput(_Output):
+class CorpusOutput(Output):
     """The figures of all answers; `null` where nothing was counted."""
 
     n_answers: int
@@ -110,7 +130,7 @@ class CorpusOutput(_Output):
     counts: dict[str, int]
 
 
-class ComparisonOutput(_Output):
+class ComparisonOutput(Output):
     """This corpus minus the other, on the answers that both have figures for."""
 
     difference: float
@@ -120,10 +140,10 @@ class ComparisonOutput(_Output):
     n: int
 
 
-class ScoreOutput(_Output):
+class ScoreOutput(Output):
     """What `counterfoil score --json` writes."""
 
-    format: Literal["counterfoil.score/1"]
+    format: Literal["counterfoil.score/2"]
     settings: dict[str, str | float | int | bool | None]
     versions: dict[str, str]
     answers: list[AnswerOutput]
@@ -139,7 +159,7 @@ def answer_output(
     number: int = 1,
     id: str = "",
     question: str | None = None,
-    documents: list[str] | None = None,
+    documents: Sequence[Document] = (),
 ) -> AnswerOutput:
     """One report as it is written."""
     return AnswerOutput(
@@ -148,13 +168,13 @@ def answer_output(
         id=id,
         question=question,
         answer=report.answer,
-        documents=documents or [],
+        documents=[DocumentOutput(id=d.id, title=d.title, text=d.text) for d in documents],
         mode=report.mode,
         entailment=report.entailment,
         threshold=report.threshold,
         scores=Scores(recall=report.recall, precision=report.precision, f1=report.f1),
         counts=report.counts,
-        statements=[_statement(statement) for statement in report.statements],
+        statements=[statement_output(statement) for statement in report.statements],
     )
 
 
@@ -195,7 +215,8 @@ def comparison_output(comparisons: Mapping[str, Comparison]) -> dict[str, Compar
     }
 
 
-def _statement(verdict: StatementVerdict) -> StatementOutput:
+def statement_output(verdict: StatementVerdict) -> StatementOutput:
+    """One statement as it is written."""
     return StatementOutput(
         text=verdict.text,
         start=verdict.start,

@@ -87,7 +87,7 @@ class ScoreWriter:
             number=record.number,
             id=answer.id,
             question=answer.question,
-            documents=[document.id for document in answer.documents],
+            documents=answer.documents,
         )
         self._file.write(f"{self._separator}\n{output.model_dump_json()}")
         self._separator = ","

@@ -16,10 +16,12 @@ from counterfoil.attribution import (
     score_citations,
 )
 from counterfoil.attribution.excerpts import Excerpt, excerpts
+from counterfoil.attribution.locating.loading import load_model
 from counterfoil.attribution.markers import without_markers
 from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.reading import LeftOut, read_documents
 from counterfoil.attribution.report import AnswerRecord, Report
+from counterfoil.attribution.report.beforehand import LONGEST, locating
 from counterfoil.attribution.retrieval import retrieve
 
 from .describing import described, notes
@@ -29,6 +31,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from counterfoil.models import LanguageModel
+    from sentence_transformers import SentenceTransformer
 
     from .generating import Generated
     from .prompting import Prompt
@@ -63,7 +66,7 @@ def answer(settings: Settings, steps: Steps) -> Outcome:
     """
     with steps.step("Reading documents"):
         reading = read_documents(settings.documents)
-    found = _retrieved(settings, reading.documents, steps)
+    embedding, found = _retrieved(settings, reading.documents, steps)
     language, prompt = _prompted(settings, found, steps)
     generated = _decoded(settings, language, prompt, steps)
     sources = excerpts(prompt.passages)
@@ -71,26 +74,30 @@ def answer(settings: Settings, steps: Steps) -> Outcome:
         entailment = load_entailment(settings.entailment)
     with steps.step("Checking citations"):
         checked = [_checked(label, text, sources, entailment) for label, text in generated]
+    records = [record for record, _ in checked]
+    located, unlocated = _located_beforehand(settings, records, sources, (embedding, entailment), steps)
     report = Report(
         question=settings.question,
-        answers=tuple(record for record, _ in checked),
+        answers=located,
         documents=_sources_first(sources, reading.documents),
         passages=prompt.passages,
         settings=described(settings, language.name, entailment.name, prompt),
-        notes=tuple(notes(reading, prompt, generated, [record for record, _ in checked])),
+        notes=(*notes(reading, prompt, generated, records), *unlocated),
     )
     versions = {name: version(name) for name in VERSIONS}
     return Outcome(report, tuple(marked for _, marked in checked), tuple(reading.left_out), versions)
 
 
-def _retrieved(settings: Settings, documents: Sequence[Document], steps: Steps) -> list[Passage]:
+def _retrieved(
+    settings: Settings, documents: Sequence[Document], steps: Steps
+) -> tuple[SentenceTransformer, list[Passage]]:
     with steps.step("Loading the embedding model"):
         from counterfoil.models import load_embedding_model  # noqa: PLC0415  (seconds to import)
 
         quieten()
         model = load_embedding_model(settings.embedding_model)
     with steps.step("Embedding passages") as advance:
-        return retrieve(settings.question, documents, model=model, top_k=settings.top_k, progress=advance)
+        return model, retrieve(settings.question, documents, model=model, top_k=settings.top_k, progress=advance)
 
 
 def _prompted(settings: Settings, found: Sequence[Passage], steps: Steps) -> tuple[LanguageModel, Prompt]:
@@ -140,6 +147,30 @@ def _checked(
         trace=trace,
     )
     return record, cited.text
+
+
+def _located_beforehand(
+    settings: Settings,
+    records: Sequence[AnswerRecord],
+    sources: Sequence[Excerpt],
+    models: tuple[SentenceTransformer, EntailmentModel],
+    steps: Steps,
+) -> tuple[tuple[AnswerRecord, ...], tuple[str, ...]]:
+    """The answers with their clauses located in the documents that were read, and a note where there are none."""
+    embedding, entailment = models
+    documents = [source.document for source in sources]
+    characters = sum(len(document.text) for document in documents)
+    if settings.locate == "none" or not documents:
+        return tuple(records), ()
+    if characters > LONGEST:
+        note = (
+            f"Words were not located beforehand in {characters:,} characters; counterfoil view locates them when asked."
+        )
+        return tuple(records), (note,)
+    with steps.step("Locating words"):
+        model = embedding if settings.locate == "alignment" else load_model(settings.locate)
+        read = Report(settings.question, tuple(records), tuple(documents))
+        return locating(settings.locate, model, entailment)(read).answers, ()
 
 
 def _located(verdict: StatementVerdict, sources: Sequence[Excerpt]) -> StatementVerdict:

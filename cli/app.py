@@ -7,8 +7,12 @@ import typer
 from .ask import ask
 from .calibrate import calibrate
 from .evaluate import eval_app
+from .export import export
 from .generate import generate
+from .locate import locate
 from .score import score
+from .serve import PASSED_ON, serve
+from .view import view
 
 app = typer.Typer(
     name="counterfoil",
@@ -20,8 +24,12 @@ app = typer.Typer(
 )
 app.command()(ask)
 app.command()(generate)
+app.command()(locate)
 app.command()(score)
+app.command()(view)
+app.command()(export)
 app.command()(calibrate)
+app.command(context_settings=PASSED_ON)(serve)
 app.add_typer(eval_app)
 
 

@@ -38,6 +38,9 @@ def ask(
     embedding_model: Annotated[
         str | None, typer.Option(help="Finds the passages: hub id or folder. Default: all-MiniLM-L6-v2.")
     ] = None,
+    locate: Annotated[
+        str, typer.Option(help="Locate the words of each clause beforehand: alignment, hidden_states, or none.")
+    ] = "alignment",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Answer QUESTION from documents, with checked citations."""
@@ -54,6 +57,7 @@ def ask(
             top_k=top_k,
             max_new_tokens=max_new_tokens,
             max_sentences=max_sentences,
+            locate=locate if report is not None or json is not None else "none",
         )
         for path in filter(None, (report, json)):
             check_writable(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from .looking import ImageRequest
 
 
+@options.takes_method_parameters
 def generate(
     method: Annotated[
         str,
@@ -32,28 +35,7 @@ def generate(
     question: Annotated[str | None, typer.Option(help="With --image: what is asked.", metavar="TEXT")] = None,
     model: options.Model = None,
     max_new_tokens: Annotated[int, typer.Option(help="Longest continuation in tokens.")] = 40,
-    alpha: options.Alpha = None,
-    strength: options.Strength = None,
-    rule: options.Rule = None,
-    beta: options.Beta = None,
-    formulation: options.Formulation = None,
-    amateur_temperature: options.AmateurTemperature = None,
-    amateur: options.Amateur = None,
-    early_exit: options.EarlyExit = None,
-    cut_context: options.CutContext = None,
-    layers: options.Layers = None,
-    norm: options.Norm = None,
-    penalty_alpha: options.PenaltyAlpha = None,
-    top_k: options.TopK = None,
-    k: options.K = None,
-    description: options.Description = None,
-    transform: options.Transform = None,
-    normalize: options.Normalize = None,
-    noise_step: options.NoiseStep = None,
-    decay: options.Decay = None,
-    gate: options.Gate = None,
-    max_weight: options.MaxWeight = None,
-    offset: options.Offset = None,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
     chat: Annotated[
         bool, typer.Option("--chat/--no-chat", help="Put the prompts into the model's chat template.")
     ] = False,
@@ -73,32 +55,8 @@ def generate(
         from .continuing import Request, Sampling  # noqa: PLC0415
         from .looking import ImageRequest  # noqa: PLC0415
 
-        parameters: dict[str, Any] = {
-            "alpha": options.number("alpha", alpha),
-            "strength": options.number("strength", strength),
-            "rule": rule,
-            "beta": options.number("beta", beta),
-            "formulation": formulation,
-            "amateur_temperature": amateur_temperature,
-            "amateur": amateur,
-            "early_exit": early_exit,
-            "cut_context": cut_context,
-            "layers": options.layers(layers),
-            "norm": norm,
-            "penalty_alpha": penalty_alpha,
-            "top_k": top_k,
-            "k": k,
-            "description": description,
-            "transform": transform,
-            "normalize": normalize,
-            "noise_step": noise_step,
-            "decay": decay,
-            "gate": gate,
-            "max_weight": max_weight,
-            "offset": offset,
-        }
-        given = {name: value for name, value in parameters.items() if value is not None}
-        decoding, texts = Decoding(method, given), {"--prompt": prompt, "--contrast": contrast}
+        decoding = Decoding(method, options.one_each(parameters))
+        texts = {"--prompt": prompt, "--contrast": contrast}
         drawn = {"temperature": temperature, "top_p": top_p}
         if image is None and question is None:
             if prompt is None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from counterfoil.eval.judged import Judged, JudgeEvaluate
 
 UNCHECKED = 3
 """Exit code where a pair got no verdict: the figures are then not those of the whole file."""
@@ -22,6 +25,36 @@ Device = Annotated[str | None, typer.Option(help="Where the entailment model run
 Json = Annotated[Path | None, typer.Option(help="Write figures, settings and versions here.", metavar="FILE")]
 Samples = Annotated[Path | None, typer.Option(help="Write what each claim got here, JSON lines.", metavar="FILE")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def judged(
+    evaluate: JudgeEvaluate,
+    file: Path,
+    name: str,
+    options: Mapping[str, object],
+    *,
+    limit: int | None,
+    seed: int,
+    json: Path | None,
+    samples: Path | None = None,
+) -> Judged:
+    """Loads the model called `name`, evaluates it on the file, prints and writes what was found."""
+    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
+    from counterfoil.eval.judging import as_json  # noqa: PLC0415
+
+    from .loading import load_judge  # noqa: PLC0415
+    from .progress import Steps  # noqa: PLC0415
+
+    model = load_judge(name, options)
+    with Steps() as steps, steps.step("Judging") as advance:
+        found = evaluate(file, model, limit=limit, seed=seed, progress=advance)
+    print(found.text)
+    if json is not None:
+        settings = {**found.recorded["settings"], **named(options)}
+        write_text(json, as_json({**found.recorded, "settings": settings}))
+    if samples is not None:
+        write_text(samples, found.samples_as_jsonl())
+    return found
 
 
 def named(options: Mapping[str, object]) -> dict[str, object]:

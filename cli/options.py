@@ -13,16 +13,25 @@ def model_options(pairs: Sequence[str] | None, device: str | None = None) -> dic
     Raises:
         ValueError: For what has another form.
     """
-    options: dict[str, object] = {"device": device} if device else {}
+    return {**({"device": device} if device else {}), **named_values("option", pairs)}
+
+
+def named_values(option: str, pairs: Sequence[str] | None) -> dict[str, object]:
+    """`NAME=VALUE` with numbers, booleans and null read as such.
+
+    Raises:
+        ValueError: For what has another form.
+    """
+    values: dict[str, object] = {}
     for pair in pairs or ():
         name, separator, value = pair.partition("=")
         if not separator or not name.isidentifier():
-            raise ValueError(f"--option has to be NAME=VALUE, but is {pair!r}")
+            raise ValueError(f"--{option} has to be NAME=VALUE, but is {pair!r}")
         try:
-            options[name] = json.loads(value)
+            values[name] = json.loads(value)
         except ValueError:
-            options[name] = value
-    return options
+            values[name] = value
+    return values
 
 
 def check_readable(path: Path) -> None:

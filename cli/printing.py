@@ -30,7 +30,7 @@ def print_outcome(outcome: Outcome, console: Console | None = None) -> None:
     for record, marked in zip(outcome.report.answers, outcome.marked, strict=True):
         if several:
             _line(out, Text(record.label, style="bold"))
-        _line(out, Text(_shown(marked) or "(the model wrote nothing)"))
+        _line(out, Text(shown(marked) or "(the model wrote nothing)"))
         _line(out)
         for verdict in record.statements:
             _line(out, _verdict(verdict))
@@ -39,7 +39,7 @@ def print_outcome(outcome: Outcome, console: Console | None = None) -> None:
     for source in _sources(outcome.report):
         _line(out, source)
     for note in outcome.report.notes:
-        _line(out, Text(f"Note: {_shown(note)}", style="yellow"))
+        _line(out, Text(f"Note: {shown(note)}", style="yellow"))
 
 
 def _line(out: Console, text: Text | str = "") -> None:
@@ -52,13 +52,13 @@ def _verdict(verdict: StatementVerdict) -> Text:
     text = Text(f"  {sign} {label}", style=STYLES.get(Status(verdict.status), ""))
     if verdict.probability is not None:
         text.append(f" {100 * verdict.probability:.0f} %")
-    return text.append(f"  {_shown(verdict.text)}", style="default")
+    return text.append(f"  {shown(verdict.text)}", style="default")
 
 
 def _scores(record: AnswerRecord) -> Text:
     values = (("recall", record.recall), ("precision", record.precision), ("F1", record.f1))
-    shown = ", ".join(f"{name} {'–' if value is None else format(value, '.2f')}" for name, value in values)
-    return Text(f"  Citations: {shown}", style="bold")
+    listed = ", ".join(f"{name} {'–' if value is None else format(value, '.2f')}" for name, value in values)
+    return Text(f"  Citations: {listed}", style="bold")
 
 
 def _sources(report: Report) -> Iterator[Text]:
@@ -69,16 +69,18 @@ def _sources(report: Report) -> Iterator[Text]:
         if document.id not in read:
             continue
         quotes = dict.fromkeys(c.quote for c in cited if c.document == document.id and c.quote)
-        title = f"  {_shown(document.title)}" if document.title else ""
-        yield Text(f"[{number}] {_shown(document.id)}").append(
-            title if quotes else f"{title}  (read, not cited)", "dim"
-        )
+        title = f"  {shown(document.title)}" if document.title else ""
+        yield Text(f"[{number}] {shown(document.id)}").append(title if quotes else f"{title}  (read, not cited)", "dim")
         for quote in quotes:
-            shown = _shown(quote)
-            short = shown if len(shown) <= _QUOTE_LENGTH else shown[:_QUOTE_LENGTH].rsplit(" ", 1)[0] + " …"
-            yield Text(f"    “{short}”", style="italic")
+            yield Text(f"    “{shortened(quote)}”", style="italic")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Text of a document or a model on one line, without the control codes that would steer a terminal."""
     return _CONTROL.sub("�", " ".join(text.split()))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a quote, on one line."""
+    line = shown(text)
+    return line if len(line) <= _QUOTE_LENGTH else line[:_QUOTE_LENGTH].rsplit(" ", 1)[0] + " …"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from counterfoil.attribution import Citation, StatementVerdict
+from counterfoil.attribution.attributions_schema import attribution_output
 from counterfoil.attribution.report import AnswerRecord
+from counterfoil.attribution.report.opening import ANSWER_FORMAT
+from counterfoil.attribution.schema import statement_output
 
 from .answering import Outcome
-
-FORMAT = "counterfoil.answer/1"
 
 
 def as_json(outcome: Outcome) -> str:
@@ -18,7 +18,7 @@ def as_json(outcome: Outcome) -> str:
     report = outcome.report
     answers = [_answer(record, marked) for record, marked in zip(report.answers, outcome.marked, strict=True)]
     recorded = {
-        "format": FORMAT,
+        "format": ANSWER_FORMAT,
         "question": report.question,
         **answers[0],
         "compared_with": answers[1:],
@@ -43,30 +43,8 @@ def _answer(record: AnswerRecord, marked: str) -> dict[str, Any]:
         "method": record.label,
         "answer": record.text,
         "answer_with_markers": marked,
-        "statements": [_statement(verdict) for verdict in record.statements],
+        "statements": [statement_output(verdict).model_dump(mode="json") for verdict in record.statements],
         "scores": {"recall": record.recall, "precision": record.precision, "f1": record.f1},
         "trace": [{"start": span.start, "end": span.end, "value": span.value} for span in record.trace],
-    }
-
-
-def _statement(verdict: StatementVerdict) -> dict[str, Any]:
-    return {
-        "text": verdict.text,
-        "start": verdict.start,
-        "end": verdict.end,
-        "status": verdict.status.value,
-        "probability": verdict.probability,
-        "failure": verdict.failure,
-        "citations": [_citation(citation) for citation in verdict.citations],
-    }
-
-
-def _citation(citation: Citation) -> dict[str, Any]:
-    return {
-        "document": citation.document,
-        "marker": citation.marker,
-        "start": citation.start,
-        "end": citation.end,
-        "quote": citation.quote,
-        "score": citation.score,
+        "attributions": [attribution_output(each).model_dump(mode="json") for each in record.attributions],
     }

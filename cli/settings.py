@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 METHODS = ("cad", "none")
+LOCATING = ("alignment", "hidden_states", "none")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Settings:
         top_k: How many passages the model reads.
         max_new_tokens: The longest answer in tokens.
         max_sentences: The longest answer in sentences.
+        locate: Method by which the words of each clause are located beforehand, for the page; `"none"` leaves it to
+            `counterfoil view`.
 
     Raises:
         ValueError: For an empty question or values out of range.
@@ -41,6 +44,7 @@ class Settings:
     top_k: int = 3
     max_new_tokens: int = 80
     max_sentences: int = 3
+    locate: str = "alignment"
 
     def __post_init__(self) -> None:
         if not self.question.strip():
@@ -53,6 +57,8 @@ class Settings:
             )
         if self.method not in METHODS:
             raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {self.method!r}")
+        if self.locate not in LOCATING:
+            raise ValueError(f"--locate has to be one of {', '.join(LOCATING)}, but is {self.locate!r}")
         if not math.isfinite(self.alpha) or self.alpha < 0:
             raise ValueError(f"--alpha has to be at least 0, but is {self.alpha}")
         if self.compare and self.method == "none":

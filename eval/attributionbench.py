@@ -10,9 +10,9 @@ claims, a few of them labelled attributable.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,13 @@ from counterfoil.attribution.metrics import attributionbench as metric
 from counterfoil.attribution.verdicts import supports
 from numpy.typing import NDArray
 
-from .attributionbench_claims import Claim
+from .attributionbench_claims import Claim, read_claims
 from .confusions import figures, interval, resampled
-from .results import Figure
+from .judged import Judged
+from .judging import recorded, watched
+from .requests import Progress
+from .results import Figure, markdown
+from .source import Source, limited
 
 NAME = "attributionbench"
 VERSION = 1
@@ -93,10 +97,6 @@ class Benchmark:
             for row in self.rows
         ]
 
-    def samples_as_jsonl(self) -> str:
-        """The claims, one a line."""
-        return "".join(json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n" for sample in self.samples)
-
 
 def evaluate(model: EntailmentModel, claims: Sequence[Claim], *, seed: int = 0) -> Benchmark:
     """Judges every claim, and gives each subset, both means and all claims together.
@@ -131,6 +131,37 @@ def evaluate(model: EntailmentModel, claims: Sequence[Claim], *, seed: int = 0) 
         n_unparsed=found.pooled.n_unparsed,
         notes=_notes(found, len(claims) - len(asked)),
     )
+
+
+def evaluate_file(
+    file: Path, model: EntailmentModel, *, limit: int | None = None, seed: int = 0, progress: Progress | None = None
+) -> Judged:
+    """What :func:`evaluate` finds on a file of the data set.
+
+    Args:
+        file: JSON lines.
+        model: Any entailment model.
+        limit: How many claims, drawn by `seed`; all by default.
+        seed: Of the draw and of the bootstrap.
+        progress: Told how many pairs are judged.
+
+    Raises:
+        ValueError: A line is no claim.
+    """
+    source = Source.read(file)
+    claims = limited(read_claims(source), limit, seed)
+    found = evaluate(watched(model, progress), claims, seed=seed)
+    title = f"{NAME} (version {VERSION}), {len(claims)} claims of {source.name}, {model.name}"
+    notes = "".join(f"\nNote: {note}" for note in found.notes)
+    return Judged(
+        text=f"{title}\n\n{markdown(found.table())}\n\n[low, high]: 95% interval, questions drawn whole{notes}",
+        recorded=recorded(
+            task=NAME, task_version=VERSION, model=model, source=source, n=len(claims),
+            settings={"limit": limit, "seed": seed}, found={"rows": found.recorded()}, notes=found.notes,
+        ),
+        samples=found.samples,
+        unchecked=found.n_unparsed,
+    )  # fmt: skip
 
 
 def _verdict(claim: Claim, judgement: Judgement | None, threshold: float) -> metric.Verdict:

@@ -33,6 +33,35 @@ DECLARED = {
 }
 
 
+def settings_of(decoding: Decoding, *declared: Callable[..., Any] | None) -> dict[str, Any]:
+    """All parameters of a decoding, the defaults of those that were not given among them.
+
+    Args:
+        decoding: The method and what was given.
+        declared: What declares the defaults; for a method of text that is known.
+    """
+    known = {
+        name: parameter.default
+        for one in declared or (DECLARED.get(decoding.method),)
+        if one is not None
+        for name, parameter in inspect.signature(one).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    defaults = {name: known[name] for name in PARAMETERS[decoding.method] if name in known}
+    return {**defaults, **decoding.parameters}
+
+
+def label_of(decoding: Decoding) -> str:
+    """A method of text with its parameters, for a table."""
+    return labelled(decoding.method, settings_of(decoding))
+
+
+def labelled(method: str, settings: Mapping[str, Any]) -> str:
+    """A method with its parameters, for a table."""
+    shown = ", ".join(f"{name} {_shown(value)}" for name, value in settings.items())
+    return f"{method} ({shown})" if shown else method
+
+
 class Decoder:
     """Decodes with one model by one method.
 
@@ -57,13 +86,13 @@ class Decoder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All parameters of the method, the defaults of those that were not given among them."""
-        return settings_of(self.decoding, DECLARED.get(self.decoding.method))
+        """All parameters of the method, see :func:`settings_of`."""
+        return settings_of(self.decoding)
 
     @property
     def label(self) -> str:
-        """The method with its parameters, for a table."""
-        return labelled(self.decoding.method, self.settings)
+        """The method with its parameters, see :func:`label_of`."""
+        return label_of(self.decoding)
 
     @property
     def contrasts_layers(self) -> bool:
@@ -121,25 +150,6 @@ class Decoder:
         if "cut_context" in parameters:
             return CutContext(self._amateur, parameters["cut_context"], mask)
         return SamePrompt(self._amateur, mask)
-
-
-def settings_of(decoding: Decoding, *declared: Callable[..., Any] | None) -> dict[str, Any]:
-    """All parameters of a decoding, the defaults of what declares them where they are not given."""
-    known = {
-        name: parameter.default
-        for one in declared
-        if one is not None
-        for name, parameter in inspect.signature(one).parameters.items()
-        if parameter.default is not inspect.Parameter.empty
-    }
-    defaults = {name: known[name] for name in PARAMETERS[decoding.method] if name in known}
-    return {**defaults, **decoding.parameters}
-
-
-def labelled(method: str, settings: Mapping[str, Any]) -> str:
-    """A method with its parameters, for a table."""
-    shown = ", ".join(f"{name} {_shown(value)}" for name, value in settings.items())
-    return f"{method} ({shown})" if shown else method
 
 
 def _amateur(name: str, language: LanguageModel) -> Any:  # noqa: ANN401

@@ -30,7 +30,7 @@ def watched(model: EntailmentModel, progress: Progress | None) -> EntailmentMode
     return Engine(model, on_progress=tell)
 
 
-def as_json(
+def recorded(
     *,
     task: str,
     task_version: int,
@@ -40,9 +40,9 @@ def as_json(
     settings: Mapping[str, Any],
     found: Mapping[str, Any],
     notes: Sequence[str] = (),
-) -> str:
-    """The record of an evaluation; `found` holds the figures. What is not a number is null."""
-    recorded = {
+) -> dict[str, Any]:
+    """The record of an evaluation for JSON; `found` holds the figures. What is not a number is null."""
+    record = {
         "format": FORMAT,
         "task": task,
         "version": task_version,
@@ -54,7 +54,12 @@ def as_json(
         "notes": list(notes),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
-    return json.dumps(_defined(recorded), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return _defined(record)
+
+
+def as_json(record: Mapping[str, Any]) -> str:
+    """A record as it is written."""
+    return json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def _defined(value: Any) -> Any:  # noqa: ANN401 (any JSON)

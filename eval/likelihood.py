@@ -8,8 +8,7 @@ one forward, and the method's rule is applied at every position of the continuat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from counterfoil.models import LanguageModel
@@ -18,24 +17,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .decoders import Decoder
 from .forced import ForcedBatch
+from .requests import Choice, Progress
 
-Progress = Callable[[int, int], None]
-"""Called with how many rows are done and how many there are."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A prompt and the continuations to choose from.
-
-    Args:
-        prompt: What the main view reads.
-        options: What may follow, each beginning with the space that stands before it; at least one token each.
-        contrast: What the other view of CAD and CID reads in place of the prompt.
-    """
-
-    prompt: str
-    options: tuple[str, ...]
-    contrast: str | None = None
+__all__ = ["Choice", "Progress", "option_log_probabilities"]
 
 
 def option_log_probabilities(

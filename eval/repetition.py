@@ -9,7 +9,7 @@ each text, and the counts are summed over all of them (a micro average).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .statistics import Interval, interval
@@ -49,18 +49,37 @@ def repetition(texts: Sequence[str], *, simctg_compatible: bool = False, seed: i
     if not texts:
         raise ValueError("`texts` has to hold at least one text, but is empty")
     words = [text.split() for text in texts]
-    counts = [[n_gram_counts(text, n, simctg_compatible=simctg_compatible) for n in ORDERS] for text in words]
-    rep = {n: _rep([text[i] for text in counts], simctg_compatible) for i, n in enumerate(ORDERS)}
-    diversity = _diversity(rep.values())
+    counts = [counts_by_order(text, simctg_compatible=simctg_compatible) for text in words]
+    rep = rep_by_order(counts, rounded=simctg_compatible)
 
     def resampled(chosen: Sequence[float]) -> float:
-        drawn = [counts[int(text)] for text in chosen]
-        found = (_rep([text[i] for text in drawn], simctg_compatible) for i in range(len(ORDERS)))
+        drawn = rep_by_order([counts[int(text)] for text in chosen], rounded=simctg_compatible)
         # The rare draw of nothing but texts without n-grams has no repetition.
-        return _diversity(value or 0.0 for value in found) or 0.0
+        return diversity({n: value or 0.0 for n, value in drawn.items()}) or 0.0
 
-    found = None if diversity is None else interval(resampled, range(len(texts)), seed=seed)
-    return Repetition(rep, diversity, found, sum(map(len, words)) / len(words))
+    value = diversity(rep)
+    found = None if value is None else interval(resampled, range(len(texts)), seed=seed)
+    return Repetition(rep, value, found, sum(map(len, words)) / len(words))
+
+
+def counts_by_order(words: Sequence[str], *, simctg_compatible: bool = False) -> list[tuple[int, int]]:
+    """:func:`n_gram_counts` for each of :data:`ORDERS`."""
+    return [n_gram_counts(words, n, simctg_compatible=simctg_compatible) for n in ORDERS]
+
+
+def rep_by_order(counts: Sequence[Sequence[Sequence[int]]], *, rounded: bool = False) -> dict[int, float | None]:
+    """rep-n of texts by n, in percent, from their :func:`counts_by_order`; `None` where no text has an n-gram."""
+    return {n: _rep([text[i] for text in counts], rounded) for i, n in enumerate(ORDERS)}
+
+
+def diversity(rep: Mapping[int, float | None]) -> float | None:
+    """The product over rep-n, in percent; `None` where one of them is not defined."""
+    product = 100.0
+    for value in rep.values():
+        if value is None:
+            return None
+        product *= 1 - value / 100
+    return product
 
 
 def n_gram_counts(words: Sequence[str], n: int, *, simctg_compatible: bool = False) -> tuple[int, int]:
@@ -76,18 +95,9 @@ def n_gram_counts(words: Sequence[str], n: int, *, simctg_compatible: bool = Fal
     return len(set(grams)), len(grams)
 
 
-def _rep(counts: Sequence[tuple[int, int]], rounded: bool) -> float | None:
+def _rep(counts: Sequence[Sequence[int]], rounded: bool) -> float | None:
     unique, total = sum(count[0] for count in counts), sum(count[1] for count in counts)
     if total == 0:
         return None
     value = 100 * (1 - unique / total)
     return round(value, 2) if rounded else value
-
-
-def _diversity(rep: Iterable[float | None]) -> float | None:
-    diversity = 100.0
-    for value in rep:
-        if value is None:
-            return None
-        diversity *= 1 - value / 100
-    return diversity

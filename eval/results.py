@@ -90,7 +90,11 @@ class TaskResult:
 
     def as_json(self) -> str:
         """Everything but the samples."""
-        recorded = {
+        return json.dumps(self.recorded(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+    def recorded(self) -> dict[str, Any]:
+        """The same as :meth:`as_json`, not yet written."""
+        return {
             "format": FORMAT,
             "task": self.task,
             "version": self.version,
@@ -108,7 +112,6 @@ class TaskResult:
             "notes": list(self.notes),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }
-        return json.dumps(recorded, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
     def samples_as_jsonl(self) -> str:
         """The items, one a line."""

@@ -35,13 +35,24 @@ class Source:
             ValueError: It is not UTF-8.
         """
         raw = path.read_bytes()
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path} has to be UTF-8 text, but is not: {error.reason} at byte {error.start}"
-            ) from error
-        return cls(path.name, hashlib.sha256(raw).hexdigest(), text)
+        return cls(path.name, hashlib.sha256(raw).hexdigest(), _decoded(raw, path))
+
+    @classmethod
+    def read_all(cls, paths: Sequence[Path]) -> Source:
+        """Reads several UTF-8 files as if they stood in one, each ended by a line feed.
+
+        Raises:
+            OSError: One cannot be read.
+            ValueError: There are none, or one is not UTF-8.
+        """
+        if not paths:
+            raise ValueError("`paths` has to name at least one file, but is empty")
+        if len(paths) == 1:
+            return cls.read(paths[0])
+        raws = [path.read_bytes() for path in paths]
+        texts = [_decoded(raw, path) for raw, path in zip(raws, paths, strict=True)]
+        digest = hashlib.sha256(b"".join(raws)).hexdigest()
+        return cls(", ".join(path.name for path in paths), digest, "\n".join(texts))
 
 
 def limited(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
@@ -57,3 +68,10 @@ def limited(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     if limit is None or limit >= len(items):
         return list(items)
     return [items[i] for i in sorted(random.Random(seed).sample(range(len(items)), limit))]
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} has to be UTF-8 text, but is not: {error.reason} at byte {error.start}") from error

@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from .protocol import Judgement, Pair
-
-T = TypeVar("T")
+from .windowed import WindowedEntailment
 
 SLACK = 8
 """Tokens kept free, since a tokenizer may need a few more for a joined text than for its parts."""
+
+
+class CheckpointEntailment(WindowedEntailment):
+    """A model that judges by one forward, or one short answer, of a checkpoint.
+
+    Args:
+        tokenizer: The checkpoint's.
+        model: The checkpoint, on its device.
+        count: Length of a text in the unit of `window`; `None` for tokens.
+        name: As for :class:`WindowedEntailment`, and so are the other three.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,  # noqa: ANN401 (any transformers tokenizer)
+        model: Any,  # noqa: ANN401 (any transformers model)
+        *,
+        count: Callable[[str], int] | None = None,
+        name: str,
+        threshold: float,
+        window: int | None,
+        batch_size: int,
+    ) -> None:
+        super().__init__(name=name, threshold=threshold, window=window, batch_size=batch_size)
+        self.tokenizer = tokenizer
+        self.model = model
+        self._count = count or counter(tokenizer)
+
+    def count(self, text: str) -> int:
+        """Length in the unit of `window`."""
+        return self._count(text)
+
+    def score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit."""
+        with torch.inference_mode():
+            return in_memory(self.forward, pairs)
+
+    @abstractmethod
+    def forward(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit, and may run out of memory."""
 
 
 def place(model: Any, device: str | None) -> Any:  # noqa: ANN401 (any transformers model)

@@ -11,9 +11,8 @@ from huggingface_hub import hf_hub_download
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer, T5ForTokenClassification
 
-from .checkpoint import SLACK, counter, in_memory, place
+from .checkpoint import SLACK, CheckpointEntailment, counter, place
 from .protocol import Judgement, Pair
-from .windowed import WindowedEntailment
 
 MODEL = "vectara/hallucination_evaluation_model"
 FOUNDATION = "google/flan-t5-base"
@@ -23,7 +22,7 @@ _PROMPT = (
 _PREFIX = "t5."
 
 
-class HHEMEntailment(WindowedEntailment):
+class HHEMEntailment(CheckpointEntailment):
     """A T5 encoder whose first position is classified; English, and without a class for contradiction.
 
     The checkpoint ships code of its own that current transformers cannot load; its weights are those of a
@@ -53,14 +52,14 @@ class HHEMEntailment(WindowedEntailment):
         batch_size: int = 16,
         threshold: float = 0.5,
     ) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(foundation)
+        tokenizer = AutoTokenizer.from_pretrained(foundation)
         local = Path(model, "model.safetensors")
         weights = local if local.exists() else Path(hf_hub_download(model, "model.safetensors", revision=revision))
-        self.model = place(self._load(load_file(weights), foundation), device)
-        self._count = counter(self.tokenizer)
-        frame = self._count(_PROMPT.format(premise="", hypothesis="")) + SLACK
+        frame = counter(tokenizer)(_PROMPT.format(premise="", hypothesis="")) + SLACK
         commit = "" if local.exists() else f"@{weights.parent.name}"
         super().__init__(
+            tokenizer,
+            place(self._load(load_file(weights), foundation), device),
             name=f"hhem:{model}{commit}/{window}",
             threshold=threshold,
             window=max(window - frame, 1),
@@ -82,16 +81,8 @@ class HHEMEntailment(WindowedEntailment):
             )
         return model
 
-    def count(self, text: str) -> int:
-        """Length in tokens."""
-        return self._count(text)
-
-    def score(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """Judges one batch of pairs that fit."""
-        return in_memory(self._score, pairs)
-
-    @torch.inference_mode()
-    def _score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+    def forward(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit, and may run out of memory."""
         texts = [_PROMPT.format(premise=pair.premise, hypothesis=pair.hypothesis) for pair in pairs]
         inputs = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.model.device)
         logits = self.model(**inputs).logits[:, 0, :]

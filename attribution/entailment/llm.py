@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -115,7 +115,7 @@ class LLMEntailment(WindowedEntailment):
     ) -> None:
         base_url = base_url or os.environ.get("OPENAI_BASE_URL")
         self.usage = Usage()
-        self._chat = _chat(model, base_url, settings)
+        self._chat = chat(model, base_url, settings)
         super().__init__(
             name=f"llm:{model}@{base_url or 'local'}/{window}",
             threshold=threshold,
@@ -150,7 +150,7 @@ def read_verdict(reply: Reply) -> Judgement:
     """The judgement a reply stands for; a failure where it is not exactly one verdict."""
     if reply.text is None:
         return Judgement(None, failure=reply.failure or "the judge returned nothing")
-    found = [(each.get("verdict"), each.get("reason")) for each in _objects(reply.text)]
+    found = [(each.get("verdict"), each.get("reason")) for each in objects(reply.text)]
     verdicts = [(verdict, reason) for verdict, reason in found if verdict in VERDICTS]
     if len(verdicts) != 1:
         return Judgement(None, failure=f"the judge's reply is not a verdict: {reply.text[:80]!r}")
@@ -163,7 +163,7 @@ def read_verdict(reply: Reply) -> Judgement:
     )
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def objects(text: str) -> Iterator[dict[str, Any]]:
     """The JSON objects that stand in a text, one after the other."""
     decoder = json.JSONDecoder()
     position = text.find("{")
@@ -177,7 +177,13 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         position = text.find("{", end)
 
 
-def _chat(model: str, base_url: str | None, settings: dict[str, object]) -> Chat:
+def chat(model: str, base_url: str | None, settings: Mapping[str, object]) -> Chat:
+    """A chat model: behind the endpoint where one is named, else on this machine.
+
+    Raises:
+        ImportError: Where an endpoint is named and the extra `judge` is not installed.
+        TypeError: For a setting that the endpoint or the local chat does not take.
+    """
     if base_url is None:
         from .chat import LocalChat  # noqa: PLC0415 (torch, which an endpoint does not need)
 

@@ -12,16 +12,15 @@ from transformers import (
     AutoTokenizer,
 )
 
-from .checkpoint import SLACK, counter, full_name, in_memory, options, place
+from .checkpoint import SLACK, CheckpointEntailment, full_name, options, place
 from .protocol import Judgement, Pair
-from .windowed import WindowedEntailment
 
 MODEL = "lytang/MiniCheck-Flan-T5-Large"
 WORDS, TOKENS = 500, 400
 """The longest chunk of a document: in words for Flan-T5, in tokens for the others."""
 
 
-class MiniCheckEntailment(WindowedEntailment):
+class MiniCheckEntailment(CheckpointEntailment):
     """Binary support of a claim by a chunk of a document; the largest over the chunks, threshold 0.5.
 
     A chunk and the claim are joined by the end token. The Flan-T5 form answers in the first decoding step with the
@@ -49,38 +48,32 @@ class MiniCheckEntailment(WindowedEntailment):
         batch_size: int = 16,
         threshold: float = 0.5,
     ) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
         config = AutoConfig.from_pretrained(model, revision=revision or "main")
         self.generative = bool(config.is_encoder_decoder)
         form = AutoModelForSeq2SeqLM if self.generative else AutoModelForSequenceClassification
-        self.model = place(form.from_pretrained(model, **options(device, device_map, revision)), device)
-        self._count = _words if self.generative else counter(self.tokenizer)
+        loaded = form.from_pretrained(model, **options(device, device_map, revision))
         longest = window or (WORDS if self.generative else TOKENS)
         super().__init__(
-            name=f"{full_name('minicheck', model, self.model)}/{longest}",
+            tokenizer,
+            place(loaded, device),
+            count=_words if self.generative else None,
+            name=f"{full_name('minicheck', model, loaded)}/{longest}",
             threshold=threshold,
             window=longest,
             batch_size=batch_size,
         )
-        limit = self.tokenizer.model_max_length
-        specials = self.tokenizer.num_special_tokens_to_add() + 1 + SLACK
+        limit = tokenizer.model_max_length
+        specials = tokenizer.num_special_tokens_to_add() + 1 + SLACK
         self._longest = 10**6 if self.generative or limit > 10**6 else limit - specials
-        self._labels = [self.tokenizer(label, add_special_tokens=False)["input_ids"][0] for label in ("0", "1")]
-
-    def count(self, text: str) -> int:
-        """Length in words for Flan-T5, in tokens for the others."""
-        return self._count(text)
+        self._labels = [tokenizer(label, add_special_tokens=False)["input_ids"][0] for label in ("0", "1")]
 
     def budget(self, hypothesis: str, window: int) -> int:
         """The chunk has the same length beside every claim that leaves it room in the model's window."""
         return min(window, self._longest - self.count(hypothesis))
 
-    def score(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """Judges one batch of pairs that fit."""
-        return in_memory(self._score, pairs)
-
-    @torch.inference_mode()
-    def _score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+    def forward(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit, and may run out of memory."""
         prefix = "predict: " if self.generative else ""
         texts = [f"{prefix}{pair.premise}{self.tokenizer.eos_token}{pair.hypothesis}" for pair in pairs]
         inputs = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.model.device)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from .checkpoint import counter, full_name, in_memory, options, place
+from .checkpoint import CheckpointEntailment, full_name, options, place
 from .protocol import Judgement, Pair
-from .windowed import WindowedEntailment
 
 MODEL = "MoritzLaurer/DeBERTa-v3-base-mnli-fever-anli"
 LONGEST = 512
@@ -20,7 +18,7 @@ _ENTAILMENT = re.compile(r"(entail(s|ed|ment)?|support(s|ed)?|consistent|attribu
 _CONTRADICTION = re.compile(r"(contradict(s|ed|ion|ory)?|refute[sd]?|inconsistent)")
 
 
-class NLIEntailment(WindowedEntailment):
+class NLIEntailment(CheckpointEntailment):
     """A classifier with two or more labels, whose order is read from its configuration.
 
     Args:
@@ -48,30 +46,22 @@ class NLIEntailment(WindowedEntailment):
         batch_size: int = 32,
         threshold: float = 0.5,
     ) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
         loaded = AutoModelForSequenceClassification.from_pretrained(model, **options(device, device_map, revision))
-        self.model = place(loaded, device)
-        self.entailment, self.contradiction = label_positions(self.model.config.id2label)
-        self._count = counter(self.tokenizer)
-        limit = self.tokenizer.model_max_length
+        self.entailment, self.contradiction = label_positions(loaded.config.id2label)
+        limit = tokenizer.model_max_length
         longest = window or (limit if limit < 10**6 else LONGEST)
         super().__init__(
-            name=f"{full_name('nli', model, self.model)}/{longest}",
+            tokenizer,
+            place(loaded, device),
+            name=f"{full_name('nli', model, loaded)}/{longest}",
             threshold=threshold,
-            window=max(longest - self.tokenizer.num_special_tokens_to_add(pair=True), 1),
+            window=max(longest - tokenizer.num_special_tokens_to_add(pair=True), 1),
             batch_size=batch_size,
         )
 
-    def count(self, text: str) -> int:
-        """Length in tokens."""
-        return self._count(text)
-
-    def score(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """Judges one batch of pairs that fit."""
-        return in_memory(self._score, pairs)
-
-    @torch.inference_mode()
-    def _score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+    def forward(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit, and may run out of memory."""
         premises, hypotheses = [pair.premise for pair in pairs], [pair.hypothesis for pair in pairs]
         inputs = self.tokenizer(premises, hypotheses, padding=True, return_tensors="pt").to(self.model.device)
         rows = self.model(**inputs).logits.float().softmax(dim=-1).tolist()

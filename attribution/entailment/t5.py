@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from .checkpoint import SLACK, counter, full_name, in_memory, options, place
+from .checkpoint import SLACK, CheckpointEntailment, counter, full_name, options, place
 from .protocol import Judgement, Pair
-from .windowed import WindowedEntailment
 
 DECODED = 10
 """Tokens decoded for the label, as many as ALCE's scorer allows."""
 
 
-class T5Entailment(WindowedEntailment):
+class T5Entailment(CheckpointEntailment):
     """A checkpoint that was trained to write "1" where the premise entails the hypothesis and "0" where not.
 
     The probability is that of the first token of "1" against that of "0" at the first decoding step. The label that
@@ -47,30 +45,22 @@ class T5Entailment(WindowedEntailment):
         batch_size: int = 8,
         threshold: float = 0.5,
     ) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
         loaded = AutoModelForSeq2SeqLM.from_pretrained(model, **options(device, device_map, revision))
-        self.model = place(loaded, device)
         self.template = template
-        self._count = counter(self.tokenizer)
-        frame = self._count(template.format(premise="", hypothesis="")) + SLACK
+        frame = counter(tokenizer)(template.format(premise="", hypothesis="")) + SLACK
         super().__init__(
-            name=f"{full_name(kind, model, self.model)}/{window}",
+            tokenizer,
+            place(loaded, device),
+            name=f"{full_name(kind, model, loaded)}/{window}",
             threshold=threshold,
             window=None if window is None else max(window - frame, 1),
             batch_size=batch_size,
         )
-        self._no, self._yes = (self.tokenizer(label, add_special_tokens=False)["input_ids"][0] for label in ("0", "1"))
+        self._no, self._yes = (tokenizer(label, add_special_tokens=False)["input_ids"][0] for label in ("0", "1"))
 
-    def count(self, text: str) -> int:
-        """Length in tokens."""
-        return self._count(text)
-
-    def score(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """Judges one batch of pairs that fit."""
-        return in_memory(self._score, pairs)
-
-    @torch.inference_mode()
-    def _score(self, pairs: Sequence[Pair]) -> list[Judgement]:
+    def forward(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Judges one batch of pairs that fit, and may run out of memory."""
         texts = [self.template.format(premise=pair.premise, hypothesis=pair.hypothesis) for pair in pairs]
         inputs = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.model.device)
         written = self.model.generate(

@@ -1,8 +1,21 @@
-"""The page on which a person checks an answer against its sources."""
+"""The page on which a person checks answers against their sources."""
 
 from __future__ import annotations
 
+from .corpus import CorpusPage
+from .opening import Opened, opened
 from .page import render, write_report
-from .record import AnswerRecord, Report, TraceSpan
+from .record import AnswerRecord, Figure, Report, Summary, TraceSpan
 
-__all__ = ["AnswerRecord", "Report", "TraceSpan", "render", "write_report"]
+__all__ = [
+    "AnswerRecord",
+    "CorpusPage",
+    "Figure",
+    "Opened",
+    "Report",
+    "Summary",
+    "TraceSpan",
+    "opened",
+    "render",
+    "write_report",
+]

@@ -1,14 +1,16 @@
-"""The report turned into what the template writes: numbered sentences, marked documents, shaded words."""
+"""A case turned into what the template writes for a reader without JavaScript: numbered sentences, marked documents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..documents import Document
+from ..markers import Range
 from ..statements import Status
 from ..verdicts import Citation, StatementVerdict
-from .record import AnswerRecord, Report
+from .cases import Case, ShownDocument, marker_ranges
+from .fitting import widened
+from .record import AnswerRecord
 from .segments import Marked, Segment, segments
 
 READ = "read"
@@ -25,16 +27,13 @@ LABELS = {
 }
 """A sign and words for each verdict, so that none is told by colour alone."""
 
-TRACE_STEPS = (0.25, 1.0, 2.0, 4.0)
-"""From how many nats on a word is shaded one step darker."""
-
 
 @dataclass(frozen=True)
 class CitationView:
     """A link from a sentence to a document: `target` is the id of the passage, or of the document without one."""
 
     number: int
-    document: Document
+    document: ShownDocument
     citation: Citation
     target: str
 
@@ -48,8 +47,10 @@ class StatementView:
     verdict: StatementVerdict
     sign: str
     label: str
-    pieces: list[tuple[Segment, str]]
+    text: str
     citations: list[CitationView]
+    chips: list[CitationView]
+    invalid: list[Citation]
     after: str
 
 
@@ -58,6 +59,7 @@ class AnswerView:
     """An answer: what stands before its first sentence, and its sentences with what follows each."""
 
     key: str
+    letter: str
     record: AnswerRecord
     before: str
     statements: list[StatementView]
@@ -65,78 +67,116 @@ class AnswerView:
 
 @dataclass(frozen=True)
 class DocumentView:
-    """A document in segments; `cited` and `read` say what it was used for."""
+    """A document in pieces of segments; `gaps` says how many characters are left out before each, and at the end."""
 
+    key: str
     number: int
-    document: Document
-    segments: list[Segment]
-    cited: bool
-    read: bool
+    document: ShownDocument
+    pieces: list[list[Segment]]
+    gaps: list[int]
 
 
-def answer_views(report: Report) -> list[AnswerView]:
+@dataclass(frozen=True)
+class CaseView:
+    """A case with the number by which the page names it."""
+
+    key: str
+    case: Case
+    answers: list[AnswerView]
+    documents: list[DocumentView]
+
+
+def case_view(case: Case, number: int, around: int | None = None) -> CaseView:
+    """The case as it is written.
+
+    Args:
+        case: What is shown.
+        number: Of the case on its page, from 1.
+        around: How many characters stay around what is cited; `None` for all that the page holds.
+    """
+    key = f"{number}-"
+    return CaseView(key, case, list(_answers(case, key)), list(_documents(case, key, around)))
+
+
+def _answers(case: Case, key: str) -> Iterator[AnswerView]:
     """The answers, with their sentences numbered `1`, `2`, ... or, where there are several, `A1`, `B1`, ..."""
-    views = []
-    for n, record in enumerate(report.answers):
+    for n, record in enumerate(case.answers):
         letter = chr(ord("A") + n)
-        prefix = letter if len(report.answers) > 1 else ""
         first = record.statements[0].start if record.statements else len(record.text)
-        statements = list(_statements(report, record, letter, prefix))
-        views.append(AnswerView(letter, record, record.text[:first], statements))
-    return views
+        several = letter if len(case.answers) > 1 else ""
+        yield AnswerView(
+            f"{key}{letter}",
+            several,
+            record,
+            record.text[:first],
+            list(_statements(case, record, f"{key}{letter}", several)),
+        )
 
 
-def document_views(report: Report) -> list[DocumentView]:
-    """The documents with the passages that were read and those that are cited, keyed by sentence."""
-    cited: dict[str, list[Marked]] = {document.id: [] for document in report.documents}
-    for n, record in enumerate(report.answers):
-        for m, verdict in enumerate(record.statements, start=1):
-            for citation in verdict.citations:
-                if citation.document in cited:
-                    cited[citation.document].append(Marked(citation.start, citation.end, f"{chr(ord('A') + n)}{m}"))
-    views = []
-    for number, document in enumerate(report.documents, start=1):
-        read = [Marked(p.start, p.end, READ) for p in report.passages if p.document.id == document.id]
-        pieces = segments(document.text, [*read, *cited[document.id]])
-        views.append(DocumentView(number, document, pieces, bool(cited[document.id]), bool(read)))
-    return views
-
-
-def _statements(report: Report, record: AnswerRecord, letter: str, prefix: str) -> Iterator[StatementView]:
-    numbers = {document.id: number for number, document in enumerate(report.documents, start=1)}
-    shaded = [Marked(span.start, span.end, str(n)) for n, span in enumerate(record.trace)]
-    pieces = segments(record.text, [*shaded, *(Marked(v.start, v.end, "sentence") for v in record.statements)])
+def _statements(case: Case, record: AnswerRecord, key: str, prefix: str) -> Iterator[StatementView]:
+    numbers = {document.id: number for number, document in enumerate(case.documents, start=1)}
+    marked = [start for start, _, _ in marker_ranges(record)]
     followings = [*(verdict.start for verdict in record.statements), len(record.text)][1:]
     for n, (verdict, following) in enumerate(zip(record.statements, followings, strict=False), start=1):
         sign, label = LABELS[Status(verdict.status)]
-        inside = [piece for piece in pieces if verdict.start <= piece.start and piece.end <= verdict.end]
         citations = [
-            _citation(f"{letter}{n}", numbers[c.document], report, c)
-            for c in verdict.citations
-            if c.document in numbers
+            _citation(case, f"{key}{n}", numbers[c.document], c) for c in verdict.citations if c.document in numbers
         ]
         yield StatementView(
-            key=f"{letter}{n}",
+            key=f"{key}{n}",
             number=f"{prefix}{n}",
             verdict=verdict,
             sign=sign,
             label=label,
-            pieces=[(piece, _shade(piece, record)) for piece in inside],
+            text=record.text[verdict.start : verdict.end],
             citations=citations,
+            # Where the text holds its own markers, numbers behind the sentence would say the same twice.
+            chips=[] if any(verdict.start <= start < verdict.end for start in marked) else citations,
+            invalid=[c for c in verdict.citations if c.document not in numbers],
             after=record.text[verdict.end : following],
         )
 
 
-def _citation(key: str, number: int, report: Report, citation: Citation) -> CitationView:
-    target = f"source-{number}-{key}" if citation.quote else f"document-{number}"
-    return CitationView(number, report.documents[number - 1], citation, target)
+def _citation(case: Case, key: str, number: int, citation: Citation) -> CitationView:
+    prefix = key.split("-", maxsplit=1)[0]
+    target = f"source-{key}-{number}" if citation.quote else f"document-{prefix}-{number}"
+    return CitationView(number, case.documents[number - 1], citation, target)
 
 
-def _shade(piece: Segment, record: AnswerRecord) -> str:
-    """The class of a shade, from `n4` (the documents speak against it) to `p4` (it comes from them)."""
-    places = [int(key) for key in piece.keys if key != "sentence"]
-    if not places:
-        return ""
-    value = record.trace[places[0]].value
-    step = sum(abs(value) >= threshold for threshold in TRACE_STEPS)
-    return f"{'p' if value > 0 else 'n'}{step}" if step else ""
+def _documents(case: Case, key: str, around: int | None) -> Iterator[DocumentView]:
+    cited: dict[str, list[Marked]] = {document.id: [] for document in case.documents}
+    for n, record in enumerate(case.answers):
+        for m, verdict in enumerate(record.statements, start=1):
+            for citation in verdict.citations:
+                if citation.document in cited and citation.quote:
+                    name = f"{key}{chr(ord('A') + n)}{m}"
+                    cited[citation.document].append(Marked(citation.start, citation.end, name))
+    for number, document in enumerate(case.documents, start=1):
+        spans = [*(Marked(start, end, READ) for start, end in document.read or ()), *cited[document.id]]
+        held = ((0, document.length),)
+        if around is not None:
+            held = widened([(span.start, span.end) for span in cited[document.id]], document.length, around)
+        cut = list(_held(document, held))
+        pieces = [_segments(start, piece, spans) for start, piece in cut]
+        begins, ends = [start for start, _ in cut], [start + len(piece) for start, piece in cut]
+        gaps = [after - before for before, after in zip([0, *ends], [*begins, document.length], strict=True)]
+        yield DocumentView(f"{key}{number}", number, document, pieces, gaps)
+
+
+def _held(document: ShownDocument, ranges: tuple[Range, ...]) -> Iterator[tuple[int, str]]:
+    """The parts of the document's pieces that lie in `ranges`."""
+    for start, piece in document.pieces:
+        for first, last in ranges:
+            left, right = max(first, start), min(last, start + len(piece))
+            if left < right:
+                yield left, piece[left - start : right - start]
+
+
+def _segments(start: int, piece: str, spans: list[Marked]) -> list[Segment]:
+    end = start + len(piece)
+    inside = [
+        Marked(max(span.start, start) - start, min(span.end, end) - start, span.key)
+        for span in spans
+        if span.start < end and span.end > start
+    ]
+    return segments(piece, inside)

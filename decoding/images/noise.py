@@ -19,7 +19,7 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
         x' = sqrt(a_T) * x + sqrt(1 - a_T) * noise,   a_T = prod_{t<=T} (1 - b_t),
         b_t = sigmoid(linspace(-6, 6, 1000))_t * (0.005 - 0.00001) + 0.00001
 
-    Leng et al. 2023, arXiv 2311.16922, equation 2, with the schedule of the released code (commit d6568ff8). On the
+    Leng et al. 2023, arXiv 2311.16922, with the schedule of the released code (commit d6568ff8). On the
     pixels as the model reads them (resized, normalised), not clipped, drawn once for all tokens.
 
     Args:

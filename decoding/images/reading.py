@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel, ProcessorMixin
 
 from ..views.unwrapping import unwrapped
-from .requests import ImagePrompt, Request, Requests, opened, picture_and_messages, requests_of
+from .requests import ImagePrompt, Message, Picture, Requests, opened, picture_and_messages, requests_of
 
 UNUSED = ("labels",)
 """What a processor may return that only training reads."""
@@ -124,7 +124,7 @@ class ImageReader:
         new = output[0, inputs["input_ids"].shape[1] :]
         return self.processor.tokenizer.decode(new, skip_special_tokens=True).strip()
 
-    def _prompt(self, request: Request) -> ImagePrompt:
+    def _prompt(self, request: tuple[Picture, str] | list[Message]) -> ImagePrompt:
         if isinstance(request, tuple):
             picture, question = request
             image = opened(picture)
@@ -169,8 +169,7 @@ class ImageReader:
         }
 
     def _accepted(self) -> set[str]:
-        reader: Any = self.model
-        return {*inspect.signature(reader.forward).parameters, "attention_mask", "mm_token_type_ids"}
+        return {*inspect.signature(self.model.forward).parameters, "attention_mask", "mm_token_type_ids"}
 
 
 def _part(image: Image.Image) -> dict[str, Any]:
@@ -178,16 +177,20 @@ def _part(image: Image.Image) -> dict[str, Any]:
 
 
 def _check_model(model: PreTrainedModel) -> None:
-    name = type(model).__name__
-    if getattr(model.config, "image_token_id", None) is None:
-        raise ValueError(f"`model` has to be a vision-language model, but {name} reads no images")
-    if model.config.is_encoder_decoder:
+    config, name = model.config, type(model).__name__
+    served = "take LLaVA, Qwen-VL, Idefics3, SmolVLM, Gemma 3 or the like"
+    if not any(hasattr(config, part) for part in ("image_token_id", "vision_config", "vq_config")):
+        raise ValueError(f"`model` has to be a vision-language model, but {name} reads no images: {served}")
+    if config.is_encoder_decoder:
         raise ValueError(
-            f"`model` has to be decoder-only to compare images, but {name} is an encoder-decoder model: take LLaVA, "
-            "Qwen-VL, Idefics3, SmolVLM, Gemma 3 or the like"
+            f"`model` has to be decoder-only to compare images, but {name} is an encoder-decoder model: {served}"
         )
-    if getattr(type(model), "generate", None) is not GenerationMixin.generate:
+    if getattr(type(model), "generate", None) is not vars(GenerationMixin)["generate"]:
         raise ValueError(
             f"`model` has to generate as transformers does, but {name} has a generate() of its own, whose processors "
-            "do not see the image: take LLaVA, Qwen-VL, Idefics3, SmolVLM, Gemma 3 or the like"
+            f"are not shown the prompt: {served}"
+        )
+    if getattr(config, "image_token_id", None) is None:
+        raise ValueError(
+            f"`model` has to name its image token in `config.image_token_id`, but {name} does not: {served}"
         )

@@ -33,22 +33,23 @@ class ImagePrompt:
     question: str
 
 
-def requests_of(given: Requests) -> list[Request]:
+def requests_of(given: Requests) -> list[tuple[Picture, str] | list[Message]]:
     """The requests one by one.
 
     Raises:
         ValueError: No request, or something else.
     """
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str):
-        return [(given[0], given[1])]
-    if isinstance(given, Sequence) and not isinstance(given, str) and len(given):
-        if all(isinstance(one, Mapping) for one in given):
-            return [given]  # pyright: ignore[reportReturnType]
-        if all(isinstance(one, Sequence) and not isinstance(one, str) for one in given):
-            return [request for one in given for request in requests_of(one)]  # pyright: ignore[reportArgumentType]
+    anything: Any = given
+    if isinstance(anything, tuple) and len(anything) == 2 and isinstance(anything[1], str):
+        return [(anything[0], anything[1])]
+    if isinstance(anything, Sequence) and not isinstance(anything, str) and len(anything):
+        if all(isinstance(one, Mapping) for one in anything):
+            return [list(anything)]
+        if all(isinstance(one, Sequence) and not isinstance(one, str) for one in anything):
+            return [request for one in anything for request in requests_of(one)]
     raise ValueError(
         "`request` has to be (image, question), chat messages with one image, or a list of either, but is "
-        f"{type(given).__name__ if given else given!r}"
+        f"{type(anything).__name__ if anything else repr(anything)}"
     )
 
 

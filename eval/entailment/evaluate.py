@@ -13,11 +13,17 @@ import numpy as np
 from counterfoil.attribution.entailment import EntailmentModel, Pair, load_entailment
 from sklearn.metrics import roc_auc_score
 
+from ..judged import Judged
+from ..judging import recorded, watched
+from ..requests import Progress
+from ..source import Source, limited
 from .data import LabelledPair, by_source, read_pairs
 from .floors import embedding_cosine, floor_figures, hypothesis_only
 from .measures import balanced_accuracy, even_weights, interval, reliability, resampled_balanced_accuracy
 from .report import EntailmentReport, SourceFigures
 
+NAME = "entailment"
+VERSION = 1
 DRAWS = 2000
 
 
@@ -81,6 +87,42 @@ def with_floors(
         "embedding cosine": floor_figures(embedding_cosine(train, rows), rows),
     }
     return replace(report, floors=floors)
+
+
+def evaluate_file(
+    file: Path,
+    model: EntailmentModel,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    train: Path | None = None,
+) -> Judged:
+    """What :func:`evaluate` finds on a file, with the floors where there is something to fit them on.
+
+    Args:
+        file: JSONL with premise, hypothesis, label and source.
+        model: Any entailment model.
+        limit: How many pairs, drawn by `seed`; all by default.
+        seed: Of the draw and of the bootstrap.
+        progress: Told how many pairs are judged.
+        train: Pairs to fit the floors on; `train.jsonl` beside the file by default, where there is one.
+
+    Raises:
+        ValueError: A line is no labelled pair.
+    """
+    beside = file.with_name("train.jsonl")
+    train = train or (beside if beside.is_file() and beside != file else None)
+    rows = limited(read_pairs(file), limit, seed)
+    report = evaluate(watched(model, progress), rows, seed=seed)
+    if train is not None:
+        report = with_floors(report, read_pairs(train), rows)
+    record = recorded(
+        task=NAME, task_version=VERSION, model=model, source=Source.read(file), n=len(rows),
+        settings={"limit": limit, "seed": seed, "train": train and train.name}, found={"report": report.as_dict()},
+    )  # fmt: skip
+    unchecked = sum(figures.failures for figures in report.sources)
+    return Judged(text=report.table(), recorded=record, samples=(), unchecked=unchecked, figures=report)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -137,6 +138,17 @@ def test_scores_do_not_depend_on_batch_order_or_company(model: LocalEntailment) 
             assert judgement.contradicted == pytest.approx(alone[pair].contradicted, abs=1e-5)
 
 
+def test_half_precision_is_close_and_has_a_name_of_its_own(model: LocalEntailment) -> None:
+    half = LocalEntailment(device="cpu", precision="bfloat16")
+    pairs = [Pair(premise, hypothesis) for premise, hypothesis, _ in PLAIN + CHANGED]
+    differences = [
+        abs(cast(float, one.supported) - cast(float, other.supported))
+        for one, other in zip(model.judge(pairs), half.judge(pairs), strict=True)
+    ]
+    assert 0 < max(differences) < 0.02
+    assert half.name == f"{model.name}+bfloat16"
+
+
 def test_equal_pairs_are_read_once(model: LocalEntailment, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     forward = type(model.network).forward
@@ -199,6 +211,8 @@ def test_bad_arguments_are_named(tmp_path: Path) -> None:
         LocalEntailment(batch_size=0)
     with pytest.raises(ValueError, match=r"`threshold` has to be in \[0, 1\], but is 2"):
         LocalEntailment(threshold=2)
+    with pytest.raises(ValueError, match="`precision` has to be one of float32, bfloat16, but is 'int8'"):
+        LocalEntailment(precision="int8")
     with pytest.raises(ValueError, match="`model` has to be a folder that holds"):
         LocalEntailment(model=tmp_path)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from bs4 import BeautifulSoup
 from counterfoil.attribution import Citation, Document, StatementVerdict, Status
 from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, render, write_report
+from counterfoil.attribution.report.cases import case
+from counterfoil.attribution.report.fitting import CONTEXT, Wanted, fitted
 from counterfoil.attribution.report.segments import Marked, segments
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,8 +49,13 @@ def example() -> Report:
     return Report("How heavy?", (answer,), (LENS, TOWER, OTHER), read, {"Method": "CAD"}, ("A note.",))
 
 
-def page(report: Report) -> BeautifulSoup:
-    return BeautifulSoup(render(report), "html.parser")
+def plain(report: Report) -> BeautifulSoup:
+    """What a browser without JavaScript makes of the page."""
+    return BeautifulSoup(BeautifulSoup(render(report), "html.parser").find("noscript").decode_contents(), "html.parser")
+
+
+def data(html: str) -> dict:
+    return json.loads(BeautifulSoup(html, "html.parser").find("script", id="data").string)
 
 
 def visible(element) -> str:
@@ -57,15 +65,16 @@ def visible(element) -> str:
 
 
 def test_every_document_is_there_unchanged():
-    soup = page(example())
-    shown = [visible(text) for text in soup.select(".source .text")]
-    assert shown == [LENS.text, TOWER.text, OTHER.text]
+    shown = data(render(example()))["cases"][0]["documents"]
+    assert [document["pieces"] for document in shown] == [[[0, LENS.text]], [[0, TOWER.text]], [[0, OTHER.text]]]
+    soup = plain(example())
+    assert [visible(text) for text in soup.select(".source .text")] == [LENS.text, TOWER.text, OTHER.text]
     assert [use.get_text() for use in soup.select(".use")] == ["cited", "cited", "not read"]
     assert [element.has_attr("open") for element in soup.select(".source details")] == [True, True, False]
 
 
 def test_the_answer_is_there_with_its_verdicts():
-    soup = page(example())
+    soup = plain(example())
     sentences = soup.select(".sentence")
     assert [sentence.get_text() for sentence in sentences] == [
         "The lens weighs 2.6 tonnes.",
@@ -80,7 +89,8 @@ def test_the_answer_is_there_with_its_verdicts():
 
 
 def test_every_link_leads_somewhere_without_a_script():
-    soup = page(example())
+    plain_record = record("Plain", ("The lens is old.", Status.SUPPORTED, [citation(LENS, 1, "It is old.")]))
+    soup = plain(replace(example(), answers=(*example().answers, plain_record)))
     ids = [element["id"] for element in soup.select("[id]")]
     assert len(ids) == len(set(ids))
     links = [a["href"] for a in soup.select("a")]
@@ -91,57 +101,71 @@ def test_every_link_leads_somewhere_without_a_script():
 
 
 def test_overlapping_evidence_is_marked_for_each_sentence():
-    soup = page(example())
-    marks = soup.select("#document-1 mark")
-    assert [(mark.get_text(), mark["data-for"]) for mark in marks] == [
-        ("The lens weighs 2.6 tonnes.", "A1 A3"),
-        (" It is old.", "A3"),
+    soup = plain(example())
+    assert [mark.get_text() for mark in soup.select("#document-1-1 mark")] == [
+        "The lens weighs 2.6 tonnes.",
+        " It is old.",
     ]
-    assert [a["data-back"] for a in soup.select("#document-1 .back")] == ["A1", "A3"]
+    assert [a["href"] for a in soup.select("#document-1-1 .back")] == ["#sentence-1-A1", "#sentence-1-A3"]
 
 
 def test_what_was_not_read_is_told_apart():
-    soup = page(example())
-    assert [element.get_text() for element in soup.select("#document-3 .unread")] == [OTHER.text]
-    assert "Free entry. " not in [element.get_text() for element in soup.select("#document-1 .unread")]
-
-
-def test_words_are_shaded_by_the_influence_of_the_documents():
-    soup = page(example())
-    shaded = [(span.get_text(), span["class"]) for span in soup.select(".sentence span")]
-    assert shaded == [(" lens", ["p4"]), (" weighs", ["n2"])]
-    assert soup.select(".shading input")
-    assert not page(replace(example(), answers=(replace(example().answers[0], trace=()),))).select(".shading, .scale")
+    soup = plain(example())
+    assert [element.get_text() for element in soup.select("#document-1-3 .unread")] == [OTHER.text]
+    assert "Free entry. " not in [element.get_text() for element in soup.select("#document-1-1 .unread")]
+    unrecorded = plain(replace(example(), passages=()))
+    assert not unrecorded.select(".unread")
+    assert unrecorded.select(".use")[2].get_text() == "not cited"
 
 
 def test_two_answers_are_told_apart():
-    plain = record("Plain", ("The lens is old.", Status.NOT_CHECKED, []))
-    soup = page(replace(example(), answers=(*example().answers, plain)))
+    other = record("Plain", ("The lens is old.", Status.NOT_CHECKED, []))
+    soup = plain(replace(example(), answers=(*example().answers, other)))
     assert [which.get_text() for which in soup.select(".which")] == ["A1", "A2", "A3", "B1"]
     assert [h2.get_text() for h2 in soup.select(".answer h2")] == ["A CAD", "B Plain"]
 
 
 def test_missing_scores_and_an_empty_answer():
     empty = AnswerRecord("CAD", "", (), None, None, None)
-    soup = page(Report("Why?", (empty,), (LENS,)))
+    soup = plain(Report("Why?", (empty,), (LENS,)))
     assert [b.get_text() for b in soup.select(".scores b")] == ["–"] * 3
     assert "The model wrote nothing." in soup.select_one(".prose").get_text()
 
 
-EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\' {{ 7 * 7 }} &amp;'
+def test_markers_of_the_answer_are_not_said_twice():
+    sentence = "It weighs 2.6 tonnes [1]."
+    report = Report("", (record("", (sentence, Status.SUPPORTED, [citation(LENS, 1, "2.6 tonnes")])),), (LENS,))
+    assert not plain(report).select(".prose .number")
+    assert data(render(report))["cases"][0]["answers"][0]["markers"] == [[21, 24, [1]]]
+
+
+EVIL = (
+    '</script><script>alert(1)</script></noscript><!--<img src=x onerror="alert(2)">\' {{ 7 * 7 }} &amp; '
+    "\u2028\u202e\r\n\x00"
+)
 
 
 def test_everything_is_escaped():
     evil = Document(EVIL, EVIL, EVIL, {})
     answer = record(EVIL, (EVIL, Status.SUPPORTED, [Citation(EVIL, "1", Status.SUPPORTED, 1.0, 0, len(EVIL), EVIL)]))
-    soup = page(Report(EVIL, (answer,), (evil,), (Passage(evil, 0, 5),), {EVIL: EVIL}, (EVIL,)))
-    assert len(soup.select("script")) == 1
-    assert not soup.select("img")
-    assert soup.select_one("h1").get_text() == EVIL
-    assert visible(soup.select_one(".text")) == EVIL
-    assert soup.select_one(".sentence").get_text() == EVIL
-    attributes = {name for element in soup.find_all(True) for name in element.attrs}
+    report = Report(EVIL, (answer,), (evil,), (Passage(evil, 0, 5),), {EVIL: EVIL}, (EVIL,), EVIL)
+    html = render(report)
+    soup = BeautifulSoup(html, "html.parser")
+    assert len(soup.select("script")) == 2
+    assert not plain(report).select("img, script")
+    written = html.split('id="data">')[1].split("</script>")[0]
+    assert not set("<>&\u2028\u2029\r\n") & set(written)
+    assert data(html)["cases"][0]["documents"][0]["pieces"] == [[0, EVIL]]
+    assert data(html)["cases"][0]["question"] == EVIL
+    attributes = {name for element in plain(report).find_all(True) for name in element.attrs}
     assert not {name for name in attributes if name.startswith("on")} | ({"style", "src"} & attributes)
+
+
+def test_a_lone_surrogate_is_replaced_and_moves_nothing():
+    odd = Document("odd", "a\ud800b", "")
+    html = render(Report("Why?", (record("", ("A.", Status.NOT_CHECKED, [])),), (odd,)))
+    assert html.encode()
+    assert data(html)["cases"][0]["documents"][0]["pieces"] == [[0, "a�b"]]
 
 
 def test_the_policy_allows_only_what_is_in_the_page():
@@ -149,6 +173,7 @@ def test_the_policy_allows_only_what_is_in_the_page():
     policy = BeautifulSoup(html, "html.parser").find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    assert "connect-src" not in policy
     for tag in ("style", "script"):
         (source,) = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
@@ -160,6 +185,49 @@ def test_the_policy_allows_only_what_is_in_the_page():
 def test_the_page_is_written_whole(tmp_path):
     write_report(tmp_path / "r.html", example())
     assert (tmp_path / "r.html").read_bytes().decode() == render(example())
+
+
+def test_where_there_is_no_room_what_is_cited_stays():
+    quote = "It weighs 2.6 tonnes."
+    filler = "x" * 5_000
+    long = Document("long", f"{filler}{quote}{filler}")
+    small, large = Document("small", "y" * 300), Document("large", "z" * 20_000)
+    report = Report("", (record("", (quote, Status.SUPPORTED, [citation(long, 1, quote)])),), (large, small, long))
+    shown = case(report, 2_000).documents
+    assert [(document.id, document.left_out) for document in shown] == [
+        ("large", 20_000), ("small", 0), ("long", 10_021 - len(quote) - 2 * CONTEXT),
+    ]  # fmt: skip
+    ((start, piece),) = shown[2].pieces
+    assert long.text[start : start + len(piece)] == piece
+    assert piece[CONTEXT:-CONTEXT] == quote
+    assert [document.left_out for document in case(report, 0).documents] == [20_000, 300, shown[2].left_out]
+
+
+@st.composite
+def wanted_documents(draw):
+    found = []
+    for n in range(draw(st.integers(0, 4))):
+        length = draw(st.integers(0, 3_000))
+        places = st.tuples(st.integers(0, length), st.integers(0, length)).map(lambda two: tuple(sorted(two)))
+        cited, read = (tuple(draw(st.lists(places, max_size=3))) for _ in range(2))
+        found.append(Wanted(Document(str(n), "t" * length), cited, read))
+    return found
+
+
+@given(wanted_documents(), st.integers(0, 9_000))
+def test_what_fits_is_in_order_holds_what_is_cited_and_no_more_than_there_is_room_for(wanted, room):
+    held = fitted(wanted, room)
+    lengths = [sum(end - start for start, end in ranges) for ranges in held]
+    for each, ranges in zip(wanted, held, strict=True):
+        flat = [place for span in ranges for place in span]
+        assert flat == sorted(flat)
+        assert all(0 <= place <= len(each.document.text) for place in flat)
+        for start, end in each.cited:
+            assert start == end or any(first <= start and end <= last for first, last in ranges)
+    needed = fitted([replace(each, read=()) for each in wanted], 0)
+    assert sum(lengths) <= max(room, sum(end - start for ranges in needed for start, end in ranges))
+    if room >= sum(len(each.document.text) for each in wanted):
+        assert lengths == [len(each.document.text) for each in wanted]
 
 
 @st.composite

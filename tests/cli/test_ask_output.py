@@ -61,7 +61,7 @@ def test_json_holds_what_could_not_be_computed_as_null():
     assert recorded["scores"] == {"recall": None, "precision": 0.5, "f1": None}
     assert recorded["statements"][1] == {
         "text": "[red]Two[/red].", "start": 14, "end": 29, "status": "not_checked", "probability": None,
-        "failure": "broken", "citations": [],
+        "contradicted": None, "reason": None, "failure": "broken", "citations": [],
     }  # fmt: skip
     assert recorded["documents"][0]["text"] == ODD.text
     assert recorded["passages"] == [{"document": ODD.id, "start": 0, "end": 5, "score": 0.25}]

@@ -8,6 +8,7 @@ from pathlib import Path
 import counterfoil.models
 import pytest
 from counterfoil.cli.app import app
+from tasks import TinyEmbedding
 from tiny_language import text, tiny_language
 from tiny_models import random_prompts
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ TRAPS = [
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counterfoil.models, "load_language_model", lambda name=None, **_: tiny_language())
+    monkeypatch.setattr(counterfoil.models, "load_embedding_model", lambda name=None, **_: TinyEmbedding())
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def running(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object):
-    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+    return CliRunner().invoke(app, ["eval", "run", *map(str, arguments)])
 
 
 def rows(output: str) -> list[list[str]]:
@@ -49,29 +51,33 @@ def rows(output: str) -> list[list[str]]:
 def test_memotrap_prints_a_row_a_method_and_writes_figures_and_samples(traps: Path, tmp_path: Path) -> None:
     figures, samples = tmp_path / "figures.json", tmp_path / "samples.jsonl"
     result = run(
-        "memotrap", traps, "--method", "none,cad", "--alpha", "0.5,2", "--limit", 10, "--json", figures,
+        "memotrap", "--data", traps, "--method", "none,cad", "--alpha", "0.5,2", "--limit", 10, "--json", figures,
         "--samples", samples,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     head, _, *found = rows(result.stdout)
     assert head == ["method", "accuracy", "difference", "gained", "lost", "McNemar p"]
     assert [row[0] for row in found] == ["none", "cad (alpha 0.5)", "cad (alpha 2)"]
-    recorded = json.loads(figures.read_text())
+    (recorded,) = json.loads(figures.read_text())["results"]
     assert recorded["task"] == "memotrap"
     assert recorded["data"]["n"] == 10
     assert [method["settings"] for method in recorded["methods"]] == [{}, {"alpha": 0.5}, {"alpha": 2.0}]
     assert found[2][1].startswith(f"{recorded['methods'][2]['figures']['accuracy']['value']:.3f} [")
-    assert len(samples.read_text().splitlines()) == 10
+    assert len(samples.read_text().splitlines()) == 30
 
 
 def test_degeneration_prints_the_authors_beside_the_methods(running: Path) -> None:
     result = run(
-        "degeneration", running, "--method", "none,contrastive_search", "--prefix-tokens", 6, "--new-tokens", 8,
+        "degeneration", "--data", running, "--method", "none,contrastive_search", "--set", "prefix_tokens=6",
+        "--set", "new_tokens=8",
         "--penalty-alpha", 0.4, "--limit", 2,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     head, _, *found = rows(result.stdout)
-    assert head == ["method", "rep-2", "rep-3", "rep-4", "diversity", "words"]
+    assert head == [
+        "method", "rep-2", "rep-3", "rep-4", "diversity", "coherence (log p)", "coherence (cosine)", "MAUVE", "words",
+        "diversity: difference",
+    ]  # fmt: skip
     assert [row[0] for row in found] == ["none", "contrastive_search (penalty_alpha 0.4, top_k 4)", "the authors"]
     assert "2 items of running.txt" in result.stdout
 
@@ -79,18 +85,26 @@ def test_degeneration_prints_the_authors_beside_the_methods(running: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("memotrap", "TRAPS", "--method", "none,contrastive_search"), "contrastive_search, which only chooses"),
+        (("memotrap", "TRAPS", "--method", "contrastive_search"), "contrastive_search gives tokens no probability"),
         (("memotrap", "TRAPS", "--beta", "1"), "`beta` has to be a parameter of one of none, cad, but is of none"),
         (("memotrap", "TRAPS", "--alpha", "1,x"), "--alpha has to be a number, but is 'x'"),
-        (("memotrap", "TRAPS", "--limit", "0"), "`limit` has to be at least 1"),
+        (("memotrap", "TRAPS", "--limit", "-1"), "--limit has to be at least 0, but is -1"),
+        (("memotrap", "TRAPS", "--set", "shots=1"), "--set shots has to be an option of a task"),
+        (("degeneration", "TRAPS", "--set", "new_tokens=x"), "`new_tokens` of degeneration has to be int, but is 'x'"),
+        (("memotrap", "TRAPS", "--batch-size", "0"), "--batch-size has to be at least 1"),
+        (("riddles", "TRAPS"), "a task has to be one of alce, "),
+        (("memotrap",), "--data has to name the folder that holds memotrap/memo-trap_classification.jsonl"),
+        (("memotrap", "FOLDER"), "cannot read memotrap: there is no memotrap/memo-trap_classification.jsonl"),
         (("memotrap", "TRAPS", "--json", "no/such/file"), "there is no folder 'no/such'"),
-        (("memotrap", "missing.jsonl"), "cannot read 'missing.jsonl': there is no such file"),
+        (("memotrap", "MISSING"), "cannot read memotrap: there is no "),
         (("degeneration", "TRAPS", "--method", "cad"), "but cad compares two"),
         (("degeneration", "TRAPS"), "has to hold a paragraph of 160 tokens"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_line(arguments: tuple[str, ...], message: str, traps: Path) -> None:
-    result = run(*(traps if argument == "TRAPS" else argument for argument in arguments))
+    places = {"TRAPS": traps, "FOLDER": traps.parent, "MISSING": traps.parent / "none"}
+    spelt = [("--data", places[argument]) if argument in places else (argument,) for argument in arguments]
+    result = run(*(part for parts in spelt for part in parts))
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1

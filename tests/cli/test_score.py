@@ -75,7 +75,8 @@ def test_ragas_lines_in_strict_mode(run, answers, tmp_path):
     assert written.corpus.recall.value == 0.5
     assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1")
     first = written.answers[0]
-    assert (first.number, first.documents, first.scores.recall) == (1, ["1", "2"], 0.5)
+    assert (first.number, first.scores.recall) == (1, 0.5)
+    assert [(document.id, document.text) for document in first.documents] == [("1", "Alpha."), ("2", "Gamma.")]
     assert [statement.status for statement in first.statements] == ["supported", "not_supported"]
 
 
@@ -145,12 +146,25 @@ def test_the_page(run, answers, tmp_path):
     page = tmp_path / "page.html"
     assert run(answers(RAGAS, hostile, "{"), "--report", page).exit_code == 3
     html = page.read_text()
-    assert "<script" not in html
+    assert html.count("<script") == 2, "the data and the page's own"
     assert "&lt;script&gt;" in html
-    assert html.count("<details") == 3
-    assert '<mark class="supported">Alpha [1].</mark>' in html
-    assert "<blockquote>Alpha.</blockquote>" in html
-    assert "record 3: is not JSON" in html
+    shown = json.loads(re.search(r'id="data">(.*?)</script>', html)[1])
+    assert [case["answers"][0]["text"] for case in shown["cases"]] == [hostile["response"], RAGAS["response"]]
+    assert shown["cases"][1]["documents"][0]["pieces"] == [[0, "Alpha."]]
+    assert [name for name, _ in shown["summary"]["unread"]] == ["answers.jsonl, record 3"]
+    assert shown["summary"]["figures"][0]["name"] == "Mean F1"
+
+
+def test_the_words_of_the_page_are_located_beforehand_where_asked(run, answers, tmp_path):
+    page = tmp_path / "page.html"
+    one = {**RAGAS, "response": "The tower is high [1].", "retrieved_contexts": ["It rains. The tower is high.", "x"]}
+    assert run(answers(one), "--report", page, "--locate", "alignment").exit_code == 0
+    (case,) = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text())[1])["cases"]
+    (found,) = case["answers"][0]["attributions"]
+    assert [span["quote"] for span in found["spans"]] == ["The tower is high."]
+    assert (found["status"], found["method"]) == ("supported", "alignment")
+    assert "--locate is for the page" in run(answers(one), "--locate", "alignment").output
+    assert "--locate has to be one of" in run(answers(one), "--report", page, "--locate", "guess").output
 
 
 def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_path):

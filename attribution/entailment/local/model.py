@@ -13,6 +13,8 @@ from .adapter import adapter_revision, load_network, read_settings
 from .encoding import Row, Sentence, row, selection, split, tokens, windows
 from .network import batch
 
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 class LocalEntailment:
     """Judges pairs with a six-layer cross-encoder that needs no hub and no GPU.
@@ -29,13 +31,15 @@ class LocalEntailment:
         device: A torch device; `None` for a GPU where there is one.
         batch_size: Rows in one forward pass. The scores do not depend on it.
         threshold: Least probability of a supported pair; `None` for the adapter's own.
+        precision: `"float32"`, or `"bfloat16"` for the encoder's matrix products: twice as fast on processors that
+            have them (AVX-512 BF16, AMX, GPUs), with probabilities that differ by less than 0.01.
 
     Attributes:
-        name: `name@revision`, the revision a hash of the adapter's files.
+        name: `name@revision`, the revision a hash of the adapter's files, and the precision where it is not float32.
         threshold: Least probability of a supported pair.
 
     Raises:
-        ValueError: `batch_size` or `threshold` is out of range, or `model` holds no adapter.
+        ValueError: `batch_size`, `threshold` or `precision` is out of range, or `model` holds no adapter.
     """
 
     def __init__(
@@ -47,14 +51,20 @@ class LocalEntailment:
         device: str | None = None,
         batch_size: int = 64,
         threshold: float | None = None,
+        precision: str = "float32",
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"`batch_size` has to be at least 1, but is {batch_size}")
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"`threshold` has to be in [0, 1], but is {threshold}")
+        if precision not in PRECISIONS:
+            raise ValueError(f"`precision` has to be one of {', '.join(PRECISIONS)}, but is {precision!r}")
         folder = Path(__file__).parent if model is None else Path(model)
         self.settings = read_settings(folder)
         self.name = f"{name}@{adapter_revision(folder)}"
+        if precision != "float32":  # judgements are remembered by name, and these differ in the third digit
+            self.name += f"+{precision}"
+        self.precision = PRECISIONS[precision]
         self.threshold = self.settings.threshold if threshold is None else threshold
         self.batch_size = batch_size
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -116,7 +126,9 @@ class LocalEntailment:
         for low in range(0, len(order), self.batch_size):
             chosen = order[low : low + self.batch_size]
             tensors = batch([rows[i] for i in chosen], self.device)
-            p = (self.network(*tensors) / self.settings.temperature).softmax(-1).tolist()
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+                logits = self.network(*tensors)
+            p = (logits.float() / self.settings.temperature).softmax(-1).tolist()
             for i, (entailment, _, contradiction) in zip(chosen, p, strict=True):
                 result[i] = (entailment, contradiction)
         return result

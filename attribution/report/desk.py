@@ -1,0 +1,77 @@
+"""Who answers what a page asks: locators of the answers that it shows, made when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from ..attributions import Attribution
+from ..locating import METHODS, Locator
+from .record import AnswerRecord, Report
+
+KEPT = 4
+"""How many locators are kept; each holds what a model computed for one answer and its documents."""
+
+MakeLocator = Callable[[Report, AnswerRecord, str], Locator]
+
+
+class SupersededError(RuntimeError):
+    """A newer question came while this one waited."""
+
+
+class Desk:
+    """Locates words of the answers of some reports, one question at a time, the newest first.
+
+    Args:
+        reports: What the page shows, in its order.
+        make: Makes the locator of an answer for a method.
+    """
+
+    def __init__(self, reports: Sequence[Report], make: MakeLocator) -> None:
+        self._reports = reports
+        self._make = make
+        self._locators: OrderedDict[tuple[int, int, str], Locator] = OrderedDict()
+        self._working = threading.Lock()
+        self._asked = 0
+        self._doing: tuple[str, float] | None = None
+
+    def locate(self, case: int, answer: int, start: int, end: int, method: str) -> Attribution:
+        """What the words `[start, end)` of an answer rest on.
+
+        Raises:
+            ValueError: For an answer or a method that does not exist, or a range outside the answer.
+            SupersededError: Where another question came while this one waited.
+        """
+        if method not in METHODS:
+            raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
+        if not 0 <= case < len(self._reports) or not 0 <= answer < len(self._reports[case].answers):
+            raise ValueError(f"`case` and `answer` have to name an answer of the page, but are {case} and {answer}")
+        self._asked += 1
+        mine = self._asked
+        with self._working:
+            if mine != self._asked:
+                raise SupersededError("a newer question took the place of this one")
+            try:
+                locator = self._locator(case, answer, method)
+                self._doing = ("Locating the words", time.monotonic())
+                return locator.locate((start, end))
+            finally:
+                self._doing = None
+
+    def progress(self) -> str:
+        """What is being done, for a person who waits; empty where nothing is."""
+        doing = self._doing
+        return f"{doing[0]} … {time.monotonic() - doing[1]:.0f} s" if doing else ""
+
+    def _locator(self, case: int, answer: int, method: str) -> Locator:
+        key = (case, answer, method)
+        if key not in self._locators:
+            self._doing = ("Loading the models and reading the documents", time.monotonic())
+            report = self._reports[case]
+            self._locators[key] = self._make(report, report.answers[answer], method)
+            while len(self._locators) > KEPT:
+                self._locators.popitem(last=False)
+        self._locators.move_to_end(key)
+        return self._locators[key]

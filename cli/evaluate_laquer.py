@@ -1,0 +1,168 @@
+"""`counterfoil eval laquer`: methods of localisation on facts whose support is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import judging
+from .failing import guarded
+from .options import check_readable, check_writable, model_options
+
+if TYPE_CHECKING:
+    from counterfoil.attribution import EntailmentModel
+    from counterfoil.eval.laquer import Setting
+    from counterfoil.eval.laquer_items import Item
+    from counterfoil.eval.source import Source
+
+    from .progress import Steps
+
+
+def laquer(
+    file: Annotated[
+        Path, typer.Argument(help="Answers with facts and gold spans, JSON lines; docs/locate.md.", metavar="FILE")
+    ],
+    method: Annotated[str, typer.Option(help="Names with commas between them.")] = "alignment,hidden_states",
+    model: Annotated[str | None, typer.Option(help="What a single method runs on. Default: the method's own.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="For prompting: an OpenAI-compatible endpoint.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", help="Of a single method: layer=9, n_ablations=32, ...", metavar="NAME=VALUE"),
+    ] = None,
+    claims: Annotated[str, typer.Option(help="rules, none, or given: the claims of the file.")] = "rules",
+    split: Annotated[str | None, typer.Option(help="Only the answers of this split.")] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Try the parameters of a single method; best with --split dev.")
+    ] = False,
+    judge: judging.Judge = "local",
+    scorer: Annotated[
+        str | None, typer.Option(help="Another entailment model for AutoAIS. Default: who checks the spans.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="From which probability on it counts as support. Default: the model's own.")
+    ] = None,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Numbers and names of the words need not stand in what supports them.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="How many answers, drawn by --seed.")] = None,
+    seed: judging.Seed = 0,
+    option: judging.Options = None,
+    device: judging.Device = None,
+    json: judging.Json = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Write what each fact got here, JSON lines.", metavar="FILE")
+    ] = None,
+    debug: judging.Debug = False,
+) -> None:
+    """From words of answers to words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
+    with guarded(debug=debug):
+        check_readable(file)
+        for path in filter(None, (json, samples)):
+            check_writable(path)
+        names = [name.strip() for name in method.split(",") if name.strip()]
+        if len(names) != 1 and (model or base_url or setting or tune):
+            raise ValueError("--model, --base-url, --set and --tune are for a single --method")
+        from counterfoil.eval.laquer_items import read_items  # noqa: PLC0415 (keeps --help light)
+        from counterfoil.eval.source import Source, limited  # noqa: PLC0415
+
+        source = Source.read(file)
+        items = limited(read_items(source, split), limit, seed)
+        chosen = model_options(setting)
+        if tune:
+            _tune(items, names[0], model)
+            return
+        asked = [(name, model, base_url, chosen) for name in names]
+        locator = {"threshold": threshold, "exact": not inexact}
+        judges = (judge, scorer, model_options(option, device))
+        _evaluate(source, items, asked, locator, judges, {"claims": claims, "seed": seed}, json, samples)
+
+
+def _tune(items: list[Item], method: str, model: str | None) -> None:
+    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.eval.laquer_tuning import TUNED, choices  # noqa: PLC0415
+    from counterfoil.eval.results import markdown  # noqa: PLC0415
+
+    from .answering import quieten  # noqa: PLC0415
+    from .progress import Steps  # noqa: PLC0415
+
+    if method not in TUNED:
+        raise ValueError(f"--tune is for {' and '.join(TUNED)}, but --method is {method!r}")
+    quieten()
+    with Steps() as steps, steps.step("Trying parameters") as advance:
+        found = choices(items, method, load_model(method, model)[0], progress=advance)
+    head = ["layer", "match", "gap", "least", "score", "F1", "first sentence right"]
+    rows = [
+        [
+            "–" if choice.layer is None else str(choice.layer),
+            f"{choice.match:g}",
+            str(choice.gap),
+            f"{choice.least:g}",
+            f"{choice.score:.3f}",
+            f"{choice.f1:.3f}",
+            f"{choice.first:.3f}",
+        ]
+        for choice in found
+    ]
+    print(markdown([head, *rows]))
+
+
+def _evaluate(
+    source: Source,
+    items: list[Item],
+    asked: list[tuple[str, str | None, str | None, dict[str, object]]],
+    locator: dict[str, Any],
+    judges: tuple[str, str | None, dict[str, object]],
+    settings: dict[str, Any],
+    json: Path | None,
+    samples: Path | None,
+) -> None:
+    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
+    from counterfoil.eval.laquer import evaluate  # noqa: PLC0415
+
+    from .progress import Steps  # noqa: PLC0415
+    from .tables import print_result  # noqa: PLC0415
+
+    with Steps() as steps:
+        loaded = [_loaded(*each, locator, steps) for each in asked]
+        check, score = _judges(*judges)
+        with steps.step("Locating") as advance:
+            result = evaluate(source, items, loaded, check, scorer=score, progress=advance, **settings)
+    print_result(result)
+    if json is not None:
+        write_text(json, result.as_json())
+    if samples is not None:
+        write_text(samples, result.samples_as_jsonl())
+
+
+def _loaded(
+    name: str,
+    model: str | None,
+    base_url: str | None,
+    options: dict[str, object],
+    locator: dict[str, Any],
+    steps: Steps,
+) -> Setting:
+    from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
+    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.eval.laquer import Setting  # noqa: PLC0415
+
+    from .answering import quieten  # noqa: PLC0415
+
+    if name not in METHODS:
+        raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {name!r}")
+    quieten()
+    with steps.step(f"Loading the model of {name}"):
+        loaded, left = load_model(name, model, {**options, **({"base_url": base_url} if base_url else {})})
+    return Setting(name, loaded, left, locator)
+
+
+def _judges(
+    name: str, scorer: str | None, options: dict[str, object]
+) -> tuple[EntailmentModel, EntailmentModel | None]:
+    from counterfoil.attribution.engine import Engine  # noqa: PLC0415
+
+    from .loading import load_judge  # noqa: PLC0415
+
+    return Engine(load_judge(name, options)), None if scorer is None else Engine(load_judge(scorer, {}))

@@ -1,0 +1,116 @@
+"""vLLM's own server, started by its own command line with the plug-in's parts added to what was asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from counterfoil.models import language_model_path
+from counterfoil.models.language import DEFAULT_NAMES
+
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+MIDDLEWARE = "counterfoil.decoding.vllm.middleware.ContrastMiddleware"
+
+
+def serve_model(model: str | None, options: Sequence[str], amateur: str | None = None) -> None:
+    """Serve until interrupted.
+
+    Args:
+        model: A hub id, a folder, or `None` for SmolLM2-135M-Instruct.
+        options: Of `vllm serve`.
+        amateur: A second model to contrast with.
+
+    Raises:
+        ImportError: vLLM is not installed.
+        ValueError: Options that contradict the plug-in's, models that do not fit, or a self-test that failed.
+    """
+    with _counted():
+        try:
+            from vllm.entrypoints.cli.serve import ServeSubcommand  # noqa: PLC0415
+        except ImportError as error:
+            raise ImportError(
+                f'vLLM cannot be imported ({error}). Install it: pip install "counterfoil[vllm]"'
+            ) from error
+        from counterfoil.decoding.vllm.selftest import failures  # noqa: PLC0415
+        from vllm.entrypoints.serve.utils.api_utils import cli_env_setup  # noqa: PLC0415
+        from vllm.logger import configure_logging_from_args  # noqa: PLC0415
+
+        cli_env_setup()
+        command = ServeSubcommand()
+        source = language_model_path(model)
+        arguments = parsed(command, [source, *options])
+        if source != model and arguments.served_model_name is None:
+            arguments.served_model_name = sorted(DEFAULT_NAMES)
+        configure_logging_from_args(arguments)
+        switch_on(arguments, source, amateur)
+        command.validate(arguments)
+        command.cmd(arguments)
+        if failures:
+            raise ValueError(failures[0])
+
+
+def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  (vllm's ServeSubcommand)
+    """The options of `vllm serve`, read by vLLM itself."""
+    from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+
+    parser = FlexibleArgumentParser(prog="counterfoil")
+    command.subparser_init(parser.add_subparsers(dest="subparser"))
+    return parser.parse_args([command.name, *options])
+
+
+def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
+    """Add the plug-in's parts to vLLM's arguments.
+
+    Raises:
+        ValueError: The arguments name another scheduler, or models that do not fit each other.
+    """
+    from counterfoil.decoding.vllm import llm_kwargs  # noqa: PLC0415
+    from counterfoil.decoding.vllm.switch import switched_off  # noqa: PLC0415
+
+    arguments.middleware = [*arguments.middleware, MIDDLEWARE]
+    if switched_off():
+        return
+    if amateur is None:
+        added = llm_kwargs()
+    else:
+        from counterfoil.decoding.vllm.amateur import amateur_kwargs  # noqa: PLC0415
+
+        added = amateur_kwargs(model, amateur, trust_remote_code=arguments.trust_remote_code)
+    for name, value in added.items():
+        setattr(arguments, name, merged(name, getattr(arguments, name, None), value))
+
+
+def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
+    """One of vLLM's arguments, as given, with the plug-in's part added.
+
+    Raises:
+        ValueError: There is room for one value, and it is another.
+    """
+    if not given:
+        return added
+    if isinstance(added, list):
+        return [*given, *added]
+    if isinstance(added, Mapping):
+        return {**given, **added}
+    if given != added:
+        option = "--" + name.replace("_", "-")
+        raise ValueError(f"{option} has to be left to counterfoil, but is {given}: its own is {added}")
+    return added
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """A folder in which the engine's process counts and from which the server's `/metrics` reads."""
+    if os.environ.get(METRICS):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="counterfoil-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ[METRICS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[METRICS]

@@ -1,0 +1,113 @@
+"""The names inside vLLM that pairs rest on, checked before the first request; written against vLLM 0.32.
+
+A scheduler has no public interface. What this package overrides or calls is listed here, once; an engine in which any
+of it has moved does not start, instead of decoding something else than was asked for.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from vllm.v1.core.sched.scheduler import Scheduler  # pyright: ignore[reportMissingImports]
+
+if TYPE_CHECKING:
+    from vllm.config import VllmConfig  # pyright: ignore[reportMissingImports]
+
+HOOKS = {
+    "schedule": (
+        "_reserve_prefill_lookahead",
+        "_get_local_prefix_cache_hit",
+        "_handle_blocked_waiting_request",
+        "_update_after_schedule",
+    ),
+    "update_from_output": ("_free_request", "grammar_compile_error_reqs"),
+    "finish_requests": ("_free_request",),
+    "_preempt_request": ("num_stale_output_tokens", "num_output_placeholders"),
+}
+"""By a method of vLLM's scheduler: what it has to look up on its way. An override that nobody calls is no override."""
+
+ATTRIBUTES = (
+    "kv_cache_manager",
+    "max_model_len",
+    "max_num_active_reqs",
+    "max_num_running_reqs",
+    "max_num_scheduled_tokens",
+    "num_waiting_for_streaming_input",
+    "policy",
+    "requests",
+    "running",
+    "use_v2_model_runner",
+    "waiting",
+)
+"""Of a scheduler."""
+
+
+def check_hooks() -> None:
+    """Raise `RuntimeError` unless vLLM's scheduler calls everything that pairs override."""
+    missing = []
+    for caller, called in HOOKS.items():
+        method = getattr(Scheduler, caller, None)
+        names = method.__code__.co_names if isinstance(method, FunctionType) else ()
+        missing += [f"Scheduler.{caller} -> {name}" for name in called if name not in names]
+    if missing:
+        raise _moved(missing)
+
+
+def check_attributes(scheduler: Scheduler) -> None:
+    """Raise `RuntimeError` unless a scheduler has everything that pairs read."""
+    missing = [f"Scheduler.{name}" for name in ATTRIBUTES if not hasattr(scheduler, name)]
+    if missing:
+        raise _moved(missing)
+
+
+def check_configuration(config: VllmConfig, scheduler: Scheduler) -> None:
+    """Raise where an engine is configured for something that pairs cannot be served with.
+
+    Raises:
+        ValueError: Names the option and the remedy; all of them at once.
+    """
+    reasons = [f"{option} ({remedy})" for option, remedy in _refused(config, scheduler) if option]
+    if reasons:
+        raise ValueError(
+            "counterfoil's pairs cannot be served with "
+            + "; ".join(reasons)
+            + ". Change that, or start the engine without counterfoil"
+        )
+
+
+def _refused(config: VllmConfig, scheduler: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+    parallel, model = config.parallel_config, config.model_config
+    refused = {
+        ("speculative decoding", "leave out --speculative-config"): config.speculative_config is not None,
+        ("pipeline parallelism", "set --pipeline-parallel-size 1"): parallel.pipeline_parallel_size > 1,
+        ("decode context parallelism", "set --decode-context-parallel-size 1"): (
+            parallel.decode_context_parallel_size > 1 or parallel.prefill_context_parallel_size > 1
+        ),
+        ("batch-sharded sampling", "leave out --enable-batch-sharded-sampling"): (
+            parallel.enable_batch_sharded_sampling is True
+        ),
+        ("a KV or encoder connector", "leave out --kv-transfer-config and --ec-transfer-config"): (
+            config.kv_transfer_config is not None or config.ec_transfer_config is not None
+        ),
+        ("watermarking", "leave out the watermark"): getattr(config, "watermark_config", None) is not None,
+        ("a pooling, diffusion or encoder-decoder model", "use a decoder that samples"): (
+            model.runner_type == "pooling" or model.is_diffusion or model.is_encoder_decoder
+        ),
+        ("a model with recurrent layers", "use one with attention alone"): scheduler.has_mamba_layers,
+        ("prompts that are never split", "leave out --no-enable-chunked-prefill"): (
+            not config.scheduler_config.enable_chunked_prefill
+        ),
+        # Then a step always has room for one token of every running request.
+        ("fewer tokens a step than sequences", "raise --max-num-batched-tokens to --max-num-seqs"): (
+            scheduler.max_num_scheduled_tokens < scheduler.max_num_running_reqs
+        ),
+    }
+    return [named for named, holds in refused.items() if holds]
+
+
+def _moved(names: list[str]) -> RuntimeError:
+    return RuntimeError(
+        f"this vLLM is not built as counterfoil expects it ({', '.join(names)} not found): install vllm 0.32, or start "
+        "the engine without counterfoil"
+    )

@@ -1,0 +1,151 @@
+"""A model in this process, by transformers: every method, and likelihoods under every method that has any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+import torch
+from counterfoil.models import LanguageModel
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, StoppingCriteria
+
+from ..decoders import Decoder
+from ..decodings import Decoding
+from ..likelihood import option_log_probabilities
+from ..requests import Choice, Generation, Request, Response
+
+
+class LocalEngine:
+    """Answers with a loaded model.
+
+    Args:
+        language: The model.
+        batch_size: How many texts it reads at once.
+        chat: Put each prompt into the model's chat template, as what a user says.
+
+    Raises:
+        ValueError: `chat` with a model that has no template.
+    """
+
+    def __init__(self, language: LanguageModel, *, batch_size: int = 8, chat: bool = False) -> None:
+        if chat and language.tokenizer.chat_template is None:
+            raise ValueError(f"--chat needs a model with a chat template, but {language.name} has none. Leave it out")
+        self.language = language
+        self.at_once = batch_size
+        self.chat = chat
+        self._decoders: dict[int, tuple[Decoding, Decoder]] = {}
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.language.name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Engine, precision and whether prompts are put into the chat template."""
+        dtype = str(self.language.model.dtype).removeprefix("torch.")
+        return {"engine": "transformers", "dtype": dtype, "chat": self.chat}
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's."""
+        return self.language.tokenizer
+
+    def refuses(self, kind: Literal["generation", "likelihood"], decoding: Decoding) -> str | None:
+        """Nothing: what a task cannot do under a method, the task says."""
+        return None
+
+    def answer(self, decodings: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
+        """Answers in batches: greedy texts, or the log-probability of each option."""
+        decoders = [self._decoder(decoding) for decoding in decodings]
+        if all(isinstance(request, Choice) for request in requests):
+            choices = [self._in_chat(cast("Choice", request)) for request in requests]
+            found = option_log_probabilities(decoders, choices, batch_size=self.at_once)
+            return [[tuple(values) for values in of_one] for of_one in found]
+        asked = [cast("Generation", request) for request in requests]
+        return [
+            [
+                text
+                for start in range(0, len(asked), self.at_once)
+                for text in self._continued(decoder, asked[start : start + self.at_once])
+            ]
+            for decoder in decoders
+        ]
+
+    def _decoder(self, decoding: Decoding) -> Decoder:
+        """The decoder, kept: one with an amateur has loaded a second model."""
+        if id(decoding) not in self._decoders:
+            self._decoders[id(decoding)] = decoding, Decoder(decoding, self.language)
+        return self._decoders[id(decoding)][1]
+
+    def _continued(self, decoder: Decoder, requests: Sequence[Generation]) -> list[str]:
+        tokenizer, model = self.language.tokenizer, cast("Any", self.language.model)
+        inputs = self._prompts(requests)
+        contrasts = [request.contrast for request in requests if request.contrast is not None]
+        contrast = self._tokens(contrasts) if decoder.decoding.takes_contrast and contrasts else None
+        new_tokens, stop = requests[0].max_new_tokens, requests[0].stop
+        length = inputs["input_ids"].shape[1]
+        self._check_context(length + new_tokens)
+        output = model.generate(
+            **inputs,
+            **decoder.options(inputs, contrast),
+            do_sample=False,
+            max_new_tokens=new_tokens,
+            stopping_criteria=[_Stopped(tokenizer, stop, length)] if stop else [],
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        return [_ended(text, stop) for text in tokenizer.batch_decode(output[:, length:], skip_special_tokens=True)]
+
+    def _prompts(self, requests: Sequence[Generation]) -> Any:  # noqa: ANN401  (transformers' BatchEncoding)
+        tokens = [request.tokens for request in requests]
+        if self.chat or any(ids is None for ids in tokens):
+            return self._tokens([request.prompt for request in requests])
+        padded = self.language.tokenizer.pad({"input_ids": [list(ids) for ids in tokens if ids]}, return_tensors="pt")
+        return padded.to(self.language.model.device)
+
+    def _tokens(self, prompts: Sequence[str]) -> Any:  # noqa: ANN401
+        texts = [self._said(prompt) for prompt in prompts]
+        # A chat template writes the special tokens itself.
+        encoded = self.language.tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=not self.chat)
+        return encoded.to(self.language.model.device)
+
+    def _in_chat(self, choice: Choice) -> Choice:
+        contrast = None if choice.contrast is None else self._said(choice.contrast)
+        return Choice(self._said(choice.prompt), choice.options, contrast) if self.chat else choice
+
+    def _said(self, prompt: str) -> str:
+        if not self.chat:
+            return prompt
+        turn = [{"role": "user", "content": prompt}]
+        template: Any = self.language.tokenizer.apply_chat_template
+        return template(turn, add_generation_prompt=True, tokenize=False)
+
+    def _check_context(self, tokens: int) -> None:
+        config = self.language.model.config.get_text_config()
+        most = getattr(config, "max_position_embeddings", None)
+        if most is not None and tokens > most:
+            raise ValueError(
+                f"a prompt and its continuation take {tokens} tokens, but {self.name} reads {most}. Lower the number "
+                "of examples or of new tokens with --set"
+            )
+
+
+class _Stopped(StoppingCriteria):
+    """Ends a row when a stop string stands in what was written.
+
+    transformers' `StopStringCriteria` matches tokens beforehand and refuses tokenizers that it cannot take apart;
+    decoding a few words again at every step costs nothing beside the forward.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], prompt_length: int) -> None:
+        self.tokenizer, self.stop, self.prompt_length = tokenizer, stop, prompt_length
+
+    def __call__(self, input_ids: Tensor, scores: object, **kwargs: object) -> torch.BoolTensor:
+        written = self.tokenizer.batch_decode(input_ids[:, self.prompt_length :], skip_special_tokens=True)
+        done = [any(end in text for end in self.stop) for text in written]
+        return cast("torch.BoolTensor", torch.tensor(done, device=input_ids.device))
+
+
+def _ended(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first stop string."""
+    return text[: min((text.find(end) for end in stop if end in text), default=len(text))]

@@ -1,0 +1,179 @@
+"""lm-evaluation-harness under any method: its generation tasks decode by it, its likelihood tasks score with it.
+
+    python -m counterfoil.eval.harness run --model counterfoil \\
+        --model_args pretrained=smollm2,method=cad,alpha=0.5,contrast_from=Question: --tasks ...
+
+The harness finds no models by itself, so this command is its own, with this model made known to it. From Python, pass
+:class:`CounterfoilLM` to `lm_eval.simple_evaluate(model=...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+from counterfoil.models import LanguageModel, load_language_model
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from .decoders import Decoder
+from .decodings import PARAMETERS, Decoding
+from .forced import ForcedBatch
+
+try:
+    from lm_eval.api.registry import register_model
+    from lm_eval.models.huggingface import HFLM
+except ImportError as error:
+    raise ImportError('the harness is lm-evaluation-harness: pip install "counterfoil[lm-eval]"') from error
+
+Scored = tuple[float, bool]
+Request = tuple[tuple[str, str] | None, list[int], list[int]]
+"""Context and continuation as text, then as tokens, as the harness passes them."""
+
+
+@register_model("counterfoil")
+class CounterfoilLM(HFLM):
+    """The harness' own transformers model, decoding and scoring by a method.
+
+    Everything but the method is the harness': prompts, few-shot examples, batches, stop strings, truncation, sampling.
+
+    Args:
+        pretrained: Hub id or folder; a loaded :class:`LanguageModel`; or `None` for SmolLM2-135M-Instruct.
+        method: A name of :data:`counterfoil.eval.decodings.PARAMETERS`.
+        contrast_from: For methods that compare two prompts: the other one begins where this text last stands in the
+            prompt, for example `"Question:"`. What stands before it is the context that may be believed or not.
+        contrast: The same as a function of the prompt, from Python.
+        batch_size: As the harness has it, a number.
+        **options: The method's parameters by name; what is none of them goes to the harness' model.
+
+    Raises:
+        ValueError: As :class:`.decodings.Decoding`, or no contrast where the method takes one.
+        ModelLoadError: The model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        pretrained: str | LanguageModel | None = None,
+        *,
+        method: str = "none",
+        contrast_from: str | None = None,
+        contrast: Callable[[str], str] | None = None,
+        batch_size: int | str = 8,
+        device: str | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        own = {name: options.pop(name) for name in list(options) if name in PARAMETERS.get(method, ())}
+        decoding = Decoding(method, own)
+        if decoding.takes_contrast and contrast_from is None and contrast is None:
+            raise ValueError(
+                f"`contrast_from` has to be given for {method}, which compares two prompts: name the text with which "
+                "the other one begins, for example contrast_from=Question:"
+            )
+        language = pretrained
+        if not isinstance(language, LanguageModel):
+            language = load_language_model(language, device=device)
+        self._contrast = contrast or (lambda prompt: _behind(prompt, cast("str", contrast_from)))
+        self._decoder = Decoder(decoding, language)
+        super().__init__(
+            pretrained=language.model,
+            tokenizer=language.tokenizer,  # pyright: ignore[reportArgumentType]
+            batch_size=int(batch_size),
+            **options,
+        )
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What the harness records: its own, and the method with all its parameters."""
+        found = super().get_model_info()
+        return {**found, "method": self._decoder.decoding.method, "method_settings": self._decoder.settings}
+
+    def _model_generate(
+        self,
+        context: Tensor,
+        max_length: int,
+        stop: list[str],
+        **generation_kwargs: Any,  # noqa: ANN401
+    ) -> Tensor:
+        mask = generation_kwargs["attention_mask"]
+        contrast = None
+        if self._decoder.decoding.takes_contrast:
+            rows = zip(context, mask, strict=True)
+            prompts = [self.tokenizer.decode(row[kept.bool()], skip_special_tokens=False) for row, kept in rows]
+            contrast = self._contrasts(prompts)
+        inputs = {"input_ids": context, "attention_mask": mask}
+        options = {**generation_kwargs, **self._decoder.options(inputs, contrast)}
+        return super()._model_generate(context, max_length, stop, **options)
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[Request],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[Scored]:
+        size = override_bs or int(self.batch_size)
+        # The longest first, as in the harness: what does not fit into memory fails at once.
+        order = sorted(range(len(requests)), key=lambda i: -len(requests[i][1]) - len(requests[i][2]))
+        found: dict[int, Scored] = {}
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            for i, scored in zip(chosen, self._scored([requests[i] for i in chosen]), strict=True):
+                found[i] = scored
+                if requests[i][0] is not None:
+                    self.cache_hook.add_partial("loglikelihood", requests[i][0], scored)
+        return [found[i] for i in range(len(requests))]
+
+    @torch.no_grad()
+    def _scored(self, requests: Sequence[Request]) -> list[Scored]:
+        decoder = self._decoder
+        contexts = [_fitting(context, self.max_length + 1 - len(rest)) for _, context, rest in requests]
+        padded = self.tokenizer.pad({"input_ids": contexts}, padding_side="left", return_tensors="pt").to(self.device)
+        contrast = None
+        if decoder.decoding.takes_contrast:
+            prompts = [texts[0] for texts, _, _ in requests if texts is not None]
+            if len(prompts) < len(requests):
+                raise ValueError(
+                    f"`method` has to read one prompt for perplexity, whose texts have none, but is "
+                    f"{decoder.decoding.method}, which compares two"
+                )
+            contrast = self._contrasts(prompts)
+        tokens = [torch.tensor(rest) for _, _, rest in requests]
+        continuation = pad_sequence(tokens, batch_first=True, padding_value=-1).to(self.device)
+        batch = ForcedBatch(decoder.language.model, padded, continuation, keep_layers=decoder.contrasts_layers)
+        scores = batch.log_probabilities(decoder, contrast)
+        return _by_row(scores, continuation)
+
+    def _contrasts(self, prompts: Sequence[str]) -> Any:  # noqa: ANN401  (transformers' BatchEncoding)
+        others = [self._contrast(prompt) for prompt in prompts]
+        encoded = self.tokenizer(others, padding=True, padding_side="left", return_tensors="pt")
+        return encoded.to(self.device)
+
+
+def _by_row(log_probabilities: Tensor, continuation: Tensor) -> list[Scored]:
+    """Per row the sum over its tokens, and whether each was the likeliest; `[tokens, vocab]`, row after row."""
+    found, start = [], 0
+    for row in continuation:
+        ids = row[row >= 0]
+        scores = log_probabilities[start : start + len(ids)]
+        start += len(ids)
+        chosen = scores.gather(-1, ids[:, None])[:, 0].double()
+        found.append((float(chosen.sum()), bool((scores.argmax(-1) == ids).all())))
+    return found
+
+
+def _fitting(context: list[int], room: int) -> list[int]:
+    """The last tokens of a context for which there is room, at least one."""
+    return context[-max(room, 1) :]
+
+
+def _behind(prompt: str, marker: str) -> str:
+    """The prompt from the last place on where `marker` stands."""
+    place = prompt.rfind(marker)
+    if place < 0:
+        raise ValueError(f"`contrast_from` has to stand in every prompt, but {marker!r} does not in {prompt[-200:]!r}")
+    return prompt[place:]
+
+
+if __name__ == "__main__":
+    from lm_eval.__main__ import cli_evaluate
+
+    cli_evaluate()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from counterfoil.attribution import Answer, Document, Scoring, score_citations
+from counterfoil.attribution.files import Scored, score_files
+from counterfoil.attribution.metrics.corpus import summarise
+from counterfoil.attribution.records import Record
+from counterfoil.attribution.report import CorpusPage, opened
+from counterfoil.attribution.report.opening import FormatError
+from counterfoil.attribution.report.serving import chosen
+from counterfoil.attribution.schema import corpus_output
+from counterfoil.attribution.streaming import ScoreWriter
+
+TITLED = {"id": "x", "title": "T", "text": "Alpha."}
+LINES = [
+    {"id": i, "user_input": question, "response": response, "retrieved_contexts": contexts}
+    for i, question, response, contexts in (
+        ("a", "Why?", "Alpha 😀 [1]. Beta [2].", ["Alpha 😀.", "Gamma."]),
+        ("b", None, "Alpha [1].", [TITLED]),
+        ("c", "Wrong?", "Delta [1].", ["Alpha."]),
+    )
+]
+
+
+@pytest.fixture
+def written(words, tmp_path):
+    """The JSON of a run, and its reports as they were."""
+    source, out = tmp_path / "answers.jsonl", tmp_path / "scores.json"
+    source.write_text("\n".join([*map(json.dumps, LINES), "{broken"]), encoding="utf-8")
+    with ScoreWriter(out, {"mode": "strict"}, {}) as writer:
+        scored = list(writer.through(score_files([source], entailment=words, scoring=Scoring(quotes=True))))
+        corpus = summarise(each.report for each in scored)
+        writer.finish(corpus_output(corpus, {}, 1), None)
+    return out, scored
+
+
+def test_scored_answers_come_back_as_they_were(written):
+    path, scored = written
+    found = opened(path)
+    assert len(found.reports) == 3
+    for report, each in zip(found.reports, scored, strict=False):
+        (record,) = report.answers
+        assert record.text == each.report.answer
+        assert record.statements == each.report.statements
+        assert (record.recall, record.precision, record.f1) == (
+            each.report.recall,
+            each.report.precision,
+            each.report.f1,
+        )
+        assert report.documents == tuple(each.record.answer.documents)
+    assert [report.name for report in found.reports] == [
+        "answers.jsonl, record 1 (a)", "answers.jsonl, record 2 (b)", "answers.jsonl, record 3 (c)",
+    ]  # fmt: skip
+    assert [report.question for report in found.reports] == ["Why?", "", "Wrong?"]
+    assert found.summary.unread[0][0] == "answers.jsonl, record 4"
+    assert found.summary.n_answers == 4
+
+
+def test_the_worst_is_shown_first(written):
+    found = opened(written[0])
+    shown = chosen(found)
+    assert [report.name[-2] for report in shown.reports] == ["c", "a", "b"]
+    assert shown.positions == (2, 0, 1)
+    assert shown.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "names no format"),
+        ('{"format": "counterfoil.evaluation/1"}', "has to be what `counterfoil ask --json`"),
+        ('{"format": "counterfoil.score/1"}', "Write it again with this version"),
+        ('{"format": "counterfoil.answer/2", "question": "Why?"}', "is damaged: method: Field required"),
+    ],
+)
+def test_what_cannot_be_shown_is_told(tmp_path, content, words):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(FormatError, match=words):
+        opened(path)
+    with pytest.raises(OSError, match="No such file"):
+        opened(tmp_path / "none.json")
+
+
+def test_memory_does_not_grow_with_the_corpus(words):
+    def stream():
+        text = "Alpha is so. " * 40_000
+        for n in range(30):
+            document = Document("d", f"{text}{n}", "")
+            yield Scored(
+                Record(Path("x"), n, Answer("Alpha is so [1].", [document], None, "")),
+                score_citations("Alpha is so [1].", [document], entailment=words),
+            )
+
+    page = CorpusPage(shown=5)
+    for _ in page.through(stream()):
+        assert len(page._worst) <= 5
+    for _, _, case in page._worst:
+        assert sum(len(piece) for document in case.documents for _, piece in document.pieces) <= 30_000
+        assert case.documents[0].length > 500_000

@@ -1,0 +1,86 @@
+"""`counterfoil serve` up to the point where vLLM takes over; from there on see tests/decoding/vllm/test_serving.py."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from typing import Any
+
+import pytest
+from counterfoil.cli import serving
+from counterfoil.cli.app import app
+from typer.testing import CliRunner
+
+SCHEDULER = "counterfoil.decoding.vllm.scheduler.pair_scheduler"
+PROCESSOR = "counterfoil.decoding.vllm.processor:PairLogitsProcessor"
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What reaches vLLM's command: its arguments, once it was called."""
+    serve = pytest.importorskip("vllm.entrypoints.cli.serve", reason="the command line is vLLM's")
+    called: list[Any] = []
+    monkeypatch.setattr(serve.ServeSubcommand, "cmd", staticmethod(called.append))
+    monkeypatch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")  # as vLLM's own command sets it, for good
+    return called
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["serve", *arguments])
+
+
+def test_options_are_vllms_and_the_plug_in_is_added(command: list[Any]) -> None:
+    outcome = run(".", "--port", "1234", "--middleware", "a.B", "--logits-processors", "c:D", "-tp", "2")
+    assert outcome.exit_code == 0, (outcome.output, outcome.exception)
+    (arguments,) = command
+    assert (arguments.model_tag, arguments.port, arguments.tensor_parallel_size) == (".", 1234, 2)
+    assert arguments.middleware == ["a.B", serving.MIDDLEWARE]
+    assert arguments.scheduler_cls == SCHEDULER
+    assert arguments.logits_processors == ["c:D", PROCESSOR]
+
+
+def test_without_a_model_it_is_the_packaged_one_under_its_names(command: list[Any]) -> None:
+    for arguments in ([], ["--port", "1"], ["smollm2"]):
+        assert run(*arguments).exit_code == 0
+    for arguments in command:
+        assert arguments.served_model_name == ["HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2"]
+
+
+def test_another_scheduler_is_refused(command: list[Any]) -> None:
+    outcome = run(".", "--scheduler-cls", "a.B")
+    assert outcome.exit_code == 2
+    assert "--scheduler-cls has to be left to counterfoil, but is a.B" in outcome.stderr
+    assert not command
+
+
+def test_switched_off_it_only_refuses(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
+    assert run(".").exit_code == 0
+    assert command[0].middleware == [serving.MIDDLEWARE]
+    assert not command[0].logits_processors
+    assert command[0].scheduler_cls is None
+
+
+def test_a_failed_self_test_is_an_error(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from counterfoil.decoding.vllm import selftest  # noqa: PLC0415
+
+    monkeypatch.setattr(selftest, "failures", ["the rule makes it 7"])
+    outcome = run(".")
+    assert outcome.exit_code == 2
+    assert "the rule makes it 7" in outcome.stderr
+
+
+@pytest.mark.usefixtures("command")
+def test_several_processes_count_in_one_folder_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(serving.METRICS, raising=False)
+    seen: list[str] = []
+    monkeypatch.setattr(serving, "switch_on", lambda *_: seen.append(os.environ[serving.METRICS]))
+    assert run(".").exit_code == 0
+    assert not os.path.exists(seen[0])
+    assert serving.METRICS not in os.environ
+
+
+def test_merging_keeps_what_is_given() -> None:
+    arguments = Namespace(middleware=[], hf_overrides={"a": 1}, logits_processors=None)
+    assert serving.merged("hf_overrides", arguments.hf_overrides, {"b": 2}) == {"a": 1, "b": 2}
+    assert serving.merged("logits_processors", None, ["x"]) == ["x"]

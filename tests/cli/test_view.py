@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from counterfoil.attribution import Citation, Document, StatementVerdict, Status
+from counterfoil.attribution.report import AnswerRecord, Report
+from counterfoil.cli.answering import Outcome
+from counterfoil.cli.app import app
+from counterfoil.cli.recording import as_json
+from typer.testing import CliRunner
+
+DOCUMENT = Document("a.md", "Alpha 😀 is so. Beta is not.", "A", {"path": "a.md"})
+TEXT = "Alpha 😀 is so. Beta is."
+
+
+@pytest.fixture
+def answer(tmp_path):
+    citation = Citation("a.md", "1", Status.SUPPORTED, 0.9, 0, 14, DOCUMENT.text[:14])
+    verdicts = (
+        StatementVerdict(TEXT[:14], 0, 14, Status.SUPPORTED, 0.9, (citation,)),
+        StatementVerdict(
+            TEXT[15:], 15, len(TEXT), Status.NOT_SUPPORTED, 0.1, (Citation("a.md", "1", Status.NOT_SUPPORTED),)
+        ),
+    )
+    report = Report("Why?", (AnswerRecord("CAD", TEXT, verdicts, 0.5, 0.5, 0.5),), (DOCUMENT,))
+    path = tmp_path / "answer.json"
+    path.write_text(as_json(Outcome(report, (TEXT,), (), {})), encoding="utf-8")
+    return path
+
+
+def test_it_serves_until_it_is_interrupted(answer):
+    command = [sys.executable, "-c", "from counterfoil.cli import main; main()", "view", str(answer), "--no-browser"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+    )
+    try:
+        url = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline()).group()
+        with urllib.request.urlopen(url, timeout=60) as response:
+            page = response.read().decode()
+        assert '"live":{"token":' in page
+        assert "Why?" in page
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert err == "\nended\n"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("view", "none.json"), "no such file"),
+        (("view", "{}", "--method", "guess"), "--method has to be one of"),
+        (("export", "{}", "--format", "word"), "--format has to be one of anthropic, openai, cohere, but is 'word'"),
+        (("export", "{}", "--format", "cohere", "--json", "no/folder/x"), "in a folder that exists"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(answer, arguments, words):
+    result = invoke(*(str(answer) if argument == "{}" else argument for argument in arguments))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("counterfoil: error: ")
+    assert words in result.stderr
+
+
+def test_a_file_of_another_kind_cannot_be_shown(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("{}")
+    assert "has to be what `counterfoil ask --json`" in invoke("export", path, "--format", "openai").stderr
+    assert "has to be what `counterfoil ask --json`" in invoke("view", path, "--no-browser").stderr
+
+
+def test_an_answer_is_exported(answer, tmp_path):
+    blocks = json.loads(invoke("export", answer, "--format", "anthropic").stdout)
+    assert [block["text"] for block in blocks] == [TEXT[:14], " ", TEXT[15:]]
+    assert blocks[0]["citations"][0]["cited_text"] == "Alpha 😀 is so."[:14]
+    part = json.loads(invoke("export", answer, "--format", "openai", "--supported-only").stdout)
+    assert [annotation["index"] for annotation in part["annotations"]] == [14]
+    assert (
+        invoke("export", answer, "--format", "cohere", "--json", tmp_path / "c.json").stdout
+        == f"JSON: {tmp_path / 'c.json'}\n"
+    )
+    message = json.loads((tmp_path / "c.json").read_text())
+    assert [citation["text"] for citation in message["citations"]] == [TEXT[:14], TEXT[15:]]
+    assert json.loads(invoke("export", answer, "--format", "cohere", "--words").stdout)["citations"] == []

@@ -1,0 +1,61 @@
+"""The served methods are those of the logits processors: the same defaults, ranges and rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import counterfoil.decoding
+import pytest
+import torch
+from counterfoil.decoding.vllm.methods import METHODS, combine, defaults
+from counterfoil.decoding.vllm.request import pair_request
+from tiny_models import tiny_model
+
+VALUES = {
+    "alpha": [-0.1, 0, 0.5, 1, 1.5, "1", float("nan"), float("inf"), True],
+    "beta": [-1, 0, 3.5, None],
+    "strength": [-1, 0, 80],
+    "rule": ["probability", "log_ratio", "other", 3],
+    "formulation": ["li", "obrien", "other"],
+    "amateur_temperature": [0, -1, 0.5],
+}
+OF_PROCESSORS = [
+    (method, name, value)
+    for method, entry in METHODS.items()
+    if not entry.image
+    for name in entry.checks
+    for value in VALUES.get(name, [])
+]
+
+
+def processor(method: str, **parameters: Any) -> Any:
+    model = tiny_model("llama")
+    kind = getattr(counterfoil.decoding, METHODS[method].processor)
+    if method == "contrastive_decoding":
+        return kind(model, **parameters)
+    return kind(model, {"input_ids": torch.tensor([[5, 6, 7]])}, **parameters)
+
+
+@pytest.mark.parametrize(("method", "name", "value"), OF_PROCESSORS)
+def test_a_parameter_is_in_range_here_if_it_is_there(method: str, name: str, value: object) -> None:
+    def accepted(make: Any) -> bool:
+        try:
+            make()
+        except ValueError as error:
+            assert name in str(error)  # noqa: PT017
+            return False
+        return True
+
+    keys = {"cf_method": method, "cf_contrast_ids": [1, 2], f"cf_{name}": value}
+    assert accepted(lambda: pair_request(keys)) == accepted(lambda: processor(method, **{name: value}))
+
+
+@pytest.mark.parametrize("method", [method for method, entry in METHODS.items() if not entry.image])
+def test_a_method_combines_as_its_processor_does(method: str) -> None:
+    torch.manual_seed(0)
+    main, other = torch.randn(2, 3, 50)
+    pair = pair_request({"cf_method": method, "cf_contrast_ids": [1, 2]})
+    assert pair is not None
+
+    torch.testing.assert_close(combine(pair, main, other), processor(method).combine(main, other), rtol=0, atol=0)
+    assert set(defaults(method)) == set(METHODS[method].checks)

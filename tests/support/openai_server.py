@@ -1,0 +1,82 @@
+"""A server that speaks the OpenAI protocol and decodes with the tiny model; with or without knowing `cf_` keys."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from counterfoil.eval.decodings import PARAMETERS, Decoding
+from counterfoil.eval.engines.local import LocalEngine
+from counterfoil.eval.requests import Generation
+from tiny_language import tiny_language
+
+MODEL = "tiny"
+
+
+@contextmanager
+def openai_server(*, plug_in: bool = True, models: tuple[str, ...] = (MODEL,)) -> Iterator[tuple[str, list[dict]]]:
+    """Serves while the block runs; gives the address and the bodies of the requests that were answered."""
+    seen: list[dict] = []
+    engine, lock = LocalEngine(tiny_language(), batch_size=1), threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.reply(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            chat = self.path.endswith("/chat/completions")
+            try:
+                decoding, request = asked(body, chat, plug_in)
+            except ValueError as error:
+                self.reply(400, {"error": {"message": str(error), "type": "BadRequestError", "code": 400}})
+                return
+            with lock:
+                ((text,),) = engine.answer([decoding], [request])
+                seen.append(body)
+            choice = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+            answer = {"id": "1", "created": 0, "model": body["model"], "choices": [{"index": 0, **choice}]}
+            self.reply(200, {**answer, "object": "chat.completion" if chat else "text_completion"})
+
+        def reply(self, status: int, content: dict[str, Any]) -> None:
+            raw = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def asked(body: dict, chat: bool, plug_in: bool) -> tuple[Decoding, Generation]:
+    """What a request asks for, as the plug-in reads it: unknown methods and keys are refused."""
+    keys = dict(body.get("vllm_xargs", {})) if plug_in else {}
+    method = keys.pop("cf_method", "none")
+    contrast = keys.pop("cf_contrast_prompt", None)
+    if "cf_contrast_messages" in keys:
+        contrast = json.loads(keys.pop("cf_contrast_messages"))[-1]["content"]
+    for key in keys:
+        if key.removeprefix("cf_") not in PARAMETERS.get(method, ()):
+            raise ValueError(f"`{key}` has to be a key of {method}")
+    decoding = Decoding(method, {key.removeprefix("cf_"): value for key, value in keys.items()})
+    prompt = body["messages"][-1]["content"] if chat else body["prompt"]
+    assert body["temperature"] == 0.0
+    return decoding, Generation(prompt, body["max_tokens"], contrast, tuple(body.get("stop") or ()))
