@@ -16,8 +16,8 @@ from .recipe import Recipe
 from .testing import SIGHTS, draw_exam
 from .world import Twin
 
-PICTURES = 200
-COLUMNS = ("accuracy", "F1", "yes", "AUC")
+PICTURES = 100
+COLUMNS = ("accuracy", "recall", "F1", "yes", "AUC")
 
 TEXT = """---
 license: apache-2.0

@@ -20,7 +20,7 @@ from .objects import NAMES
 from .testing import Exam, Sight, draw_exam
 
 GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    "vcd": {"alpha": (1.0, 0.5, 0.25, 2.0), "noise_step": (500, 300, 700, 900)},
+    "vcd": {"alpha": (1.0, 0.5, 0.25), "noise_step": (500, 300, 700, 900)},
     "ritual": {"alpha": (3.0, 1.0, 0.5, 0.25)},
     "code": {"k": (0.3, 0.7, 1.0, 2.0)},
     "m3id": {"gate": (1.0,), "offset": (10,), "decay": (0.02, 0.05, 0.1)},
@@ -56,7 +56,7 @@ def choose(
     vision: VisionModel,
     *,
     sight: Sight = "unclear",
-    pictures: int = 100,
+    pictures: int = 80,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Method]:
