@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-from PIL import Image, ImageOps
 
-Picture = Image.Image | str | Path
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture = Union["Image.Image", str, Path]
 Message = Mapping[str, Any]
 Request = tuple[Picture, str] | Sequence[Message]
 """An image with a question; or chat messages with one image among their parts."""
@@ -93,7 +95,9 @@ def opened(picture: Any) -> Image.Image:  # noqa: ANN401
 
     Raises:
         ValueError: Neither, or a file that cannot be read as a picture.
+        ImportError: Pillow is not installed.
     """
+    Image = _pillow()  # noqa: N806  (a module)
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
         return Image.fromarray(picture)
     if isinstance(picture, Image.Image):
@@ -113,7 +117,17 @@ def opened(picture: Any) -> Image.Image:  # noqa: ANN401
         raise _unreadable(repr(str(picture)), error) from error
 
 
+def _pillow() -> Any:  # noqa: ANN401  (a module)
+    try:
+        from PIL import Image  # noqa: PLC0415  (text alone needs no Pillow)
+    except ImportError as error:
+        raise ImportError('reading pictures needs Pillow: pip install "counterfoil[vision]"') from error
+    return Image
+
+
 def _upright(image: Image.Image, name: str) -> Image.Image:
+    from PIL import ImageOps  # noqa: PLC0415
+
     try:
         return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
