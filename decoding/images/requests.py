@@ -97,11 +97,12 @@ def opened(picture: Any) -> Image.Image:  # noqa: ANN401
         ValueError: Neither, or a file that cannot be read as a picture.
         ImportError: Pillow is not installed.
     """
-    Image = _pillow()  # noqa: N806  (a module)
+    pillow = _pillow()
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
-        return Image.fromarray(picture)
-    if isinstance(picture, Image.Image):
-        return _upright(picture, "the given one")
+        return pillow.fromarray(picture)
+    if isinstance(picture, pillow.Image):
+        given: Any = picture
+        return _upright(given, "the given one")
     if not isinstance(picture, (str, Path)):
         raise ValueError(f"`image` has to be a file or an image of Pillow's, but is {type(picture).__name__}")
     if str(picture).startswith(("http://", "https://", "data:")):
@@ -111,9 +112,9 @@ def opened(picture: Any) -> Image.Image:  # noqa: ANN401
     if not Path(picture).is_file():
         raise ValueError(f"`image` has to be a file, but there is none at {str(picture)!r}")
     try:
-        with Image.open(picture) as image:
+        with pillow.open(picture) as image:
             return _upright(image, repr(str(picture)))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, pillow.DecompressionBombError) as error:
         raise _unreadable(repr(str(picture)), error) from error
 
 
