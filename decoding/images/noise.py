@@ -29,6 +29,9 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
         seeds: One for each image: the noise of an image does not depend on what else is in the batch.
         frames: How many times a patch holds each pixel: models that also see videos read a still image as several
             equal frames, which stay equal.
+
+    Raises:
+        ValueError: No such step, or pixels that are not of one picture a seed.
     """
     check_integer("noise_step", step, 0)
     if step >= STEPS:
@@ -37,6 +40,11 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
     pixels = inputs["pixel_values"]
     grid = inputs.get("image_grid_thw")
     images = pixels.split(grid.prod(-1).tolist()) if grid is not None else pixels.split(1)
+    if len(images) != len(seeds):
+        raise ValueError(
+            f"the processor has to return one picture a request to be noised, but returned {len(images)} for "
+            f"{len(seeds)}: switch off what cuts pictures into several (`do_pan_and_scan=False`)"
+        )
     noisy = [
         kept**0.5 * image + (1 - kept) ** 0.5 * _noise(image, seed, frames)
         for image, seed in zip(images, seeds, strict=True)

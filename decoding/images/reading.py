@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
 from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel, ProcessorMixin
 
 from ..views.unwrapping import unwrapped
 from .requests import ImagePrompt, Message, Picture, Requests, opened, picture_and_messages, requests_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 UNUSED = ("labels",)
 """What a processor may return that only training reads."""

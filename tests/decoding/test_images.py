@@ -388,6 +388,11 @@ def test_noise_follows_the_schedule_of_the_released_code(step: int) -> None:
         torch.testing.assert_close(result["pixel_values"][i], expected)
 
 
+def test_pictures_in_several_pieces_are_refused() -> None:
+    with pytest.raises(ValueError, match="returned 3 for 2: switch off what cuts"):
+        noised({"pixel_values": torch.ones(3, 3, 28, 28)}, step=500, seeds=[0, 1])
+
+
 def test_the_schedule_in_figures() -> None:
     # The sigmoid's integral: to the middle about log 2 / 12, to the end 6 / 12, times 1000 * 0.00499.
     assert kept(0) == pytest.approx(0.99998, abs=1e-5)
