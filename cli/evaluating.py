@@ -13,7 +13,7 @@ from counterfoil.eval import registry
 from counterfoil.eval.decodings import Decoding, decodings
 from counterfoil.eval.journal import Journal
 from counterfoil.eval.judged import Judged, JudgeTask
-from counterfoil.eval.results import FORMAT, TaskResult
+from counterfoil.eval.results import TaskResult
 from counterfoil.eval.task import Task, with_options
 from counterfoil.eval.whole import Asked, WholeTask
 
@@ -23,6 +23,9 @@ from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.eval.engines.protocol import Engine
+
+
+FORMAT_OF_SEVERAL = "counterfoil.evaluations/1"
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ def _write(request: Request, done: Sequence[TaskResult | Judged]) -> None:
 
     if request.json is not None:
         recorded = {
-            "format": f"{FORMAT}s",
+            "format": FORMAT_OF_SEVERAL,
             "results": [found.recorded if isinstance(found, Judged) else found.recorded() for found in done],
         }
         write_text(request.json, json.dumps(recorded, ensure_ascii=False, indent=2, allow_nan=False) + "\n")

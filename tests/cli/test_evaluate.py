@@ -7,7 +7,11 @@ from pathlib import Path
 
 import counterfoil.models
 import pytest
+from counterfoil.attribution import Judgement
+from counterfoil.cli import loading
 from counterfoil.cli.app import app
+from counterfoil.eval import registry
+from openai_server import openai_server
 from tasks import TinyEmbedding
 from tiny_language import text, tiny_language
 from tiny_models import random_prompts
@@ -108,3 +112,86 @@ def test_what_cannot_be_served_is_said_in_one_line(arguments: tuple[str, ...], m
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_list_names_every_task_with_its_data() -> None:
+    result = CliRunner().invoke(app, ["eval", "list"])
+    assert result.exit_code == 0, result.output
+    listed = {row[0]: row for row in rows(result.stdout)[2:]}
+    assert list(listed) == registry.names()
+    assert listed["conflict"][3] == "shipped"
+    assert listed["memotrap"][2:4] == ["none,cad", "memotrap/memo-trap_classification.jsonl"]
+
+
+def test_tasks_side_by_side_leave_out_what_one_of_them_cannot_do_and_draw_the_rest(
+    traps: Path, running: Path, tmp_path: Path
+) -> None:
+    for task, file in (("memotrap/memo-trap_classification.jsonl", traps), ("wikitext2/test.txt", running)):
+        (tmp_path / task).parent.mkdir()
+        (tmp_path / task).write_text(file.read_text())
+    options = [
+        "--method",
+        "none,cad,contrastive_search",
+        "--limit",
+        3,
+        "--set",
+        "prefix_tokens=6",
+        "--set",
+        "new_tokens=8",
+    ]
+    files = {name: tmp_path / name for name in ("out.json", "out.jsonl", "out.png")}
+    given = ["--json", files["out.json"], "--samples", files["out.jsonl"], "--plot", files["out.png"]]
+    result = run("memotrap", "degeneration", "--data", tmp_path, *options, *given)
+    assert result.exit_code == 0, result.output
+    assert "Note: left out: contrastive_search gives tokens no probability, by which memotrap chooses." in result.stdout
+    assert "Note: left out: cad compares two prompts, and degeneration has one." in result.stdout
+    recorded = json.loads(files["out.json"].read_text())
+    assert recorded["format"] == "counterfoil.evaluations/1"
+    assert [found["task"] for found in recorded["results"]] == ["memotrap", "degeneration"]
+    assert recorded["results"][1]["settings"]["new_tokens"] == 8
+    assert files["out.png"].read_bytes().startswith(b"\x89PNG")
+    lines = files["out.jsonl"].read_text().splitlines()
+    assert len(lines) == 12
+    again = run("memotrap", "degeneration", "--data", tmp_path, *options, *given)
+    assert again.stdout == result.stdout
+    assert files["out.jsonl"].read_text().splitlines() == lines, "nothing is asked twice"
+
+
+def test_a_scorer_is_a_task_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Words:
+        name, threshold = "words@1", 0.5
+
+        def judge(self, pairs):
+            return [Judgement(float(pair.hypothesis in pair.premise)) for pair in pairs]
+
+    monkeypatch.setattr(loading, "load_entailment", lambda name, **_: Words())
+    answers = [
+        {"user_input": "q", "response": "The tower is red [1].", "retrieved_contexts": ["The tower is red."]},
+        {"user_input": "q", "response": "The tower is blue [1].", "retrieved_contexts": ["The tower is red."]},
+    ]
+    file, figures = tmp_path / "answers.jsonl", tmp_path / "figures.json"
+    file.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
+    result = run("alce", "--data", file, "--json", figures)
+    assert result.exit_code == 0, result.output
+    assert "alce (version 1), 2 answers of answers.jsonl, words@1" in result.stdout
+    (recorded,) = json.loads(figures.read_text())["results"]
+    assert recorded["figures"]["recall"]["value"] == 0.5
+    assert recorded["figures"]["precision"]["value"] == 0.5
+
+
+def test_a_server_is_asked_the_same_tasks(tmp_path: Path) -> None:
+    said = [f"w{token}" for token in range(4, 96)]
+    facts = [
+        {"id": str(n), "question": f"w{n}", "passage": f"w{n} w9", "known": said, "changed": ["nothing"]}
+        for n in range(10, 16)
+    ]
+    file = tmp_path / "facts.jsonl"
+    file.write_text("".join(json.dumps(fact) + "\n" for fact in facts))
+    with openai_server() as (url, seen):
+        arguments = ["conflict", "--data", file, "--set", "new_tokens=6", "--alpha", "1,2"]
+        here, there = run(*arguments), run(*arguments, "--endpoint", url)
+        refused = run("memotrap", "--data", file, "--endpoint", url)
+    assert there.exit_code == 0, there.output
+    assert rows(here.stdout) == rows(there.stdout)
+    assert len(seen) > 12
+    assert refused.exit_code == 2
