@@ -91,6 +91,9 @@ def _server(
 
     found = opened(file)
     shown = chosen(found)
-    server = Server(Desk(shown.reports, make), port)
+    try:
+        server = Server(Desk(shown.reports, make), port)
+    except OSError as error:
+        raise ValueError(f"cannot serve at port {port}: {error}. Leave out --port for any that is free.") from error
     server.page = page(found, shown, token=server.token, methods=METHODS, method=method).encode()
     return server
