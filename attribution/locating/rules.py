@@ -36,6 +36,10 @@ _CLAUSE_END = re.compile(
     r";\s+|:\s+|,?\s+(?:and|but|or|so|while|whereas|until|because|although|which)\s+|,\s+(?:which is|who)\s+",
     re.IGNORECASE,
 )
+_CLAUSE_TAIL = re.compile(
+    r"(?:[,;:]?\s+(?:and|but|or|so|while|whereas|until|because|although|which|which is|who)\s+|[;:]\s+)\Z",
+    re.IGNORECASE,
+)
 _NOT_TOPIC = subjects.word_set(
     "what who whom whose when where why how which tell me is are was were does do did there to know give describe the"
 )
@@ -104,11 +108,8 @@ def _clause(answer: str, unit: TextSpan, own: Range) -> Range:
     bounds.append(unit.end)
     first = max(bound for bound in bounds[:-1] if bound <= own[0])
     last = min((bound for bound in bounds[1:] if bound >= own[1]), default=unit.end)
-    kept = re.sub(_CLAUSE_TAIL, "", answer[first:last])
+    kept = _CLAUSE_TAIL.sub("", answer[first:last])
     return first, max(first + len(kept.rstrip()), own[1])
-
-
-_CLAUSE_TAIL = r"(?:[,;:]?\s+(?:and|but|or|so|while|whereas|until|because|although|which|which is|who)\s+|[;:]\s+)\Z"
 
 
 def _until_clause_end(text: str) -> str:

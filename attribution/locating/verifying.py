@@ -96,7 +96,9 @@ def verified(
     if not best.supports(threshold):
         status = Status.CONTRADICTED if contradicts(best.judgement) else Status.NOT_SUPPORTED
         accounts = accounts_of(candidates, by_id, singles, (), threshold)
-        return Outcome(status, best.judgement.supported, (), accounts)
+        gone = ", ".join(map(repr, best.missing))
+        notes = (f"nothing that may support the claim has {gone}",) if gone else ()
+        return Outcome(status, best.judgement.supported, (), accounts, notes)
     small = yield from _shrunk(best, question, slack)
     alone = yield from question.ask([(place,) for place in small.places])
     spans = tuple(span(one.places[0], by_id, one.judgement.supported) for one in alone)
