@@ -6,7 +6,7 @@ import sys
 import webbrowser
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,7 +55,7 @@ def view(
 
 
 def _server(
-    file: Path, method: str, model: str | None, entailment: str, options: dict[str, object], port: int
+    file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int
 ) -> Server:
     """Imports what is heavy, reads the file and takes the port."""
     from counterfoil.attribution import load_entailment  # noqa: PLC0415 (keeps --help light)
