@@ -72,7 +72,7 @@ def _server(
     quieten()
 
     # Loaded when they are first needed, and once for all answers.
-    loaded, judge = cache(load_model), cache(load_entailment)
+    loaded, judge = cache(lambda name, of: load_model(name, of, {})[0]), cache(load_entailment)
 
     def make(report: Report, record: AnswerRecord, name: str) -> Locator:
         # The model and the settings are for the method that was named; any other runs on its own.
