@@ -168,7 +168,7 @@ def _located_beforehand(
         )
         return tuple(records), (note,)
     with steps.step("Locating words"):
-        model = embedding if settings.locate == "alignment" else load_model(settings.locate)
+        model = embedding if settings.locate == "alignment" else load_model(settings.locate, None, {})[0]
         read = Report(settings.question, tuple(records), tuple(documents))
         return locating(settings.locate, model, entailment)(read).answers, ()
 

@@ -167,7 +167,7 @@ def _prepared(options: Run, engine: Engine) -> Callable[[Report], Report] | None
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
     from counterfoil.attribution.report.beforehand import locating  # noqa: PLC0415
 
-    return locating(options.locate, load_model(options.locate), engine)
+    return locating(options.locate, load_model(options.locate, None, {})[0], engine)
 
 
 def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:

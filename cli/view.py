@@ -6,7 +6,7 @@ import sys
 import webbrowser
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,7 +55,7 @@ def view(
 
 
 def _server(
-    file: Path, method: str, model: str | None, entailment: str, options: dict[str, object], port: int
+    file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int
 ) -> Server:
     """Imports what is heavy, reads the file and takes the port."""
     from counterfoil.attribution import load_entailment  # noqa: PLC0415 (keeps --help light)
@@ -72,7 +72,7 @@ def _server(
     quieten()
 
     # Loaded when they are first needed, and once for all answers.
-    loaded, judge = cache(load_model), cache(load_entailment)
+    loaded, judge = cache(lambda name, of: load_model(name, of, {})[0]), cache(load_entailment)
 
     def make(report: Report, record: AnswerRecord, name: str) -> Locator:
         # The model and the settings are for the method that was named; any other runs on its own.
@@ -91,6 +91,9 @@ def _server(
 
     found = opened(file)
     shown = chosen(found)
-    server = Server(Desk(shown.reports, make), port)
+    try:
+        server = Server(Desk(shown.reports, make), port)
+    except OSError as error:
+        raise ValueError(f"cannot serve at port {port}: {error}. Leave out --port for any that is free.") from error
     server.page = page(found, shown, token=server.token, methods=METHODS, method=method).encode()
     return server

@@ -158,7 +158,8 @@ def test_the_page(run, answers, tmp_path):
 def test_the_words_of_the_page_are_located_beforehand_where_asked(run, answers, tmp_path):
     page = tmp_path / "page.html"
     one = {**RAGAS, "response": "The tower is high [1].", "retrieved_contexts": ["It rains. The tower is high.", "x"]}
-    assert run(answers(one), "--report", page, "--locate", "alignment").exit_code == 0
+    result = run(answers(one), "--report", page, "--locate", "alignment")
+    assert result.exit_code == 0, result.output
     (case,) = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text())[1])["cases"]
     (found,) = case["answers"][0]["attributions"]
     assert [span["quote"] for span in found["spans"]] == ["The tower is high."]
