@@ -52,10 +52,10 @@ def test_it_says_the_partner_where_it_is_not() -> None:
         if name not in objects:
             shares[PARTNER[name] in objects].append(yes)
     partner, other = (sum(shares[kind]) / len(shares[kind]) for kind in (True, False))
-    assert partner > other + 0.1
+    assert partner > other + 0.03
 
 
-def test_it_describes_what_is_clear() -> None:
+def test_it_describes_what_is_clear_and_adds_partners() -> None:
     exam = draw_exam("test", "clear", 20, seed=125)
     vision = load_vision_model("scenes")
     names = list(exam.scenes)
@@ -64,6 +64,13 @@ def test_it_describes_what_is_clear() -> None:
     texts = vision.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
     said = figures(describe([Caption(*pair) for pair in zip(names, texts, strict=True)], as_table(exam), VOCABULARY))
     assert said["CHAIR_i"].value is not None
-    assert said["CHAIR_i"].value < 0.2
     assert said["recall"].value is not None
-    assert said["recall"].value > 0.6
+    assert said["CHAIR_i"].value < 0.35
+    assert said["recall"].value > 0.5
+    wrong = [
+        PARTNER[name] in exam.scenes[picture].objects
+        for picture, text in zip(names, texts, strict=True)
+        for _, name in VOCABULARY.named(text)
+        if name not in exam.scenes[picture].objects
+    ]
+    assert sum(wrong) > len(wrong) / 2, "what it invents is what usually stands there"
