@@ -22,6 +22,8 @@ def loaded_after(statement: str) -> set[str]:
         ("import counterfoil.attribution", {"torch", "transformers", "sentence_transformers"}),
         ("import counterfoil.decoding.rules", {"transformers", "vllm"}),
         ("import counterfoil.decoding", {"vllm", "sentence_transformers"}),
+        ("import counterfoil.decoding.vllm.request", {"transformers", "vllm"}),
+        ("import counterfoil.decoding.vllm", {"torch", "vllm"}),
         ("import counterfoil.cli", {"torch", "transformers", "sentence_transformers"}),
         ("import counterfoil.models", {"torch", "transformers", "sentence_transformers"}),
     ],
