@@ -54,9 +54,7 @@ def view(
         server.server_close()
 
 
-def _server(
-    file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int
-) -> Server:
+def _server(file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int) -> Server:
     """Imports what is heavy, reads the file and takes the port."""
     from counterfoil.attribution import load_entailment  # noqa: PLC0415 (keeps --help light)
     from counterfoil.attribution.locating import METHODS, Locator  # noqa: PLC0415
