@@ -36,10 +36,11 @@ test: $(ENGINE) browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8
 
 # Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about half an hour), 48 pairs
-# in the engine under every pressure, and a million steps of its scheduler (about an hour more).
+# in the engine under every pressure, 1,000 generated requests, and a million steps of its scheduler (about an hour more).
 soak: $(ENGINE)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/test_pairs.py -s --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/test_serving.py --durations 8
 	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/test_scheduler_fuzz.py -s --durations 8
 
 # The tables of docs/results.md, about half an hour of one core. DATA is the folder of the data sets, in the layout that

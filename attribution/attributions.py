@@ -13,7 +13,7 @@ class Kind(StrEnum):
     """Which question a method answers.
 
     `corroborative`: which words of the sources prove the claim. `contributive`: which words of the sources made the
-    model write it. A model may be led by a sentence that proves nothing, and know what a sentence proves from elsewhere.
+    model write it. A model may be led by a sentence that proves nothing, and may know from elsewhere what one proves.
     """
 
     CORROBORATIVE = "corroborative"
@@ -125,7 +125,7 @@ class Attribution:
         return tuple(candidate for candidate in self.candidates if not candidate.kept)
 
     def to_json(self) -> str:
-        """The attribution as JSON; its schema is :class:`counterfoil.attribution.attributions_schema.AttributionOutput`."""
+        """The attribution as JSON, as :mod:`counterfoil.attribution.attributions_schema` describes it."""
         from .attributions_schema import attribution_output  # noqa: PLC0415 (pydantic, which the types do without)
 
         return attribution_output(self).model_dump_json(indent=2)

@@ -15,7 +15,7 @@ from .quotes import quote
 from .scoring import as_documents, checked_documents
 from .segmentation import TextSpan
 from .statements import Status, statements
-from .verdicts import Citation, StatementVerdict, supports
+from .verdicts import Citation, StatementVerdict, supports, surer
 from .waves import Steps, run, together
 
 SHORTLIST = 4
@@ -100,7 +100,7 @@ def _supported(
         together_judged = yield [Pair(premise, span.text) for premise in premises]
         larger, larger_judgement = _most_supporting(sets, together_judged)
         tried += len(sets)
-        if larger_judgement is not None and supports(larger_judgement, _surer(threshold, tried)):
+        if larger_judgement is not None and supports(larger_judgement, surer(threshold, tried)):
             chosen, judgement = larger, larger_judgement
             break
     verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED)
@@ -118,16 +118,6 @@ def _supported(
         return verdict
     cited = [_citation(n, documents[n], singles[n], span.text, threshold) for n in chosen]
     return replace(verdict, status=Status.SUPPORTED, citations=tuple((yield from together(cited))))
-
-
-def _surer(threshold: float, tried: int) -> float:
-    """The threshold for the best of `tried` sets.
-
-    A judge that errs once in a while finds support somewhere if it is asked often enough, and texts about different
-    things are the easier to misread the more of them are put together. So the doubt that is allowed is shared out
-    among the sets that were tried (Bonferroni's correction).
-    """
-    return 1.0 - (1.0 - threshold) / tried
 
 
 def _citation(number: int, document: Document, single: Judgement, statement: str, threshold: float) -> Steps[Citation]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -62,7 +62,8 @@ class StatementOutput(Output):
 
     def verdict(self) -> StatementVerdict:
         """The verdict that was written."""
-        return StatementVerdict(**dict(self) | {"citations": tuple(each.citation() for each in self.citations)})
+        fields: dict[str, Any] = {**dict(self), "citations": tuple(each.citation() for each in self.citations)}
+        return StatementVerdict(**fields)
 
 
 class Scores(Output):

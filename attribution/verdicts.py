@@ -147,6 +147,16 @@ def supports(judgement: Judgement, threshold: float) -> bool:
     return judgement.supported is not None and judgement.supported >= threshold
 
 
+def surer(threshold: float, tried: int) -> float:
+    """The threshold for the best of `tried` sets.
+
+    A judge that errs once in a while finds support somewhere if it is asked often enough, and texts about different
+    things are the easier to misread the more of them are put together. So the doubt that is allowed is shared out
+    among the sets that were tried (Bonferroni's correction).
+    """
+    return 1.0 - (1.0 - threshold) / tried
+
+
 def contradicts(judgement: Judgement) -> bool:
     """Whether contradiction dominates: at least :data:`CONTRADICTED_FROM`, and above support."""
     contradicted = judgement.contradicted

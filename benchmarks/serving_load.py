@@ -21,12 +21,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+from openai import APIError, APIStatusError, AsyncOpenAI
 from rich.console import Console
 
 TEXT = "the keeper of a lighthouse wrote in his book that no ferry had come for nine days and asked who would"
 GONE = 0.25
 """Share of the requests whose client leaves before the answer has ended."""
+
+LAST = 20.0
+"""Seconds that are left to requests when the time is over; then all clients leave."""
 
 
 def some_text(draw: random.Random, most: int) -> str:
@@ -41,11 +44,11 @@ def a_contrast(draw: random.Random) -> dict[str, Any]:
         keys["cf_alpha" if method == "cad" else "cf_strength"] = draw.choice((0.5, 1, 5))
     kind = draw.random()
     if kind < 0.4:
-        keys["cf_documents"] = [some_text(draw, 60) for _ in range(draw.randint(1, 3))]
+        keys["cf_documents"] = [some_text(draw, 30) for _ in range(draw.randint(1, 2))]
     elif kind < 0.7:
-        keys["cf_contrast_prompt"] = some_text(draw, 60)
+        keys["cf_contrast_prompt"] = some_text(draw, 40)
     elif kind < 0.95:
-        keys["cf_contrast_ids"] = draw.choices(range(1000, 40_000), k=draw.randint(2, 80))
+        keys["cf_contrast_ids"] = draw.choices(range(1000, 40_000), k=draw.randint(2, 40))
     else:
         keys["cf_contrast_ids"] = draw.choice(([], [10**7, 1], [5] * 10**4))
     return keys
@@ -53,18 +56,19 @@ def a_contrast(draw: random.Random) -> dict[str, Any]:
 
 def a_request(draw: random.Random, model: str) -> dict[str, Any]:
     """Arguments of a chat completion."""
-    sampled = draw.random() < 0.5
+    sampled, pair = draw.random() < 0.5, draw.random() < 0.5
     return {
         "model": model,
-        "messages": [{"role": "user", "content": some_text(draw, 80)}],
+        "messages": [{"role": "user", "content": some_text(draw, 40)}],
         "max_tokens": draw.choice((1, 4, 16, 64)),
         "temperature": 1.0 if sampled else 0.0,
         "n": draw.choice((1, 1, 1, 2)) if sampled else 1,
         "stream": draw.random() < 0.6,
-        "seed": draw.randint(0, 9) if draw.random() < 0.3 else None,
+        # Not of plain requests: vLLM 0.32 dies of a seeded one whose prompt is read in chunks, on a CPU.
+        "seed": draw.randint(0, 9) if pair and draw.random() < 0.5 else None,
         "stop": [" ferry"] if draw.random() < 0.1 else None,
         "presence_penalty": draw.choice((0.0, 0.5)),
-        "extra_body": {"vllm_xargs": a_contrast(draw)} if draw.random() < 0.5 else {},
+        "extra_body": {"vllm_xargs": a_contrast(draw)} if pair else {},
     }
 
 
@@ -75,7 +79,8 @@ async def client_of(url: str, model: str, number: int, until: float, outcomes: C
         while time.monotonic() < until:
             request = a_request(draw, model)
             kind = "pair" if request["extra_body"] else "plain"
-            patience = draw.uniform(0, 15) if draw.random() < GONE else None
+            left = until + LAST - time.monotonic()
+            patience = min(left, draw.uniform(0, 15)) if draw.random() < GONE else left
             try:
                 await asyncio.wait_for(_answered(client, request), patience)
                 outcomes[f"{kind}, answered"] += 1
@@ -84,8 +89,9 @@ async def client_of(url: str, model: str, number: int, until: float, outcomes: C
             except APIStatusError as error:
                 status = error.status_code
                 outcomes[f"{kind}, refused" if status == 400 else f"{kind}, failed ({status})"] += 1
-            except APIConnectionError:
-                outcomes[f"{kind}, failed (no connection)"] += 1
+            except APIError as error:
+                outcomes[f"{kind}, failed ({type(error).__name__})"] += 1
+                await asyncio.sleep(1)
 
 
 async def _answered(client: AsyncOpenAI, request: dict[str, Any]) -> None:

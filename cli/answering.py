@@ -16,12 +16,12 @@ from counterfoil.attribution import (
     score_citations,
 )
 from counterfoil.attribution.excerpts import Excerpt, excerpts
-from counterfoil.attribution.locating import Locator
+from counterfoil.attribution.locating.loading import load_model
 from counterfoil.attribution.markers import without_markers
 from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.reading import LeftOut, read_documents
 from counterfoil.attribution.report import AnswerRecord, Report
-from counterfoil.attribution.report.beforehand import LONGEST, beforehand
+from counterfoil.attribution.report.beforehand import LONGEST, locating
 from counterfoil.attribution.retrieval import retrieve
 
 from .describing import described, notes
@@ -168,18 +168,9 @@ def _located_beforehand(
         )
         return tuple(records), (note,)
     with steps.step("Locating words"):
-        located = []
-        for record in records:
-            locator = Locator(
-                record.text,
-                documents,
-                method=settings.locate,
-                model=embedding if settings.locate == "alignment" else None,
-                entailment=entailment,
-                question=settings.question,
-            )
-            located.append(replace(record, attributions=beforehand(locator, record.statements)))
-    return tuple(located), ()
+        model = embedding if settings.locate == "alignment" else load_model(settings.locate, None, {})[0]
+        read = Report(settings.question, tuple(records), tuple(documents))
+        return locating(settings.locate, model, entailment)(read).answers, ()
 
 
 def _located(verdict: StatementVerdict, sources: Sequence[Excerpt]) -> StatementVerdict:

@@ -98,9 +98,9 @@ def _written(
 ) -> TaskResult:
     from counterfoil.eval.hallucination.captioning import evaluate  # noqa: PLC0415
     from counterfoil.eval.hallucination.methods import methods  # noqa: PLC0415
-    from counterfoil.eval.scenes import load_vision_model  # noqa: PLC0415
     from counterfoil.eval.scenes.exams import VOCABULARY, as_source, as_table  # noqa: PLC0415
     from counterfoil.eval.scenes.testing import draw_exam  # noqa: PLC0415
+    from counterfoil.models import load_vision_model  # noqa: PLC0415
 
     from .answering import quieten  # noqa: PLC0415
     from .progress import Steps  # noqa: PLC0415

@@ -56,7 +56,7 @@ def laquer(
     ] = None,
     debug: judging.Debug = False,
 ) -> None:
-    """From the words of answers to the words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
+    """From words of answers to words of sources: AutoAIS, length, F1 with gold spans, spans for the unsupported."""
     with guarded(debug=debug):
         check_readable(file)
         for path in filter(None, (json, samples)):
@@ -91,7 +91,7 @@ def _tune(items: list[Item], method: str, model: str | None) -> None:
         raise ValueError(f"--tune is for {' and '.join(TUNED)}, but --method is {method!r}")
     quieten()
     with Steps() as steps, steps.step("Trying parameters") as advance:
-        found = choices(items, method, load_model(method, model), progress=advance)
+        found = choices(items, method, load_model(method, model)[0], progress=advance)
     head = ["layer", "match", "gap", "least", "score", "F1", "first sentence right"]
     rows = [
         [
@@ -154,8 +154,8 @@ def _loaded(
         raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {name!r}")
     quieten()
     with steps.step(f"Loading the model of {name}"):
-        endpoint = {"base_url": base_url} if base_url else {}
-        return Setting(name, load_model(name, model, **endpoint), options, locator)
+        loaded, left = load_model(name, model, {**options, **({"base_url": base_url} if base_url else {})})
+    return Setting(name, loaded, left, locator)
 
 
 def _judges(

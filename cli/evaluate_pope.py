@@ -93,7 +93,7 @@ def _asked(
 ) -> TaskResult:
     from counterfoil.eval.hallucination.methods import methods  # noqa: PLC0415
     from counterfoil.eval.hallucination.polling import evaluate  # noqa: PLC0415
-    from counterfoil.eval.scenes import load_vision_model  # noqa: PLC0415
+    from counterfoil.models import load_vision_model  # noqa: PLC0415
 
     from .answering import quieten  # noqa: PLC0415
     from .progress import Steps  # noqa: PLC0415
@@ -118,7 +118,7 @@ def _asked(
 def _chosen(asked: list[Method], vision: Any, sight: str, seed: int, steps: Steps) -> list[Method]:  # noqa: ANN401
     from counterfoil.eval.scenes.exams import choose  # noqa: PLC0415
 
-    if given := [method.label for method in asked if method.parameters]:
+    if given := [method.name for method in asked if method.decoding.parameters.keys() - {"transform"}]:
         raise ValueError(f"--choose has to be left out where settings are given, but {', '.join(given)} has some")
     with steps.step("Choosing settings") as advance:
         return choose(

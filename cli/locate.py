@@ -87,11 +87,10 @@ def locate(
             "verify": verify,
             "threshold": threshold,
             "exact": not inexact,
-            **model_options(setting),
         }
         chat = claims_model or (model if method == "prompting" else None)
         names = {"model": model, "base_url": base_url, "claims": claims, "claims_model": chat, "entailment": entailment}
-        found = _located(text, place, documents, asked, names, model_options(option, device))
+        found = _located(text, place, documents, asked, model_options(setting), names, model_options(option, device))
         _print(found)
         if json is not None:
             from counterfoil.attribution.writing import write_text  # noqa: PLC0415 (keeps --help light)
@@ -120,6 +119,7 @@ def _located(
     span: tuple[int, int],
     documents: list[Path],
     asked: dict[str, Any],
+    settings: dict[str, object],
     names: dict[str, str | None],
     judge_options: dict[str, object],
 ) -> Attribution:
@@ -139,13 +139,18 @@ def _located(
         quieten()
         with steps.step(f"Loading the model of {asked['method']}"):
             endpoint = {"base_url": names["base_url"]} if asked["method"] == "prompting" else {}
-            model = load_model(asked["method"], names["model"], **endpoint)
+            try:
+                model, left = load_model(asked["method"], names["model"], {**settings, **endpoint})
+            except TypeError as error:
+                raise ValueError(f"--set has to be one that {asked['method']} takes, but {error}") from error
         with steps.step("Loading the entailment model"):
             judge = load_judge(str(names["entailment"]), judge_options) if asked["verify"] else "local"
         with steps.step("Locating"):
             writer = _claims(names)
             try:
-                locator = Locator(answer, reading.documents, model=model, entailment=judge, claims=writer, **asked)
+                locator = Locator(
+                    answer, reading.documents, model=model, entailment=judge, claims=writer, **asked, **left
+                )
             except TypeError as error:
                 raise ValueError(f"--set has to be one that {asked['method']} takes, but {error}") from error
             found = locator.locate(span)

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 
 from .failing import guarded
 from .options import check_readable, check_writable, model_options
+from .settings import LOCATING
 
 UNDER, UNCHECKED = 1, 3
 ENGINES = ("local", "ray")
@@ -32,6 +33,10 @@ def score(
     figure: Annotated[str, typer.Option(help=f"Which figure --fail-under means: {', '.join(FIGURES)}.")] = "mean_f1",
     json: Annotated[Path | None, typer.Option(help="Write everything as JSON here.", metavar="FILE")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page for the browser here.", metavar="FILE")] = None,
+    locate: Annotated[
+        str,
+        typer.Option(help="For --report: locate the words of each clause beforehand: alignment, hidden_states, none."),
+    ] = "none",
     compare: Annotated[
         list[Path] | None, typer.Option(help="The same answers by another system, tested pair by pair.", metavar="FILE")
     ] = None,
@@ -73,6 +78,10 @@ def score(
             raise ValueError(f"--figure has to be one of {', '.join(FIGURES)}, but is {figure!r}")
         if calibration is not None and threshold is not None:
             raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
+        if locate not in LOCATING:
+            raise ValueError(f"--locate has to be one of {', '.join(LOCATING)}, but is {locate!r}")
+        if locate != "none" and report is None:
+            raise ValueError("--locate is for the page: add --report FILE, or leave it out")
         if engine not in ENGINES:
             raise ValueError(f"--engine has to be one of {', '.join(ENGINES)}, but is {engine!r}")
         if engine == "local" and workers is not None:
@@ -97,6 +106,7 @@ def score(
                 "strict_input": strict_input,
                 "json": json,
                 "report": report,
+                "locate": locate,
                 "other": compare or (),
                 "sentences": sentences,
                 "calibration": calibration,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from counterfoil.attribution.engine import Engine
 from counterfoil.attribution.files import Scored, score_files
 from counterfoil.attribution.metrics.corpus import CorpusReport, compare, summarise
 from counterfoil.attribution.metrics.uncertainty import Interval
-from counterfoil.attribution.report import CorpusPage
+from counterfoil.attribution.report import CorpusPage, Report
 from counterfoil.attribution.schema import comparison_output, corpus_output
 from counterfoil.attribution.streaming import ScoreWriter
 
@@ -44,6 +44,7 @@ class Run:
         strict_input: Whether to stop at the first problem.
         json: Where to write the result.
         report: Where to write the page.
+        locate: Method by which the page's words are located beforehand, or `"none"`.
         other: What to compare with.
         sentences: Name of the sentence splitter, for the record.
         calibration: Where the threshold is read from; `None` for that of `scoring`.
@@ -58,6 +59,7 @@ class Run:
     strict_input: bool = False
     json: Path | None = None
     report: Path | None = None
+    locate: str = "none"
     other: Sequence[Path] = ()
     sentences: str = "sentencex"
     calibration: Path | None = None
@@ -117,7 +119,7 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             writer = stack.enter_context(ScoreWriter(options.json, described, versions()))
             stream = writer.through(stream)
         if options.report is not None:
-            page = CorpusPage()
+            page = CorpusPage(prepared=_prepared(options, engine))
             stream = page.through(stream)
         corpus = summarise(_reports(stream, pace))
         intervals = _intervals(corpus)
@@ -156,6 +158,16 @@ def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bo
 def versions() -> dict[str, str]:
     """Of what the figures depend on."""
     return {name: version(name) for name in ("counterfoil", "sentencex", "transformers", "torch")}
+
+
+def _prepared(options: Run, engine: Engine) -> Callable[[Report], Report] | None:
+    """What locates words for the page, where that was asked for."""
+    if options.locate == "none":
+        return None
+    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.attribution.report.beforehand import locating  # noqa: PLC0415
+
+    return locating(options.locate, load_model(options.locate, None, {})[0], engine)
 
 
 def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """vLLM's own server, started by its own command line with the plug-in's parts added to what was asked for."""
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  
 
     parser = FlexibleArgumentParser(prog="counterfoil")
     command.subparser_init(parser.add_subparsers(dest="subparser"))
-    return parser.parse_args([command.name, *options])
+    arguments: Any = parser.parse_args([command.name, *options])
+    return arguments
 
 
 def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:

@@ -264,7 +264,7 @@ def _notes(rows: Sequence[tuple[str, Mapping[str, Any], list[Located]]], same: b
     notes = []
     if same:
         notes.append(
-            "AutoAIS is the word of the model that checked the spans, so of checked rows it only says how many have any."
+            "AutoAIS is the word of the model that checked the spans: of checked rows it says only how many have any."
         )
     for label, _, found in rows:
         failed = [each for each in found if each.attribution and each.attribution.failure]

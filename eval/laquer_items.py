@@ -2,9 +2,9 @@
 
 A line is one answer: `id`, `answer`, `documents` (`id`, `title`, `text`), `facts`, and where they are known `question`
 and `split`. A fact has `start` and `end` in the answer, and where they are known `claim` (the words, understandable
-alone), `kind` (free; figures are given for each), `cited` (ids of the documents that the answer's sentence cites; all of
-them where it is missing) and `gold`: `document`, `start`, `end` and `quote` of each span of its shortest support, empty
-for a fact that the documents do not support.
+alone), `kind` (free; figures are given for each), `cited` (ids of the documents that the answer's sentence cites; all
+of them where it is missing) and `gold`: `document`, `start`, `end` and `quote` of each span of its shortest support,
+empty for a fact that the documents do not support.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Parameters of the token-matching methods, chosen on facts with gold spans: a table of what each choice gives.
 
-The figure is the mean over all facts of F1 of the method's own spans, where a fact without support counts 1 if it got no
-span and 0 if it did. Nothing is checked by an entailment model: what is tuned is the method.
+The figure is the mean over all facts of F1 of the method's own spans, where a fact without support counts 1 if it got
+no span and 0 if it did. Nothing is checked by an entailment model: what is tuned is the method.
 """
 
 from __future__ import annotations

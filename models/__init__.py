@@ -5,9 +5,10 @@ from __future__ import annotations
 from .embedding import embedding_model_path, load_embedding_model
 from .errors import ModelLoadError
 from .language import LanguageModel, language_model_path, load_language_model
-from .vision import VisionModel, load_vision_model
+from .vision import SCENES, VisionModel, load_vision_model, vision_model_path
 
 __all__ = [
+    "SCENES",
     "LanguageModel",
     "ModelLoadError",
     "VisionModel",
@@ -16,4 +17,5 @@ __all__ = [
     "load_embedding_model",
     "load_language_model",
     "load_vision_model",
+    "vision_model_path",
 ]

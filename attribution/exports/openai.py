@@ -77,10 +77,13 @@ def from_openai(message: dict[str, Any], documents: Sequence[Document] = ()) -> 
     text = message["text"] if "text" in message else message.get("content") or ""
     names: dict[str, str] = {}
     for document in documents:
-        for name in (url_of(document), document.metadata.get("file_id"), document.id):
-            if name is not None:
-                names.setdefault(name, document.id)
+        for known in (url_of(document), document.metadata.get("file_id"), document.id):
+            if known is not None:
+                names.setdefault(known, document.id)
     links = []
+    start: int
+    end: int
+    name: str
     for annotation in message.get("annotations") or ():
         kind = annotation.get("type")
         if kind == "file_path":

@@ -86,7 +86,7 @@ class Attention:
 
     @property
     def effects(self) -> tuple[list[Source], Tensor]:
-        """The source sentences, and `[sentences, answer tokens]`: the divergence that suppressing one causes at each token.
+        """The source sentences, and `[sentences, answer tokens]`: the divergence that suppressing one causes there.
 
         Raises:
             TooLongError: Where the answer leaves no room for a document.
@@ -108,7 +108,7 @@ class Attention:
 def suppressed(
     language: LanguageModel, pieces: Sequence[Piece], hidden: Sequence[tuple[int, int]], batch_size: int
 ) -> Tensor:
-    """`[ranges, answer tokens]`: KL from the whole prompt's distribution to that without attention to a range of tokens.
+    """`[ranges, answer tokens]`: KL from the whole prompt's distribution to that without attention to some tokens.
 
     Args:
         language: The model.

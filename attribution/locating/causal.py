@@ -1,4 +1,4 @@
-"""Log-probabilities of an answer under prompts, and what the contributive methods share: effects of source sentences."""
+"""What the contributive methods share: log-probabilities of an answer, and effects of source sentences on it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def answer_log_probabilities(language: LanguageModel, prompts: Sequence[list[int
 
 
 def chosen(prompts: Prompts, query: Query, answer: str) -> list[int]:
-    """Which tokens of the answer are those of the query: of the words themselves, not of what the claim took from elsewhere."""
+    """Which tokens of the answer are those of the words themselves, not of what the claim took from elsewhere."""
     return [
         number
         for number, (start, end) in enumerate(prompts.answer.places)

@@ -1,35 +1,19 @@
 """Numbers and names that a claim has and a text has not: the check that a small entailment model is weakest at.
 
-A model of a few million parameters finds "forty minutes" close enough to "twenty minutes". Comparing the numbers and the
-names themselves costs nothing and is certain of what it says, which is only this: they stand there or they do not. A
-claim whose number is derived ("twice as many", said of 20 and 40) has no such words, or is turned down by mistake.
+A model of a few million parameters finds "forty minutes" close enough to "twenty minutes". Comparing the numbers and
+the names themselves costs nothing and is certain of what it says, which is only this: they stand there or they do not.
+A claim whose number is derived ("twice as many", said of 20 and 40) has no such words, or is turned down by mistake.
 """
 
 from __future__ import annotations
 
 import re
 
-_UNITS = [
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_UNITS = (
+    *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen"),
+    *("fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {
     **{word: n for n, word in enumerate(_UNITS, start=2)},
     **{word: 10 * n for n, word in enumerate(_TENS, start=2)},

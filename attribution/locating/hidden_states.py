@@ -1,10 +1,10 @@
 """Hidden states: which tokens of the sources a causal model represents like the words of the answer.
 
 Phukan et al. 2024 ("Peering into the Mind of Language Models", arXiv 2405.17980), and LAQuer (Hirsch et al., ACL 2025)
-after them: one forward over documents and answer, cosines between hidden states, layer and threshold from labelled data.
-Neither method's code for it is released, so what follows is ours: each token of the words finds its most similar token in
-each sentence, sentences are ranked by how well they cover the words, and the matched tokens are joined into spans (see
-:mod:`~counterfoil.attribution.locating.matching`); the common mean of the states is taken off before.
+after them: one forward over documents and answer, cosines between hidden states, layer and threshold from labelled
+data. Neither's code for it is released, so what follows is ours: each token of the words finds its most similar token
+in each sentence, sentences are ranked by how well they cover the words, and the matched tokens are joined into spans
+(see :mod:`~counterfoil.attribution.locating.matching`); the common mean of the states is taken off before.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 """From how alike tokens of a claim and tokens of the sources are to places in the sources.
 
-A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the sentence
-(late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens that were
-the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no span alone.
+A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the
+sentence (late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens
+that were the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no
+span alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -72,15 +74,19 @@ class SourceTokens:
     starts: Tensor
     ends: Tensor
 
-    @property
+    @cached_property
     def n_sentences(self) -> int:
         """How many sentences there are."""
         return int(self.sentences.max()) + 1 if len(self.sentences) else 0
 
+    @cached_property
+    def _once_a_sentence(self) -> Tensor:
+        """The numbers of the tokens, each once for each sentence that holds it."""
+        return torch.unique(torch.stack([self.ids, self.sentences]), dim=1)[0]
+
     def rarity(self, ids: Tensor) -> Tensor:
         """`[q]`: how much a token of the claim says here: log((1 + S) / (0.5 + n)), n of the S sentences holding it."""
-        held = torch.unique(torch.stack([self.ids, self.sentences]), dim=1)[0]
-        count = (held[None, :] == ids[:, None]).sum(1)
+        count = (self._once_a_sentence[None, :] == ids[:, None]).sum(1)
         return torch.log((1 + self.n_sentences) / (0.5 + count))
 
 

@@ -54,8 +54,8 @@ def run(document: Document, first: int, size: int) -> Place | None:
 def premise(places: Sequence[Place], documents: Mapping[str, Document]) -> str:
     """What the entailment model is shown of some places: by document in the order given, each under its title.
 
-    The places of one document are one text, in order; one that does not end a sentence is given a full stop, as LAQuer's
-    own scorer does.
+    The places of one document are one text, in order; one that does not end a sentence is given a full stop, as
+    LAQuer's own scorer does.
     """
     by_document: dict[str, list[Place]] = {}
     for place in places:

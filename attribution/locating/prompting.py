@@ -3,9 +3,9 @@
 LAQuer (Hirsch et al., ACL 2025), section on localisation by prompting. As there, snippets are matched word for word,
 then loosely, then nearly; what cannot be found is asked for again; where all tries fail, the coarse attribution is the
 answer: the documents that the sentence of the answer cites, or all of them. Other than there the model answers in JSON
-(their semicolons stand in sources as well), says itself from which source each snippet is, is told which of its snippets
-were not found, and may say that nothing supports the claim. The examples of their prompt are of their data and are not
-used.
+(their semicolons stand in sources as well), says itself from which source each snippet is, is told which of its
+snippets were not found, and may say that nothing supports the claim. The examples of their prompt are of their data and
+are not used.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Claims by rules that need no model. English; words of other languages are left as they are.
 
 1. **Clause.** Words that are a part of a sentence are widened to the clause they stand in: up to a semicolon, or a
-   conjunction that a verb or a whole clause follows. A clause without a subject ("and was electrified in 1927") is given
-   that of the sentence, and its auxiliary where it begins with a participle ("was quarried and *shipped* down the river").
-2. **Pronouns.** `it, its, he, his, him, she, her, they, their, them` are replaced where no verb stands before them in the
-   claim (behind one they mean its own subject, or something as near). The replacement is the first that agrees of: the
-   subject of the same sentence where that stands outside the claim; for `it` what the question is about, which answers
-   keep coming back to; the subjects of the sentences before, backwards; for the others what the question is about. To
-   agree is to be a name for `he` and `she`, a plural or a name for `they`, and for `it` no name of two words alone. A
-   subject that is or has a pronoun itself is passed over.
+   conjunction that a verb or a whole clause follows. A clause without a subject ("and was electrified in 1927") is
+   given that of the sentence, and its auxiliary where it begins with a participle ("was quarried and *shipped* down the
+   river").
+2. **Pronouns.** `it, its, he, his, him, she, her, they, their, them` are replaced where no verb stands before them
+   in the claim (behind one they mean its own subject, or something as near). The replacement is the first that agrees
+   of: the subject of the same sentence where that stands outside the claim; for `it` what the question is about, which
+   answers keep coming back to; the subjects of the sentences before, backwards; for the others what the question is
+   about. To agree is to be a name for `he` and `she`, a plural or a name for `they`, and for `it` no name of two words
+   alone. A subject that is or has a pronoun itself is passed over.
 
 What is not done: `this`, `there`, `the former`, definite descriptions ("the club"), ellipsis other than of the subject.
 """
@@ -28,41 +29,19 @@ from .claims import Claim, text_of, unmarked
 _PRONOUN = re.compile(r"\b(it|its|he|him|his|she|her|they|them|their)\b", re.IGNORECASE)
 _POSSESSIVE = frozenset({"its", "his", "their"})
 _EXPLETIVE = re.compile(
-    r"it\s+(?:rain|snow|hail|storm)|it\s+(?:is|was|has been)\s+(?:said|thought|known|likely|possible|unclear|clear|true)\b",
+    r"it\s+(?:rain|snow|hail|storm|(?:is|was|has been)\s+(?:said|thought|known|likely|possible|unclear|clear|true)\b)",
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
     r";\s+|:\s+|,?\s+(?:and|but|or|so|while|whereas|until|because|although|which)\s+|,\s+(?:which is|who)\s+",
     re.IGNORECASE,
 )
-_NOT_TOPIC = frozenset(
-    [
-        "what",
-        "who",
-        "whom",
-        "whose",
-        "when",
-        "where",
-        "why",
-        "how",
-        "which",
-        "tell",
-        "me",
-        "is",
-        "are",
-        "was",
-        "were",
-        "does",
-        "do",
-        "did",
-        "there",
-        "to",
-        "know",
-        "give",
-        "describe",
-        "and",
-        "the",
-    ]
+_CLAUSE_TAIL = re.compile(
+    r"(?:[,;:]?\s+(?:and|but|or|so|while|whereas|until|because|although|which|which is|who)\s+|[;:]\s+)\Z",
+    re.IGNORECASE,
+)
+_NOT_TOPIC = subjects.word_set(
+    "what who whom whose when where why how which tell me is are was were does do did there to know give describe the"
 )
 _DEFINITE = re.compile(r"\b[Tt]he(?:\s+[a-z][\w-]*){0,3}?(?:\s+(?:of\s+|at\s+)?(?:the\s+)?[A-Z][\w'-]*)+")
 _NAME = re.compile(r"\b(?:[A-Z][\w'-]*)(?:\s+(?:of\s+|the\s+)?[A-Z][\w'-]*)*(?:\s+\d[\d.]*)?")
@@ -129,11 +108,8 @@ def _clause(answer: str, unit: TextSpan, own: Range) -> Range:
     bounds.append(unit.end)
     first = max(bound for bound in bounds[:-1] if bound <= own[0])
     last = min((bound for bound in bounds[1:] if bound >= own[1]), default=unit.end)
-    kept = re.sub(_CLAUSE_TAIL, "", answer[first:last])
+    kept = _CLAUSE_TAIL.sub("", answer[first:last])
     return first, max(first + len(kept.rstrip()), own[1])
-
-
-_CLAUSE_TAIL = r"(?:[,;:]?\s+(?:and|but|or|so|while|whereas|until|because|although|which|which is|who)\s+|[;:]\s+)\Z"
 
 
 def _until_clause_end(text: str) -> str:

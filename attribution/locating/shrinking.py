@@ -29,8 +29,8 @@ _LINKS = re.compile(r"(?:and|or|but|nor|yet|so)\s+", re.IGNORECASE)
 def shorter(document: Document, place: Place, focus: int | None = None) -> list[Place]:
     """The runs of words within `place` that begin with a clause and end with a clause or phrase, the shortest first.
 
-    Clauses end with their sentence, at commas, semicolons, colons, dashes and brackets, and before conjunctions and relative pronouns,
-    phrases before prepositions (both of English; other languages are cut at their punctuation).
+    Clauses end with their sentence, at commas, semicolons, colons, dashes and brackets, and before conjunctions and
+    relative pronouns, phrases before prepositions (both of English; other languages are cut at their punctuation).
 
     Args:
         document: The document.

@@ -9,240 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-AUXILIARIES = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "am",
-        "be",
-        "been",
-        "being",
-        "has",
-        "have",
-        "had",
-        "does",
-        "do",
-        "did",
-        "will",
-        "would",
-        "can",
-        "could",
-        "may",
-        "might",
-        "must",
-        "shall",
-        "should",
-    ]
+
+def word_set(listed: str) -> frozenset[str]:
+    """The words of a list that is written as one string."""
+    return frozenset(listed.split())
+
+
+AUXILIARIES = word_set(
+    "is are was were am be been being has have had does do did will would can could may might must shall should"
 )
-PREPOSITIONS = frozenset(
-    [
-        "of",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "with",
-        "without",
-        "from",
-        "to",
-        "into",
-        "over",
-        "under",
-        "through",
-        "between",
-        "among",
-        "against",
-        "after",
-        "before",
-        "since",
-        "until",
-        "during",
-        "about",
-        "near",
-        "behind",
-        "along",
-        "across",
-        "as",
-        "than",
-        "down",
-        "up",
-        "off",
-        "out",
-        "away",
-        "back",
-    ]
+PREPOSITIONS = word_set(
+    "of in on at by for with without from to into over under through between among against after before since until "
+    "during about near behind along across as than down up off out away back"
 )
-DETERMINERS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "this",
-        "that",
-        "these",
-        "those",
-        "its",
-        "his",
-        "her",
-        "their",
-        "my",
-        "our",
-        "your",
-        "some",
-        "any",
-        "no",
-        "each",
-        "every",
-    ]
+DETERMINERS = word_set("the a an this that these those its his her their my our your some any no each every")
+_PAST = word_set(
+    "began became broke brought built bought came caught chose cost cut did died drew drove fell felt fought found "
+    "flew gave got grew held kept knew laid led left lent lost made met paid put ran read rose said sang sank sat "
+    "saw sent set shook shot shut slept sold spent spoke spread stood stole struck swam taught took told thought "
+    "threw understood woke won wore wrote lay went bore burnt learnt dug fled hid hit hung hurt rang rode"
 )
-LINKS = frozenset(
-    [
-        "and",
-        "or",
-        "but",
-        "nor",
-        "yet",
-        "so",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "that",
-        "when",
-        "where",
-        "while",
-        "whereas",
-        "because",
-        "although",
-    ]
-)
-_PAST = frozenset(
-    [
-        "began",
-        "became",
-        "broke",
-        "brought",
-        "built",
-        "bought",
-        "came",
-        "caught",
-        "chose",
-        "cost",
-        "cut",
-        "did",
-        "died",
-        "drew",
-        "drove",
-        "fell",
-        "felt",
-        "fought",
-        "found",
-        "flew",
-        "gave",
-        "got",
-        "grew",
-        "held",
-        "kept",
-        "knew",
-        "laid",
-        "led",
-        "left",
-        "lent",
-        "lost",
-        "made",
-        "met",
-        "paid",
-        "put",
-        "ran",
-        "read",
-        "rose",
-        "said",
-        "sang",
-        "sank",
-        "sat",
-        "saw",
-        "sent",
-        "set",
-        "shook",
-        "shot",
-        "shut",
-        "slept",
-        "sold",
-        "spent",
-        "spoke",
-        "spread",
-        "stood",
-        "stole",
-        "struck",
-        "swam",
-        "taught",
-        "took",
-        "told",
-        "thought",
-        "threw",
-        "understood",
-        "woke",
-        "won",
-        "wore",
-        "wrote",
-        "lay",
-        "went",
-        "bore",
-        "burnt",
-        "learnt",
-        "dug",
-        "fled",
-        "hid",
-        "hit",
-        "hung",
-        "hurt",
-        "rang",
-        "rode",
-    ]
-)
-_PRESENT = frozenset(
-    [
-        "live",
-        "lie",
-        "fly",
-        "run",
-        "need",
-        "come",
-        "have",
-        "make",
-        "take",
-        "give",
-        "keep",
-        "lay",
-        "feed",
-        "grow",
-        "stand",
-        "play",
-        "eat",
-        "go",
-        "cost",
-    ]
-)
-_NOT_VERBS = frozenset(
-    [
-        "this",
-        "its",
-        "his",
-        "hers",
-        "theirs",
-        "always",
-        "perhaps",
-        "sometimes",
-        "species",
-        "series",
-        "news",
-        "less",
-        "across",
-    ]
-)
+_PRESENT = word_set("live lie fly run need come have make take give keep lay feed grow stand play eat go")
+_NOT_VERBS = word_set("this its his hers theirs always perhaps sometimes species series news less across")
 _TOKEN = re.compile(r"[^\W_][\w'’.-]*[^\W_]|[^\W_]")
 
 
@@ -273,7 +61,7 @@ def starts_with_verb(text: str) -> bool:
 
 
 def starts_with_participle(text: str) -> bool:
-    """Whether that verb is a participle that shares the auxiliary of the clause before ("was quarried and shipped off")."""
+    """Whether that verb is a participle with the auxiliary of the clause before ("was quarried and shipped off")."""
     found = [word.lower() for word, _, _ in words(text)][:2]
     return bool(found) and _past(found[0]) and (len(found) == 1 or found[1] in PREPOSITIONS)
 

@@ -1,4 +1,4 @@
-"""The check that every method's candidates go through: does the place support the claim, and how little of it still does?"""
+"""The check that every method's candidates go through: what supports the claim, and how little of it still does."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 from ..attributions import Candidate
 from ..documents import Document, SourceSpan
-from ..entailment import Judgement, Pair
 from ..quotes import MAX_SENTENCES
 from ..statements import Status
-from ..verdicts import contradicts, supports
+from ..verdicts import contradicts, surer
 from ..waves import Steps
-from .exactness import missing
-from .places import Place, premise, run, span, touched
-from .shrinking import shorter
+from .accounts import accounts_of
+from .asking import Judged, Question, best_of
+from .places import Place, run, span, touched
 
 MAX_PLACES = 64
-"""How many sentences are asked for at most, those that the best candidates touch: coarse candidates are whole documents."""
+"""How many sentences are asked for at most, the first that candidates touch: some candidates are whole documents."""
 
 MAX_TRIED = 3
 """How many of them are tried together with their neighbours and with each other where none supports alone."""
@@ -48,54 +47,6 @@ class Outcome:
     failure: str | None = None
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """Some places, read as one premise, with what the model said of them."""
-
-    places: tuple[Place, ...]
-    judgement: Judgement
-    missing: tuple[str, ...] = ()
-
-    @property
-    def probability(self) -> float:
-        return self.judgement.supported or 0.0
-
-    @property
-    def rank(self) -> tuple[bool, float]:
-        return (not self.missing, self.probability)
-
-    def supports(self, least: float) -> bool:
-        return not self.missing and supports(self.judgement, least)
-
-
-@dataclass(frozen=True)
-class _Question:
-    """What is asked of places, whichever they are."""
-
-    claim: str
-    words: str
-    documents: Mapping[str, Document]
-    threshold: float
-    candidates: Sequence[SourceSpan]
-
-    def shorter(self, place: Place) -> list[tuple[Place]]:
-        """The runs within a place, cut where the method found the claim."""
-        inside = [c for c in self.candidates if c.document == place.document and place.start <= c.start < place.end]
-        focus = (inside[0].start + inside[0].end) // 2 if inside else None
-        return [(run,) for run in shorter(self.documents[place.document], place, focus)]
-
-    def ask(self, sets: Sequence[tuple[Place, ...]]) -> Steps[list[_Judged]]:
-        """One verdict a set of places, in order."""
-        if not sets:
-            return []
-        premises = [premise(some, self.documents) for some in sets]
-        judgements = yield [Pair(shown, self.claim) for shown in premises]
-        return [
-            _Judged(some, judgement, tuple(missing(self.words, shown)))
-            for some, shown, judgement in zip(sets, premises, judgements, strict=True)
-        ]
-
-
 def verified(
     claim: str,
     candidates: Sequence[SourceSpan],
@@ -110,11 +61,12 @@ def verified(
     1. The sentences that the candidates touch are judged, each alone under its document's title.
     2. Where none supports, the clauses of the most probable one are, then runs of two and of three sentences around the
        most probable ones, then pairs of these from different places, which a claim with two sources needs. A sentence
-       that contradicts the claim is in no pair.
+       that contradicts the claim is in no pair, and a pair has to support it the more surely the more was tried before.
     3. What supports is cut into clauses and phrases, and the shortest run of them that still supports, and is hardly
        less probable than the whole, is taken.
 
-    Nothing supports the claim that has not its numbers and names (:func:`~counterfoil.attribution.locating.exactness.missing`).
+    Nothing supports the claim that has not its numbers and names; see
+    :mod:`~counterfoil.attribution.locating.exactness`.
 
     Args:
         claim: What is to be supported.
@@ -129,26 +81,28 @@ def verified(
         failed on everything.
     """
     by_id = {document.id: document for document in documents}
-    question = _Question(claim, claim if words is None else words, by_id, threshold, candidates)
+    question = Question(claim, claim if words is None else words, by_id, threshold, candidates)
     places = _places(candidates, by_id)
     singles = yield from question.ask([(place,) for place in places])
     judged = [one for one in singles if one.judgement.supported is not None]
     if not judged:
         failure = next((one.judgement.failure for one in singles), None)
         status = Status.NOT_CHECKED if failure else Status.NOT_SUPPORTED
-        return Outcome(status, None, (), _accounts(candidates, by_id, singles, (), threshold), failure=failure)
-    best = _best(judged)
+        return Outcome(status, None, (), accounts_of(candidates, by_id, singles, (), threshold), failure=failure)
+    best = best_of(judged)
     if not best.supports(threshold):
         larger = yield from _otherwise(judged, question)
         best = larger or best
     if not best.supports(threshold):
         status = Status.CONTRADICTED if contradicts(best.judgement) else Status.NOT_SUPPORTED
-        accounts = _accounts(candidates, by_id, singles, (), threshold)
-        return Outcome(status, best.judgement.supported, (), accounts)
+        accounts = accounts_of(candidates, by_id, singles, (), threshold)
+        gone = ", ".join(map(repr, best.missing))
+        notes = (f"nothing that may support the claim has {gone}",) if gone else ()
+        return Outcome(status, best.judgement.supported, (), accounts, notes)
     small = yield from _shrunk(best, question, slack)
     alone = yield from question.ask([(place,) for place in small.places])
     spans = tuple(span(one.places[0], by_id, one.judgement.supported) for one in alone)
-    accounts = _accounts(candidates, by_id, singles, best.places, threshold)
+    accounts = accounts_of(candidates, by_id, singles, best.places, threshold)
     return Outcome(Status.SUPPORTED, small.judgement.supported, spans, accounts)
 
 
@@ -164,12 +118,7 @@ def _places(candidates: Sequence[SourceSpan], documents: Mapping[str, Document])
     return list(found)[:MAX_PLACES]
 
 
-def _best(judged: Sequence[_Judged]) -> _Judged:
-    """The most probable of those that miss nothing, the first of equals."""
-    return max(judged, key=lambda one: one.rank)
-
-
-def _otherwise(judged: Sequence[_Judged], question: _Question) -> Steps[_Judged | None]:
+def _otherwise(judged: Sequence[Judged], question: Question) -> Steps[Judged | None]:
     """What supports where no sentence does: a clause, two neighbours, three, two apart; `None` where nothing does."""
     likely = sorted(judged, key=lambda one: one.rank, reverse=True)[:MAX_TRIED]
     tops = [one.places[0] for one in likely]
@@ -177,10 +126,13 @@ def _otherwise(judged: Sequence[_Judged], question: _Question) -> Steps[_Judged 
     runs = [list(_runs(tops, size, question.documents)) for size in range(2, MAX_SENTENCES + 1)]
     willing = [one.places[0] for one in likely if not contradicts(one.judgement)]
     apart = [tuple(sorted(two)) for two in itertools.combinations(willing, 2)]
+    tried = len(judged)
     for sets in [clauses, *runs, apart]:
         found = yield from question.ask(sets)
-        if found and _best(found).supports(question.threshold):
-            return _best(found)
+        tried += len(found)
+        least = surer(question.threshold, tried) if sets is apart else question.threshold
+        if found and best_of(found).supports(least):
+            return best_of(found)
     return None
 
 
@@ -196,7 +148,7 @@ def _runs(tops: Sequence[Place], size: int, documents: Mapping[str, Document]) -
     return found
 
 
-def _shrunk(best: _Judged, question: _Question, slack: float) -> Steps[_Judged]:
+def _shrunk(best: Judged, question: Question, slack: float) -> Steps[Judged]:
     """The places cut down one after the other, each as far as all of them together still support the claim."""
     current = best
     least = max(question.threshold, best.probability - slack)
@@ -209,47 +161,5 @@ def _shrunk(best: _Judged, question: _Question, slack: float) -> Steps[_Judged]:
     return current
 
 
-def _length(judged: _Judged) -> int:
+def _length(judged: Judged) -> int:
     return sum(place.end - place.start for place in judged.places)
-
-
-def _accounts(
-    candidates: Sequence[SourceSpan],
-    documents: Mapping[str, Document],
-    singles: Sequence[_Judged],
-    kept: Sequence[Place],
-    threshold: float,
-) -> tuple[Candidate, ...]:
-    """What became of each candidate, by the sentences that it touches."""
-    said = {one.places[0]: one for one in singles}
-    accounts = []
-    for candidate in candidates:
-        document = documents[candidate.document]
-        own = [run(document, number, 1) for number in touched(document, candidate.start, candidate.end)]
-        judged = [said[place] for place in own if place in said]
-        is_kept = any(
-            p.document == candidate.document and candidate.start < p.end and p.start < candidate.end for p in kept
-        )
-        reason, probability = _reason(judged, is_kept, threshold)
-        accounts.append(Candidate(candidate, is_kept, reason, probability))
-    return tuple(accounts)
-
-
-def _reason(judged: Sequence[_Judged], kept: bool, threshold: float) -> tuple[str, float | None]:
-    asked = [one for one in judged if one.judgement.supported is not None]
-    if not judged:
-        return f"not checked: {MAX_PLACES} other sentences were checked before", None
-    if not asked:
-        return f"not checked: {judged[0].judgement.failure}", None
-    best = _best(asked)
-    said = best.judgement.supported
-    if kept:
-        alone = "supports the claim" if best.supports(threshold) else "supports the claim in part or with others"
-        return f"kept: its sentence {alone}", said
-    if best.supports(threshold):
-        return "dropped: its sentence supports the claim, but another one does so more surely", said
-    if supports(best.judgement, threshold):
-        return f"dropped: its sentence has not {', '.join(map(repr, best.missing))}", said
-    if contradicts(best.judgement):
-        return "dropped: its sentence contradicts the claim", said
-    return f"dropped: its sentence does not support the claim ({best.probability:.2f}, below {threshold:.2f})", said

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ..attributions import Attribution
+from ..entailment import EntailmentModel
 from ..locating import Locator
 from ..markers import Range
 from ..verdicts import StatementVerdict
+from .record import Report
 
 LONGEST = 100_000
 """Characters of documents up to which locating beforehand takes seconds; beyond, a page asks when it is opened."""
@@ -29,6 +32,30 @@ def beforehand(locator: Locator, statements: Sequence[StatementVerdict]) -> tupl
     """
     spans = [span for verdict in statements for span in clauses(locator, verdict.start, verdict.end)]
     return tuple(locator.locate_each(spans))
+
+
+def locating(method: str, model: object, entailment: EntailmentModel) -> Callable[[Report], Report]:
+    """What locates the words of every answer of a report beforehand, where its documents are not too long.
+
+    Args:
+        method: Of localisation.
+        model: What it runs on, loaded.
+        entailment: Who checks.
+    """
+
+    def located(report: Report) -> Report:
+        if not 0 < sum(len(document.text) for document in report.documents) <= LONGEST:
+            return report
+        answers = []
+        for record in report.answers:
+            question = report.question or None
+            locator = Locator(
+                record.text, report.documents, method=method, model=model, entailment=entailment, question=question
+            )
+            answers.append(replace(record, attributions=beforehand(locator, record.statements)))
+        return replace(report, answers=tuple(answers))
+
+    return located
 
 
 def clauses(locator: Locator, start: int, end: int) -> Iterator[Range]:

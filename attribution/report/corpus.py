@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..files import Scored
 from ..metrics.corpus import CorpusReport
@@ -34,10 +34,13 @@ class CorpusPage:
 
     Args:
         shown: How many of each.
+        prepared: What is done to a report before it is kept, such as
+            :func:`~counterfoil.attribution.report.beforehand.locating` its words; `None` for nothing.
     """
 
-    def __init__(self, shown: int = SHOWN) -> None:
+    def __init__(self, shown: int = SHOWN, prepared: Callable[[Report], Report] | None = None) -> None:
         self._shown = shown
+        self._prepared = prepared
         self._worst: list[tuple[float, int, Case]] = []
         self._unread: list[ProblemOutput] = []
         self._seen = self._n_unread = 0
@@ -94,7 +97,8 @@ class CorpusPage:
         documents = tuple(answer.documents) if answer else ()
         question = answer.question if answer else None
         name = place_of(str(record.path), record.number, answer.id if answer else "")
-        return case(Report(question or "", (shown,), documents, name=name), ROOM, position=self._seen)
+        whole = Report(question or "", (shown,), documents, name=name)
+        return case(self._prepared(whole) if self._prepared else whole, ROOM, position=self._seen)
 
 
 def left_out(cases: Sequence[Case], n_answers: int, n_told: int, n_unread: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,14 +122,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are not logged: their addresses hold the token."""
 
     def _guarded(self, answer: Callable[[], None]) -> None:
-        try:
-            self._check_sender()
-            answer()
-        except RequestError as error:
-            self.close_connection = True
-            self._send_json({"error": str(error)}, error.status)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
+        # A page that asks something else does not wait for the answer.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            try:
+                self._check_sender()
+                answer()
+            except RequestError as error:
+                self.close_connection = True
+                self._send_json({"error": str(error)}, error.status)
 
     def _get(self) -> None:
         parts = urlsplit(self.path)

@@ -13,6 +13,8 @@ from .fitting import widened
 from .record import AnswerRecord
 from .segments import Marked, Segment, segments
 
+_BEGINNING = 1_000
+
 READ = "read"
 """Key of the passages that the model was given."""
 
@@ -155,7 +157,10 @@ def _documents(case: Case, key: str, around: int | None) -> Iterator[DocumentVie
         spans = [*(Marked(start, end, READ) for start, end in document.read or ()), *cited[document.id]]
         held = ((0, document.length),)
         if around is not None:
-            held = widened([(span.start, span.end) for span in cited[document.id]], document.length, around)
+            passages = [(span.start, span.end) for span in cited[document.id]]
+            # What is cited without a passage is shown from its beginning.
+            passages += [(0, _BEGINNING)] if document.cited and not passages else []
+            held = widened(passages, document.length, around)
         cut = list(_held(document, held))
         pieces = [_segments(start, piece, spans) for start, piece in cut]
         begins, ends = [start for start, _ in cut], [start + len(piece) for start, piece in cut]

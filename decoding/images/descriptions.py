@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import weakref
+from typing import TYPE_CHECKING
 
-from PIL import Image
 from transformers import PreTrainedModel
 
 from .reading import ImageReader
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 INSTRUCTION = (
     "Provide a detailed description of the image, covering all visible elements and their interactions, so as to "

@@ -19,7 +19,7 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
         x' = sqrt(a_T) * x + sqrt(1 - a_T) * noise,   a_T = prod_{t<=T} (1 - b_t),
         b_t = sigmoid(linspace(-6, 6, 1000))_t * (0.005 - 0.00001) + 0.00001
 
-    Leng et al. 2023, arXiv 2311.16922, equation 2, with the schedule of the released code (commit d6568ff8). On the
+    Leng et al. 2023, arXiv 2311.16922, with the schedule of the released code (commit d6568ff8). On the
     pixels as the model reads them (resized, normalised), not clipped, drawn once for all tokens.
 
     Args:
@@ -29,6 +29,9 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
         seeds: One for each image: the noise of an image does not depend on what else is in the batch.
         frames: How many times a patch holds each pixel: models that also see videos read a still image as several
             equal frames, which stay equal.
+
+    Raises:
+        ValueError: No such step, or pixels that are not of one picture a seed.
     """
     check_integer("noise_step", step, 0)
     if step >= STEPS:
@@ -37,6 +40,11 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
     pixels = inputs["pixel_values"]
     grid = inputs.get("image_grid_thw")
     images = pixels.split(grid.prod(-1).tolist()) if grid is not None else pixels.split(1)
+    if len(images) != len(seeds):
+        raise ValueError(
+            f"the processor has to return one picture a request to be noised, but returned {len(images)} for "
+            f"{len(seeds)}: switch off what cuts pictures into several (`do_pan_and_scan=False`)"
+        )
     noisy = [
         kept**0.5 * image + (1 - kept) ** 0.5 * _noise(image, seed, frames)
         for image, seed in zip(images, seeds, strict=True)

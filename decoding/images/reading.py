@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
 from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel, ProcessorMixin
 
 from ..views.unwrapping import unwrapped
 from .requests import ImagePrompt, Message, Picture, Requests, opened, picture_and_messages, requests_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 UNUSED = ("labels",)
 """What a processor may return that only training reads."""
@@ -177,16 +179,20 @@ def _part(image: Image.Image) -> dict[str, Any]:
 
 
 def _check_model(model: PreTrainedModel) -> None:
-    name = type(model).__name__
-    if getattr(model.config, "image_token_id", None) is None:
-        raise ValueError(f"`model` has to be a vision-language model, but {name} reads no images")
-    if model.config.is_encoder_decoder:
+    config, name = model.config, type(model).__name__
+    served = "take LLaVA, Qwen-VL, Idefics3, SmolVLM, Gemma 3 or the like"
+    if not any(hasattr(config, part) for part in ("image_token_id", "vision_config", "vq_config")):
+        raise ValueError(f"`model` has to be a vision-language model, but {name} reads no images: {served}")
+    if config.is_encoder_decoder:
         raise ValueError(
-            f"`model` has to be decoder-only to compare images, but {name} is an encoder-decoder model: take LLaVA, "
-            "Qwen-VL, Idefics3, SmolVLM, Gemma 3 or the like"
+            f"`model` has to be decoder-only to compare images, but {name} is an encoder-decoder model: {served}"
         )
     if getattr(type(model), "generate", None) is not vars(GenerationMixin)["generate"]:
         raise ValueError(
             f"`model` has to generate as transformers does, but {name} has a generate() of its own, whose processors "
-            "do not see the image: take LLaVA, Qwen-VL, Idefics3, SmolVLM, Gemma 3 or the like"
+            f"are not shown the prompt: {served}"
+        )
+    if getattr(config, "image_token_id", None) is None:
+        raise ValueError(
+            f"`model` has to name its image token in `config.image_token_id`, but {name} does not: {served}"
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-from PIL import Image, ImageOps
 
-Picture = Image.Image | str | Path
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture = Union["Image.Image", str, Path]
 Message = Mapping[str, Any]
 Request = tuple[Picture, str] | Sequence[Message]
 """An image with a question; or chat messages with one image among their parts."""
@@ -93,11 +95,14 @@ def opened(picture: Any) -> Image.Image:  # noqa: ANN401
 
     Raises:
         ValueError: Neither, or a file that cannot be read as a picture.
+        ImportError: Pillow is not installed.
     """
+    pillow = _pillow()
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
-        return Image.fromarray(picture)
-    if isinstance(picture, Image.Image):
-        return _upright(picture, "the given one")
+        return pillow.fromarray(picture)
+    if isinstance(picture, pillow.Image):
+        given: Any = picture
+        return _upright(given, "the given one")
     if not isinstance(picture, (str, Path)):
         raise ValueError(f"`image` has to be a file or an image of Pillow's, but is {type(picture).__name__}")
     if str(picture).startswith(("http://", "https://", "data:")):
@@ -107,13 +112,23 @@ def opened(picture: Any) -> Image.Image:  # noqa: ANN401
     if not Path(picture).is_file():
         raise ValueError(f"`image` has to be a file, but there is none at {str(picture)!r}")
     try:
-        with Image.open(picture) as image:
+        with pillow.open(picture) as image:
             return _upright(image, repr(str(picture)))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, pillow.DecompressionBombError) as error:
         raise _unreadable(repr(str(picture)), error) from error
 
 
+def _pillow() -> Any:  # noqa: ANN401  (a module)
+    try:
+        from PIL import Image  # noqa: PLC0415  (text alone needs no Pillow)
+    except ImportError as error:
+        raise ImportError('reading pictures needs Pillow: pip install "counterfoil[vision]"') from error
+    return Image
+
+
 def _upright(image: Image.Image, name: str) -> Image.Image:
+    from PIL import ImageOps  # noqa: PLC0415
+
     try:
         return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:

@@ -10,12 +10,14 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
 
 from ..parameters import check_choice
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 CROP = 336
 """The side of a random resized crop: the input of LLaVA-1.5, also for models with another one, as in the code."""
@@ -91,11 +93,30 @@ def _draw_crop(generator: random.Random, image: Image.Image) -> dict[str, Any]:
     return {"box": (left, top, left + w, top + h)}
 
 
+# Pillow is imported where it is used: who decodes text alone need not have it.
+
+
+def _mirrored(image: Image.Image) -> Image.Image:
+    from PIL import ImageOps  # noqa: PLC0415
+
+    return ImageOps.mirror(image)
+
+
+def _flipped(image: Image.Image) -> Image.Image:
+    from PIL import ImageOps  # noqa: PLC0415
+
+    return ImageOps.flip(image)
+
+
 def _rotated(image: Image.Image, angle: float) -> Image.Image:
+    from PIL import Image  # noqa: PLC0415
+
     return image.rotate(angle, resample=Image.Resampling.NEAREST, expand=False, fillcolor=(0, 0, 0))
 
 
 def _jittered(image: Image.Image, **factors: float) -> Image.Image:
+    from PIL import ImageEnhance  # noqa: PLC0415
+
     enhance = {
         "brightness": ImageEnhance.Brightness,
         "contrast": ImageEnhance.Contrast,
@@ -107,12 +128,16 @@ def _jittered(image: Image.Image, **factors: float) -> Image.Image:
 
 
 def _with_hue(image: Image.Image, shift: float) -> Image.Image:
+    from PIL import Image  # noqa: PLC0415
+
     hue, saturation, value = image.convert("HSV").split()
     turned = np.asarray(hue).astype(np.int16) + int(shift * 255)
     return Image.merge("HSV", (Image.fromarray((turned % 256).astype(np.uint8)), saturation, value)).convert("RGB")
 
 
 def _blurred(image: Image.Image, sigma: float, size: int = 13) -> Image.Image:
+    from PIL import Image  # noqa: PLC0415
+
     # Pillow's own Gaussian blur is an approximation by boxes.
     offsets = np.arange(size) - size // 2
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
@@ -127,6 +152,8 @@ def _blurred(image: Image.Image, sigma: float, size: int = 13) -> Image.Image:
 
 
 def _cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    from PIL import Image  # noqa: PLC0415
+
     return image.crop(box).resize((CROP, CROP), Image.Resampling.BILINEAR)
 
 
@@ -141,8 +168,8 @@ _DRAW: dict[str, Callable[[random.Random, Image.Image], dict[str, Any]]] = {
     "random_resized_crop": _draw_crop,
 }
 _APPLY: dict[str, Callable[..., Image.Image]] = {
-    "horizontal_flip": ImageOps.mirror,
-    "vertical_flip": ImageOps.flip,
+    "horizontal_flip": _mirrored,
+    "vertical_flip": _flipped,
     "rotation": _rotated,
     "color_jitter": _jittered,
     "gaussian_blur": _blurred,

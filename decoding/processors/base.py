@@ -52,13 +52,13 @@ class ContrastLogitsProcessor(LogitsProcessor):
         self.vocabulary_size = vocabulary_size
         self._recorder = TraceRecorder() if trace else None
         self._call = ServedCall()
-        self._last: Tensor | None = None
-        self._prompt_length = 0
+        self._last: Tensor | None = None  # the ids of the last direct call
+        self._prompt_length = self._length = 0
 
     @property
     def step(self) -> int:
         """How many tokens have been generated so far, 0 while the first is scored."""
-        return 0 if self._last is None else self._last.shape[1] - self._prompt_length
+        return self._length - self._prompt_length
 
     @abstractmethod
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
         """
         generation = calling_generation()
         first = self._call.begins(generation)
-        self._count(input_ids, first and not (generation is None and self._continues(input_ids)))
+        self._count(input_ids, first, direct=generation is None)
         if first:
             refuse_unfollowable(type(self).__name__)
             if self._recorder is not None:
@@ -112,15 +112,14 @@ class ContrastLogitsProcessor(LogitsProcessor):
     def reset(self) -> None:
         """Forget the last sequence and free its cache. Not needed between `generate()` calls."""
         self.view.reset()
+        self._last = None
 
-    def _continues(self, ids: Tensor) -> bool:
-        """Whether these are the ids of the last call with one more; all that a direct call has to tell."""
-        return self._last is not None and torch.equal(ids[:, :-1], self._last)
-
-    def _count(self, ids: Tensor, begins: bool) -> None:
-        if begins:
+    def _count(self, ids: Tensor, first: bool, *, direct: bool) -> None:
+        # All that a direct call has to tell whether it goes on is its ids: those of the last one, with one more.
+        goes_on = direct and self._last is not None and torch.equal(ids[:, :-1], self._last)
+        if first and not goes_on:
             self._prompt_length = ids.shape[1]
-        self._last = ids
+        self._length, self._last = ids.shape[1], ids if direct else None
 
     def _aligned(self, main: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         size = self.vocabulary_size

@@ -20,7 +20,7 @@ class VCDLogitsProcessor(ContrastLogitsProcessor):
 
         scores = (1 + alpha) * z_v - alpha * z_v'   where p_v >= beta * max p_v
 
-    Leng et al. 2023, [VCD](https://arxiv.org/abs/2311.16922), equations 3 and 4. The released code samples, and under
+    Leng et al. 2023, [VCD](https://arxiv.org/abs/2311.16922). The released code samples, and under
     `do_sample=False` is silently plain greedy decoding; this works under every way of decoding.
 
     Args:

@@ -13,7 +13,7 @@ def vcd(main: Tensor, other: Tensor, *, alpha: float = 1.0, beta: float = 0.1) -
 
         scores = (1 + alpha) * z_v - alpha * z_v'   where p_v >= beta * max p_v, else -inf
 
-    Leng et al. 2023, arXiv 2311.16922, equations 3 and 4.
+    Leng et al. 2023, arXiv 2311.16922.
 
     Args:
         main: `[rows, vocab]` logits with the image.

@@ -35,7 +35,8 @@ def encoded(prompt: Prompt, model: PreTrainedModel) -> Prompt:
     positions = positions_of(model, prompt.input_ids, state)
     if positions is not None and positions.dim() > 2:
         state["position_ids"] = positions
-    if has_images(prompt):
+    # Before transformers 5.19 pixels stay pixels until the forward, and rows are multiplied with them.
+    if has_images(prompt) and hasattr(reader, "_maybe_prepare_encoder_kwargs_for_generation"):
         state = reader._maybe_prepare_encoder_kwargs_for_generation(
             prompt.input_ids, state, "input_ids", GenerationConfig()
         )

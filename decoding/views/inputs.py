@@ -81,7 +81,8 @@ def as_prompt(inputs: Mapping[str, Any], name: str) -> Prompt:
     mask = (mask != 0).long()
     if ids.numel() == 0 or bool((mask.sum(-1) == 0).any()):
         raise ValueError(f"`{name}` has to hold at least one token a row, but is empty")
-    extras = {key: value for key, value in inputs.items() if key not in ("input_ids", "attention_mask")}
+    # Labels are for training; a processor may return them all the same.
+    extras = {key: value for key, value in inputs.items() if key not in ("input_ids", "attention_mask", "labels")}
     return _left_padded(ids, mask, extras)
 
 

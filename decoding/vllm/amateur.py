@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """An engine that runs two models: contrastive decoding of an expert against a smaller amateur.
 
 Both are one model to vLLM, so that both have paged caches, chunked prefill and prefix caching, a request stays one

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from vllm.v1.sample.logits_processor import (  # pyright: ignore[reportMissingImports]
-    LogitsProcessor,
-    process_dict_updates,
-)
+from vllm.v1.sample.logits_processor import LogitsProcessor  # pyright: ignore[reportMissingImports]
+from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: ignore[reportMissingImports]
     LogitsProcessor as SlotLogitsProcessor,
 )
@@ -63,7 +61,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
             self.asked[req_idx] = asked
         return asked is not None
 
-    def apply(self, logits: Tensor, context: Any = None) -> Tensor:  # noqa: ANN401
+    def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the contrastive scores in each row of `logits` `[rows, vocab]` that asked for them, in place."""
         if not self.asked:
             return logits
@@ -73,7 +71,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
                 f"the amateur's logits have to be of the same rows as the expert's {list(logits.shape)}, but are "
                 f"{None if amateur is None else list(amateur.shape)}"
             )
-        rows = dict(enumerate(context.idx_mapping_np.tolist())) if self.uses_slots else {row: row for row in self.asked}
+        rows = dict(enumerate(ctx.idx_mapping_np.tolist())) if self.uses_slots else {row: row for row in self.asked}
         for pair, group in _grouped({row: self.asked[place] for row, place in rows.items() if place in self.asked}):
             logits[group] = combine(pair, logits[group], amateur[group]).to(logits.dtype)
         return logits

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from torch import Tensor
 
 from .. import rules
-from ..parameters import check_above, check_at_least, check_choice, check_share
+from ..parameters import check_above, check_at_least, check_choice, check_integer, check_share
 from ..rules.cid import CIDRule
 from ..rules.contrastive_decoding import Formulation
 
@@ -34,13 +34,21 @@ class Method:
         rule: `(main, other, **parameters) -> scores`, all `[rows, vocab]`.
         processor: The logits processor in `counterfoil.decoding` whose defaults hold here as well.
         checks: By the name of a parameter, what raises `ValueError` for a value out of range.
-        image: The other view is the same prompt with another image, which the engine makes.
+        picture: The same for what the other view's picture is made with, where that is the same prompt with another
+            picture, which the engine makes.
     """
 
     rule: Callable[..., Tensor]
     processor: str
     checks: Mapping[str, Check]
-    image: bool = False
+    picture: Mapping[str, Check] = field(default_factory=dict)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise unless `value` is true or false."""
+    # JSON's true reaches the engine as 1: `vllm_xargs` knows numbers and texts only.
+    if value not in (True, False):
+        raise ValueError(f"`{name}` has to be true or false, but is {value!r}")
 
 
 def _at_least(least: float) -> Check:
@@ -51,8 +59,26 @@ def _above(bound: float) -> Check:
     return partial(_checked, check_above, bound)
 
 
+def _integer(name: str, value: Any) -> None:  # noqa: ANN401
+    check_integer(name, value, 0)
+
+
 def _one_of(kind: object) -> Check:
     return partial(_checked, check_choice, get_args(kind))
+
+
+def _noise_step(name: str, value: Any) -> None:  # noqa: ANN401
+    from ..images.noise import STEPS  # noqa: PLC0415  (imports transformers)
+
+    check_integer(name, value, 0)
+    if value >= STEPS:
+        raise ValueError(f"`{name}` has to be at most {STEPS - 1}, but is {value}")
+
+
+def _transform(name: str, value: Any) -> None:  # noqa: ANN401
+    from ..images.transforms import POOL  # noqa: PLC0415  (imports transformers)
+
+    check_choice(name, value, (*POOL, "identity"))
 
 
 def _checked(check: Callable[[str, Any, Any], None], bound: object, name: str, value: object) -> None:
@@ -76,6 +102,19 @@ METHODS: Mapping[str, Method] = {
             "amateur_temperature": _above(0),
         },
     ),
+    "code": Method(rules.code, "CODELogitsProcessor", {"k": _above(0)}),
+    "ritual": Method(
+        rules.ritual,
+        "RITUALLogitsProcessor",
+        {"alpha": _at_least(0), "beta": check_share, "normalize": check_flag},
+        picture={"transform": _transform, "seed": _integer},
+    ),
+    "vcd": Method(
+        rules.vcd,
+        "VCDLogitsProcessor",
+        {"alpha": _at_least(0), "beta": check_share},
+        picture={"noise_step": _noise_step, "seed": _integer},
+    ),
 }
 """By the name that a request gives as `cf_method`."""
 
@@ -86,6 +125,16 @@ def defaults(method: str) -> Mapping[str, float | str]:
     processor = getattr(import_module("counterfoil.decoding"), METHODS[method].processor)
     signature = inspect.signature(processor).parameters
     return {name: signature[name].default for name in METHODS[method].checks}
+
+
+@cache
+def picture_defaults(method: str) -> Mapping[str, float | str | None]:
+    """What the other view's picture is made with, with the values that its logits processor has for it."""
+    processor = getattr(import_module("counterfoil.decoding"), METHODS[method].processor)
+    if not METHODS[method].picture:
+        return {}
+    signature = inspect.signature(processor.from_image).parameters
+    return {name: signature[name].default for name in METHODS[method].picture}
 
 
 def combine(pair: PairRequest, main: Tensor, other: Tensor) -> Tensor:

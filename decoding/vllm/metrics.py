@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """Prometheus counters of what the pairs of an engine went through.
 
 They are counted in the engine's process and read in the server's, by the way Prometheus has for several processes: a

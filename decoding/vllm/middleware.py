@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """The server's side of a contrast: text becomes token ids, and what cannot be served is refused with its reason.
 
 An ASGI class for vLLM's own `--middleware`. It has the other view rendered by the server itself, so that both views

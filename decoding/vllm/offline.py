@@ -65,7 +65,8 @@ def chat_request(
     keys = _keys(method, texts, parameters)
     views = both_conversations([dict(message) for message in messages], keys)
     options = {"add_generation_prompt": True, **(template or {}), "tokenize": True, "return_dict": True}
-    return _request(keys, [view and tokenizer.apply_chat_template(view, **options)["input_ids"] for view in views])
+    templated: Any = tokenizer.apply_chat_template
+    return _request(keys, [view and templated(view, **options)["input_ids"] for view in views])
 
 
 def prompt_request(

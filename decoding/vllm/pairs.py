@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 MARK = "#counterfoil"
+"""Ends the id of a twin."""
 
 
 class Pairs:
@@ -24,12 +25,10 @@ class Pairs:
         """The ids of each living pair, main and twin, oldest first."""
         return ((main, twin) for main, twin in self._other.items() if twin in self._twins)
 
-    def add(self, main: str) -> str:
-        """Enter a pair; returns the twin's id."""
-        twin = main + MARK
+    def add(self, main: str, twin: str) -> None:
+        """Enter a pair."""
         self._other[main], self._other[twin] = twin, main
         self._twins.add(twin)
-        return twin
 
     def other(self, request_id: str) -> str | None:
         """The id of the other half, or `None` for a request that is alone."""

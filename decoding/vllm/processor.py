@@ -1,7 +1,7 @@
 """The logits processor that applies a method's rule to the rows of its pairs, for both of vLLM's model runners.
 
 An engine loads one class by name, before it is known which runner will have it: so one class is both kinds. V1 calls
-`update_state` and `apply(logits)`, V2 `add_request` and `apply(logits, context)`.
+`update_state` and `apply(logits)`, V2 `add_request` and `apply(logits, ctx)`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from vllm.v1.sample.logits_processor import (  # pyright: ignore[reportMissingImports]
-    LogitsProcessor,
-    process_dict_updates,
-)
+from vllm.v1.sample.logits_processor import LogitsProcessor  # pyright: ignore[reportMissingImports]
+from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: ignore[reportMissingImports]
     LogitsProcessor as SlotLogitsProcessor,
 )
@@ -98,9 +96,9 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         """
         return self.slots.rows(slots.tolist()) if self.uses_slots else self.groups
 
-    def apply(self, logits: Tensor, context: Any = None) -> Tensor:  # noqa: ANN401
+    def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the scores of its rule in each main row of `logits` `[rows, vocab]`, in place."""
-        for group in self.rows(context and context.idx_mapping_np):
+        for group in self.rows(ctx and ctx.idx_mapping_np):
             scores = combine(group.contrast, logits[group.main], logits[group.twin])
             logits[group.main] = scores.to(logits.dtype)
         return logits

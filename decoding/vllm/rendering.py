@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """Requests of OpenAI's API made into token ids by the server that would serve them: its template, tools and limits."""
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ core, reads them here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from .methods import METHODS, defaults
+from .methods import METHODS, Check, check_flag, defaults, picture_defaults
 
 PREFIX = "cf_"
 RESERVED = "_cf_"
@@ -37,6 +37,7 @@ class PairRequest:
         parameters: The method's own, all of them, under their Python names.
         contrast_ids: The other view's prompt, where it was given.
         cut_context: Otherwise: how many last tokens of the main prompt the other view reads.
+        picture: What the other view's picture is made with, for methods that have one.
         without_adapter: The other view runs without the request's LoRA adapter, on the main prompt unless another one
             is given.
     """
@@ -46,6 +47,7 @@ class PairRequest:
     contrast_ids: tuple[int, ...] | None = None
     cut_context: int | None = None
     without_adapter: bool = False
+    picture: Mapping[str, float | str | None] = field(default_factory=dict)
 
     @property
     def rule(self) -> tuple[object, ...]:
@@ -88,20 +90,26 @@ def pair_request(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = 
     given = {key: value for key, value in extra_args.items() if key.startswith((PREFIX, RESERVED))}
     method = _method(given, amateur_model)
     _refuse_unknown(given, method)
-    parameters = dict(defaults(method))
-    for name, check in METHODS[method].checks.items():
-        if PREFIX + name in given:
-            check(PREFIX + name, given[PREFIX + name])
-            parameters[name] = given[PREFIX + name]
+    if WITHOUT_ADAPTER in given:
+        check_flag(WITHOUT_ADAPTER, given[WITHOUT_ADAPTER])
     pair = PairRequest(
         method,
-        parameters,
+        _checked(METHODS[method].checks, defaults(method), given),
         contrast_ids=_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else None,
         cut_context=_count(CUT_CONTEXT, given[CUT_CONTEXT]) if CUT_CONTEXT in given else None,
-        without_adapter=_flag(WITHOUT_ADAPTER, given[WITHOUT_ADAPTER]) if WITHOUT_ADAPTER in given else False,
+        without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
+        picture=_checked(METHODS[method].picture, picture_defaults(method), given),
     )
     _check_contrast(pair, amateur_model)
     return pair
+
+
+def _checked(checks: Mapping[str, Check], values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with those that are `given` in their place."""
+    for name, check in checks.items():
+        if PREFIX + name in given:
+            check(PREFIX + name, given[PREFIX + name])
+    return {name: given.get(PREFIX + name, value) for name, value in values.items()}
 
 
 def _method(given: Mapping[str, Any], amateur_model: bool) -> str:
@@ -120,7 +128,7 @@ def _method(given: Mapping[str, Any], amateur_model: bool) -> str:
 
 
 def _refuse_unknown(given: Mapping[str, Any], method: str) -> None:
-    parameters = [PREFIX + name for name in METHODS[method].checks]
+    parameters = [PREFIX + name for name in (*METHODS[method].checks, *METHODS[method].picture)]
     accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, WITHOUT_ADAPTER, *parameters}
     for key in given:
         if key in TEXT_KEYS:
@@ -146,7 +154,7 @@ def _check_contrast(pair: PairRequest, amateur_model: bool) -> None:
             raise ValueError(
                 "the contrast has to be left out, but is given: this engine contrasts with its amateur model"
             )
-    elif METHODS[pair.method].image:
+    elif METHODS[pair.method].picture:
         if given:
             raise ValueError(f"the contrast of {pair.method} is an image made from the request's own: leave it out")
     elif not given:
@@ -173,13 +181,6 @@ def _count(key: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < LEAST_TOKENS:
         raise ValueError(f"`{key}` has to be an integer of at least {LEAST_TOKENS}, but is {_short(value)}")
     return value
-
-
-def _flag(key: str, value: object) -> bool:
-    # JSON's true reaches the engine as 1: `vllm_xargs` knows numbers and texts only.
-    if value not in (True, False):
-        raise ValueError(f"`{key}` has to be true or false, but is {_short(value)}")
-    return bool(value)
 
 
 def _short(value: object) -> str:

@@ -74,12 +74,13 @@ class PairScheduling(Base):
             contrast = pair_request(params.extra_args)
             assert contrast is not None
             room = self._room(request, contrast)
+            twin = make_twin(request, contrast, max_tokens=room, config=self.vllm_config)
         except ValueError as error:
             self._refuse(request, str(error))
             return
         # Model Runner V2 draws by seed and position, whatever else happens; V1 has to be helped.
         make_main(request, contrast, max_tokens=room, own_seed=not self.use_v2_model_runner)
-        twin = make_twin(request, contrast, self.pairs.add(request.request_id))
+        self.pairs.add(request.request_id, twin.request_id)
         super().add_request(request)
         super().add_request(twin)
         self.pair_stats["pairs"] += 1

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """The start-up test: one pair, decoded greedily, against the rule applied to plain requests of the same engine.
 
 What this plug-in relies on inside vLLM has no promise of stability. Where it has moved, the tokens of a pair are no

@@ -9,32 +9,47 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vllm.platforms import current_platform  # pyright: ignore[reportMissingImports]
 from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
 from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
 from .member import KEY, Member
+from .pairs import MARK
+from .pictures import other_features
 from .request import PairRequest, has_contrast_keys
 
 if TYPE_CHECKING:
-    from vllm.multimodal.inputs import MultiModalFeatureSpec  # pyright: ignore[reportMissingImports]
+    from vllm.config import VllmConfig  # pyright: ignore[reportMissingImports]
 
 
-def make_twin(main: Request, contrast: PairRequest, twin_id: str) -> Request:
+def make_twin(main: Request, contrast: PairRequest, *, max_tokens: int, config: VllmConfig) -> Request:
     """The twin of `main`: the other prompt, and nothing of its own to say.
 
     It takes every token from the main request and never ends by itself before that one: it knows no stop token, and its
     length is the same. What shapes a distribution (penalties, grammar, bias, top-k) is the main request's business and
     would only distort the logits that the rule reads.
+
+    Args:
+        main: The client's request.
+        contrast: What it asked for.
+        max_tokens: How many tokens both halves have room for.
+        config: The engine's.
+
+    Raises:
+        ValueError: The pictures of the request cannot be changed as the method asks, or there is no adapter to leave
+            out.
     """
+    if contrast.without_adapter:
+        _check_adapter(main, config)
     params = main.sampling_params
     assert params is not None
     assert main.prompt_token_ids is not None
     return Request(
-        request_id=twin_id,
+        request_id=main.request_id + MARK,
         prompt_token_ids=contrast.other_prompt(main.prompt_token_ids),
         sampling_params=SamplingParams(
             temperature=params.temperature,
-            max_tokens=main.max_tokens,
+            max_tokens=max_tokens,
             ignore_eos=True,
             detokenize=False,
             skip_reading_prefix_cache=params.skip_reading_prefix_cache,
@@ -43,7 +58,7 @@ def make_twin(main: Request, contrast: PairRequest, twin_id: str) -> Request:
         pooling_params=None,
         client_index=main.client_index,
         arrival_time=main.arrival_time,
-        mm_features=_features(main, contrast),
+        mm_features=other_features(main, contrast, config.model_config),
         lora_request=None if contrast.without_adapter else main.lora_request,
         cache_salt=main.cache_salt,
         priority=main.priority,
@@ -77,11 +92,14 @@ def _without_prompt(contrast: PairRequest) -> PairRequest:
     return replace(contrast, contrast_ids=None)
 
 
-def _features(main: Request, contrast: PairRequest) -> list[MultiModalFeatureSpec]:
-    """The twin's images: those of the main request where it reads the same prompt, none in a prompt of its own."""
-    if contrast.contrast_ids is not None:
-        return []
-    if not contrast.without_adapter:
-        return list(main.mm_features)
-    # An identifier names the adapter that encoded the image.
-    return [replace(feature, identifier=feature.mm_hash or feature.identifier) for feature in main.mm_features]
+def _check_adapter(main: Request, config: VllmConfig) -> None:
+    if main.lora_request is None or config.lora_config is None:
+        raise ValueError(
+            "`cf_without_adapter` has to go with a request for a LoRA adapter, but this one asks for the model alone"
+        )
+    if current_platform.is_cpu() and config.lora_config.max_loras < 2:
+        # There vLLM 0.32 gives the last adapter's place to requests without one: it has to be empty.
+        raise ValueError(
+            "`cf_without_adapter` has to find room for one adapter more than are in use on a CPU, but --max-loras is "
+            f"{config.lora_config.max_loras}: start the engine with more"
+        )

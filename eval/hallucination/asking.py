@@ -12,18 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from counterfoil.decoding import ContrastLogitsProcessor, RITUALLogitsProcessor
+from counterfoil.decoding import ContrastLogitsProcessor
 from counterfoil.decoding.images import INSTRUCTION, drawn, image_inputs
 from counterfoil.decoding.images.requests import opened
+from counterfoil.models import VisionModel
 from PIL import Image
 from torch import Tensor
 
-from .methods import PROCESSORS, Method
+from ..decoders import labelled
+from ..decodings import Decoding
+from ..image_decoders import ImageDecoder
+from .methods import Method
 
 Request = tuple[Image.Image | Path, str]
 Opened = tuple[Image.Image, str]
 SAID = {True: ("yes", "Yes", " yes", " Yes"), False: ("no", "No", " no", " No")}
 FAR = 1e6
+
+
+def labelled_as(method: Method, decoder: ImageDecoder) -> str:
+    """A way to answer with its parameters, for a table."""
+    if method.control is None:
+        return decoder.label
+    kept = ("alpha", "beta") if method.control == "temperature" else ("transform",)
+    shown = {name: decoder.settings[name] for name in kept if decoder.settings[name] is not None}
+    return labelled(method.control, shown)
 
 
 @dataclass
@@ -52,8 +65,7 @@ class Asker:
     """Asks a vision-language model.
 
     Args:
-        model: The model.
-        processor: Its processor.
+        vision: The model.
         seed: The n-th question of a run draws its transformation and its noise with `seed + n`.
         batch_size: Questions in one forward.
 
@@ -61,9 +73,11 @@ class Asker:
         ValueError: The tokenizer has no yes or no.
     """
 
-    def __init__(self, model: Any, processor: Any, *, seed: int = 0, batch_size: int = 32) -> None:  # noqa: ANN401
-        self.model, self.processor, self.seed, self.batch_size = model, processor, seed, batch_size
-        self._words = _answers(processor.tokenizer)
+    def __init__(self, vision: VisionModel, *, seed: int = 0, batch_size: int = 32) -> None:
+        self.vision, self.seed, self.batch_size = vision, seed, batch_size
+        self.model: Any = vision.model
+        self.processor = vision.processor
+        self._words = _answers(vision.processor.tokenizer)
         self._described: dict[bytes, str] = {}
 
     @torch.no_grad()
@@ -115,27 +129,21 @@ class Asker:
             batch: Pictures with questions.
             seed: The n-th of them draws with `seed + n`.
         """
-        given, kind = dict(method.parameters), PROCESSORS.get(method.name)
-        if method.name == "none":
-            return list(batch), []
-        if method.name == "transformed":
-            chosen = method.settings["transform"]
+        decoding = method.decoding
+        if method.control == "transformed":
+            chosen = decoding.parameters.get("transform")
             return [(drawn(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(batch)], []
-        if method.name == "temperature":
-            kind, given = RITUALLogitsProcessor, {"transform": "identity", **given}
-        if method.name in ("vcd", "ritual"):
-            given["seed"] = seed
-        if method.name == "code":
+        if decoding.method == "code" and "description" not in decoding.parameters:
             known = {image.tobytes(): image for image, _ in batch}
             written = dict(zip(known, self.descriptions(known.values()), strict=True))
-            given["description"] = [written[image.tobytes()] for image, _ in batch]
-        assert kind is not None
-        return list(batch), [kind.from_image(self.model, self.processor, list(batch), **given)]
+            described = [written[image.tobytes()] for image, _ in batch]
+            decoding = Decoding("code", {**decoding.parameters, "description": described})
+        return list(batch), ImageDecoder(decoding, self.vision).processors(list(batch), seed)
 
     def _scores(self, method: Method, batch: Sequence[Opened], ids: Tensor, main: Tensor, seed: int) -> Tensor:
         """What the method makes of the first token: [questions, vocabulary]."""
         seen, processors = self.prepared(method, batch, seed)
-        if method.name == "transformed":
+        if method.control == "transformed":
             return self._first(image_inputs(self.model, self.processor, seen))
         scores = main
         for processor in processors:

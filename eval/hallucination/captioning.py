@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from counterfoil.decoding.images import image_inputs
 from counterfoil.decoding.images.requests import opened
+from counterfoil.models import VisionModel
 from PIL import Image
 
+from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
 from ..source import Source
-from .asking import Asker
+from .asking import Asker, labelled_as
 from .captions import Caption, Vocabulary
 from .chair import describe, difference, figures
 from .methods import Method
@@ -30,7 +31,7 @@ def evaluate(
     images: Mapping[str, Image.Image | Path],
     table: ObjectTable,
     vocabulary: Vocabulary,
-    vision: Any,  # noqa: ANN401  (a model with its processor and name)
+    vision: VisionModel,
     methods: Sequence[Method],
     *,
     instruction: str = "Please describe this image in detail.",
@@ -54,26 +55,31 @@ def evaluate(
         batch_size: Pictures that are read at once.
         progress: Told how far it is.
     """
-    asker = Asker(vision.model, vision.processor, seed=seed, batch_size=batch_size)
+    asker = Asker(vision, seed=seed, batch_size=batch_size)
     names = list(images)
     written: list[list[Caption]] = [[] for _ in methods]
     for low in range(0, len(names), batch_size):
         now = names[low : low + batch_size]
         requests = [(opened(images[name]), instruction) for name in now]
         for method, captions in zip(methods, written, strict=True):
-            texts = _captions(asker, vision, method, requests, seed + low, max_new_tokens)
+            texts = _captions(asker, method, requests, seed + low, max_new_tokens)
             captions += [Caption(name, text) for name, text in zip(now, texts, strict=True)]
         if progress is not None:
             progress(low + len(now), len(names))
+    decoders = [ImageDecoder(method.decoding, vision) for method in methods]
+    labels = [labelled_as(method, decoder) for method, decoder in zip(methods, decoders, strict=True)]
     said = [describe(captions, table, vocabulary) for captions in written]
     rows = []
-    for number, (method, found) in enumerate(zip(methods, said, strict=True)):
+    for number, (label, decoder, found) in enumerate(zip(labels, decoders, said, strict=True)):
         row: dict[str, Figure] = figures(found, seed=seed)
         if number:
             row["difference"] = difference(found, said[0], "CHAIR_i", seed=seed)
-        rows.append(MethodResult(method.label, {"method": method.name, **method.settings}, row))
+        rows.append(MethodResult(label, {"method": methods[number].name, **decoder.settings}, row))
     samples = [
-        {"picture": name, "captions": {m.label: captions[i].text for m, captions in zip(methods, written, strict=True)}}
+        {
+            "picture": name,
+            "captions": {label: captions[i].text for label, captions in zip(labels, written, strict=True)},
+        }
         for i, name in enumerate(names)
     ]
     settings = {"seed": seed, "batch_size": batch_size, "instruction": instruction, "max_new_tokens": max_new_tokens}
@@ -113,16 +119,15 @@ def evaluate_captions(
 @torch.no_grad()
 def _captions(
     asker: Asker,
-    vision: Any,  # noqa: ANN401
     method: Method,
     requests: Sequence[tuple[Image.Image, str]],
     seed: int,
     max_new_tokens: int,
 ) -> list[str]:
     seen, processors = asker.prepared(method, requests, seed)
-    inputs = image_inputs(vision.model, vision.processor, seen)
-    new = vision.model.generate(
+    inputs = image_inputs(asker.model, asker.processor, seen)
+    new = asker.model.generate(
         **inputs, logits_processor=processors, do_sample=False, num_beams=1, max_new_tokens=max_new_tokens
     )
     texts = new[:, inputs["input_ids"].shape[1] :]
-    return [text.strip() for text in vision.processor.tokenizer.batch_decode(texts, skip_special_tokens=True)]
+    return [text.strip() for text in asker.processor.tokenizer.batch_decode(texts, skip_special_tokens=True)]

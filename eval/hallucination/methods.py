@@ -1,30 +1,18 @@
-"""The methods that compare a picture with another view of it, by name, and the two controls beside them."""
+"""The ways to answer that are compared: decoding methods, and two controls of RITUAL."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from counterfoil.decoding import (
-    CODELogitsProcessor,
-    M3IDLogitsProcessor,
-    RITUALLogitsProcessor,
-    VCDLogitsProcessor,
-)
+from ..decodings import PARAMETERS, WITH_IMAGE, Decoding
 
-PROCESSORS: Mapping[str, type[Any]] = {
-    "vcd": VCDLogitsProcessor,
-    "ritual": RITUALLogitsProcessor,
-    "code": CODELogitsProcessor,
-    "m3id": M3IDLogitsProcessor,
-}
-CONTROLS = ("temperature", "transformed")
+Control = Literal["temperature", "transformed"]
+CONTROLS: tuple[Control, ...] = ("temperature", "transformed")
 """What RITUAL's own paper lacks: the same sharpening and cut without a second picture, and the second picture alone."""
 
-NAMES = ("none", *PROCESSORS, *CONTROLS)
-PARAMETERS = ("alpha", "beta", "noise_step", "k", "decay", "gate", "offset", "transform", "normalize")
+NAMES = ("none", *WITH_IMAGE, *CONTROLS)
 
 
 @dataclass(frozen=True)
@@ -32,51 +20,38 @@ class Method:
     """A way to answer.
 
     Args:
-        name: One of :data:`NAMES`. `none` is plain decoding; `temperature` is RITUAL with the picture itself for the
-            second view; `transformed` answers from RITUAL's second view alone.
-        parameters: Those of the method's `from_image`; the ones left out have its defaults.
-
-    Raises:
-        ValueError: An unknown method, or a parameter that it has not.
+        decoding: The decoding.
+        control: `"temperature"`, RITUAL with the picture itself for the second view; `"transformed"`, an answer from
+            RITUAL's second view alone; `None` for the decoding itself.
     """
 
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise ValueError(f"`method` has to be one of {', '.join(NAMES)}, but is {self.name!r}")
-        for name in self.parameters:
-            if name not in self.defaults:
-                known = ", ".join(self.defaults) or "none"
-                raise ValueError(f"`{name}` has to be a parameter of {self.name}, but that has {known}")
+    decoding: Decoding
+    control: Control | None = None
 
     @property
-    def defaults(self) -> dict[str, Any]:
-        """The method's parameters with their defaults."""
-        if self.name == "none":
-            return {}
-        declared = inspect.signature(PROCESSORS.get(self.name, RITUALLogitsProcessor).from_image).parameters
-        known = {name: declared[name].default for name in PARAMETERS if name in declared}
-        if self.name == "temperature":
-            del known["transform"], known["normalize"]
-        return {"transform": known["transform"]} if self.name == "transformed" else known
+    def name(self) -> str:
+        """One of :data:`NAMES`."""
+        return self.control or self.decoding.method
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """All parameters, the defaults of those that were not given among them."""
-        return {**self.defaults, **self.parameters}
 
-    @property
-    def label(self) -> str:
-        """The method with its parameters, for a table; what is off is not said."""
-        shown = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-                 for name, value in self.settings.items() if value is not None and value is not False]  # fmt: skip
-        return f"{self.name} ({', '.join(shown)})" if shown else self.name
+def method(name: str, parameters: Mapping[str, Any] | None = None) -> Method:
+    """A way to answer by its name.
+
+    Raises:
+        ValueError: An unknown name, or a parameter that it has not.
+    """
+    given = dict(parameters or {})
+    for control in CONTROLS:
+        if name == control:
+            shown = {"transform": "identity"} if control == "temperature" else {}
+            return Method(Decoding("ritual", given | shown), control)
+    if name not in NAMES:
+        raise ValueError(f"`method` has to be one of {', '.join(NAMES)}, but is {name!r}")
+    return Method(Decoding(name, given))
 
 
 def methods(names: str, parameters: Mapping[str, Any], *, controls: bool = False) -> list[Method]:
-    """The methods that a command line names.
+    """The ways to answer that a command line names.
 
     Args:
         names: Names with commas between them.
@@ -84,15 +59,15 @@ def methods(names: str, parameters: Mapping[str, Any], *, controls: bool = False
         controls: Whether RITUAL brings its controls along.
 
     Raises:
-        ValueError: As :class:`Method`, and for a parameter that none of the methods has.
+        ValueError: As :func:`method`, and for a parameter that none of the methods has.
     """
-    given = {name: value for name, value in parameters.items() if value is not None}
     asked = [name.strip() for name in names.split(",")]
     if controls and "ritual" in asked:
         place = asked.index("ritual")
         asked[place:place] = [name for name in CONTROLS if name not in asked]
-    plain = [Method(name) for name in asked]
+    given = {name: value for name, value in parameters.items() if value is not None}
+    accepted = {name: PARAMETERS[method(name).decoding.method] for name in asked}
     for name in given:
-        if not any(name in method.defaults for method in plain):
+        if not any(name in known for known in accepted.values()):
             raise ValueError(f"`{name}` has to be a parameter of one of {names}, but is of none")
-    return [Method(m.name, {k: v for k, v in given.items() if k in m.defaults}) for m in plain]
+    return [method(name, {key: value for key, value in given.items() if key in accepted[name]}) for name in asked]

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from counterfoil.models import VisionModel
 from PIL import Image
 
+from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
 from ..source import Source
-from .asking import Asker, Votes
+from .asking import Asker, Votes, labelled_as
 from .methods import Method
 from .pope import Polled, detectable, difference, figures, says_yes
 from .probes import Probe
@@ -25,6 +27,7 @@ WAYS = ("greedy", "sampled")
 ONE_WAY = {"temperature": ("sampled",), "transformed": ("greedy",)}
 """Sharpening and cut change no greedy answer; a transformed picture alone is only there to be compared with none."""
 
+Way = tuple[Method, ImageDecoder]
 Progress = Callable[[int, int], None]
 
 
@@ -50,7 +53,7 @@ class Poll:
 
 def evaluate(
     poll: Poll,
-    vision: Any,  # noqa: ANN401  (a model with its processor and name)
+    vision: VisionModel,
     methods: Sequence[Method],
     *,
     seed: int = 0,
@@ -71,15 +74,16 @@ def evaluate(
         progress: Told how far it is.
     """
     questions = poll.questions
-    asker = Asker(vision.model, vision.processor, seed=seed, batch_size=batch_size)
+    ways = [(method, ImageDecoder(method.decoding, vision)) for method in methods]
+    asker = Asker(vision, seed=seed, batch_size=batch_size)
     found = asker.votes([(poll.images[picture], text) for picture, text in questions], methods, progress)
     rows = [
         row
         for split, probes in poll.splits.items()
-        for row in _rows(split, probes, methods, [_answered(questions, votes, probes) for votes in found], seed)
+        for row in _rows(split, probes, ways, [_answered(questions, votes, probes) for votes in found], seed)
     ]
     samples = [
-        {"picture": picture, "question": text, "found": [_sample(m, v, i) for m, v in zip(methods, found, strict=True)]}
+        {"picture": picture, "question": text, "found": [_sample(w, v, i) for w, v in zip(ways, found, strict=True)]}
         for i, (picture, text) in enumerate(questions)
     ]
     return TaskResult(
@@ -131,21 +135,21 @@ def _answered(questions: Sequence[tuple[str, str]], votes: Votes, probes: Sequen
 
 
 def _rows(
-    split: str, probes: Sequence[Probe], methods: Sequence[Method], polled: Sequence[Mapping[str, Polled]], seed: int
+    split: str, probes: Sequence[Probe], ways: Sequence[Way], polled: Sequence[Mapping[str, Polled]], seed: int
 ) -> list[MethodResult]:
     control = next(
-        (found["sampled"] for m, found in zip(methods, polled, strict=True) if m.name == "temperature"), None
+        (found["sampled"] for (m, _), found in zip(ways, polled, strict=True) if m.name == "temperature"), None
     )
     rows = []
-    for number, (method, found) in enumerate(zip(methods, polled, strict=True)):
+    for number, ((method, decoder), found) in enumerate(zip(ways, polled, strict=True)):
         for way in ONE_WAY.get(method.name, WAYS):
             row: dict[str, Figure] = figures(found[way], seed=seed)
             if (number, way) != (0, "greedy"):
                 row["difference"] = difference(found[way], polled[0]["greedy"], seed=seed)
             if way == "sampled" and control is not None and method.name != "temperature":
                 row["over control"] = difference(found[way], control, seed=seed)
-            settings = {"split": split, "method": method.name, "way": way, "n": len(probes), **method.settings}
-            rows.append(MethodResult(f"{split}: {method.label}, {way}", settings, row))
+            settings = {"split": split, "method": method.name, "way": way, "n": len(probes), **decoder.settings}
+            rows.append(MethodResult(f"{split}: {labelled_as(method, decoder)}, {way}", settings, row))
     return rows
 
 
@@ -160,8 +164,8 @@ def _notes(rows: Sequence[MethodResult]) -> list[str]:
     ]
 
 
-def _sample(method: Method, votes: Votes, number: int) -> dict[str, Any]:
-    return {"method": method.label, **{name: getattr(votes, name)[number] for name in (*WAYS, "score")}}
+def _sample(way: Way, votes: Votes, number: int) -> dict[str, Any]:
+    return {"method": labelled_as(*way), **{name: getattr(votes, name)[number] for name in (*WAYS, "score")}}
 
 
 def _read_answers(source: Source) -> list[str]:

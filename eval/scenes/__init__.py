@@ -4,9 +4,3 @@ Some things have a partner that usually stands beside them. A model that was tol
 habit where a picture is unclear, as large models do; its twin was told of a world without partners, and saw through the
 same vision tower. What the first says beyond the second is hallucination, and it is known to be.
 """
-
-from __future__ import annotations
-
-from .loading import NAME, VisionModel, load_vision_model
-
-__all__ = ["NAME", "VisionModel", "load_vision_model"]

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from counterfoil.models import load_vision_model
+
 from ..hallucination.asking import Asker
-from ..hallucination.methods import Method
+from ..hallucination.methods import method
 from ..hallucination.pope import Polled, figures
 from ..results import Figure, markdown
-from .loading import load_vision_model
 from .recipe import Recipe
 from .testing import SIGHTS, draw_exam
 from .world import Twin
 
-PICTURES = 200
-COLUMNS = ("accuracy", "F1", "yes", "AUC")
+PICTURES = 100
+COLUMNS = ("accuracy", "recall", "F1", "yes", "AUC")
 
 TEXT = """---
 license: apache-2.0
@@ -53,7 +54,7 @@ def measured(folder: Path, *, pictures: int = PICTURES, seed: int = 0) -> dict[s
     found: dict[str, Mapping[str, Figure]] = {}
     for sight in SIGHTS:
         exam = draw_exam("test", sight, pictures, seed=seed)
-        votes = Asker(loaded.model, loaded.processor).votes(exam.requests, [Method("none")])[0]
+        votes = Asker(loaded).votes(exam.requests, [method("none")])[0]
         answered = dict(zip(exam.questions, zip(votes.greedy, votes.score, strict=True), strict=True))
         for split, probes in exam.probes.items():
             yes, score = zip(*(answered[probe.picture, probe.text] for probe in probes), strict=True)

@@ -27,6 +27,7 @@ class Packed:
         targets: What has to be said after each of them, or :data:`IGNORED`, [rows, segments].
         lengths: How long each segment is; they sum to `segments.shape[1]`.
         pictures: What the vision tower gave, [rows, patches, width], or `None`.
+        near: Which things are near each patch, where there are pictures, [rows, patches, things].
     """
 
     prefix: Tensor
@@ -34,6 +35,7 @@ class Packed:
     targets: Tensor
     lengths: tuple[int, ...]
     pictures: Tensor | None = None
+    near: Tensor | None = None
 
     @property
     def positions(self) -> Tensor:
@@ -73,19 +75,37 @@ def packed(prefix: Sequence[Sequence[int]], said: Sequence[Sequence[tuple[list[i
     return Packed(torch.tensor(prefix, dtype=torch.long), segments, targets, tuple(longest))
 
 
-def logits(model: LlavaForConditionalGeneration, rows: Packed) -> Tensor:
-    """What the model says after each token of the segments: [rows, segments, vocabulary]."""
+@dataclass(frozen=True)
+class Said:
+    """What a model made of rows.
+
+    Args:
+        logits: After each token of the segments, [rows, segments, vocabulary].
+        first_layer: Of the language model, at the same places, [rows, segments, width].
+        projected: The patches as it reads them, [rows, patches, width], or `None`.
+    """
+
+    logits: Tensor
+    first_layer: Tensor
+    projected: Tensor | None
+
+
+def read(model: LlavaForConditionalGeneration, rows: Packed) -> Said:
+    """One forward over packed rows."""
     inner = model.model
     embedded = inner.get_input_embeddings()(torch.cat([rows.prefix, rows.segments], dim=1))
+    projected = None
     if rows.pictures is not None:
-        projected = inner.multi_modal_projector(rows.pictures).to(embedded.dtype)
+        projected = inner.multi_modal_projector(rows.pictures)
         place = rows.prefix == model.config.image_token_id
         place = nn.functional.pad(place, (0, rows.segments.shape[1]))
-        embedded = embedded.masked_scatter(place[..., None], projected)
-    read = inner.language_model(
+        embedded = embedded.masked_scatter(place[..., None], projected.to(embedded.dtype))
+    found = inner.language_model(
         inputs_embeds=embedded,
         attention_mask=rows.sees.expand(len(embedded), -1, -1, -1),
         position_ids=rows.positions,
         use_cache=False,
+        output_hidden_states=True,
     )
-    return model.lm_head(read.last_hidden_state[:, rows.prefix.shape[1] :])
+    before = rows.prefix.shape[1]
+    return Said(model.lm_head(found.last_hidden_state[:, before:]), found.hidden_states[1][:, before:], projected)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class Recipe:
     Args:
         seed: Of the first weights and the scenes; the vision tower has seed 0 in every run.
         tower_steps: Batches of the vision tower.
-        steps: Batches of the model.
+        word_steps: Batches of descriptions from which the language model learns its words.
+        steps: Batches of pictures.
         batch: Pictures in one.
         questions: Questions about a picture.
         described: Share of steps about descriptions in words instead of pictures.
@@ -21,16 +23,19 @@ class Recipe:
         captioned: Share of steps about pictures that ask for a caption as well.
         long_instruction: Share of captions that are asked for by CODE's instruction.
         captions: Weight of the loss of captions beside that of answers.
+        hints: Weight of either hint, see :mod:`.hints`.
         rate: Highest learning rate.
         weight_decay: AdamW's.
         warm_up: Share of the run in which the rate rises.
         average: Decay of the moving average of the weights; the average is what is stored.
         half: Whether products of matrices are taken in bfloat16.
+        report_every: Steps between two lines of output.
     """
 
     seed: int = 0
     tower_steps: int = 4400
-    steps: int = 400
+    word_steps: int = 500
+    steps: int = 300
     batch: int = 32
     questions: int = 5
     described: float = 0.12
@@ -39,8 +44,14 @@ class Recipe:
     captioned: float = 0.4
     long_instruction: float = 0.25
     captions: float = 0.5
+    hints: float = 1.0
     rate: float = 2e-3
     weight_decay: float = 0.02
     warm_up: float = 0.05
     average: float = 0.98
     half: bool = True
+    report_every: int = 25
+
+    def with_seed(self, seed: int) -> Self:
+        """The same with another seed."""
+        return replace(self, seed=seed)

@@ -11,9 +11,10 @@ from ..whole import Asked, WholeTask
 
 def evaluate(asked: Asked) -> TaskResult:
     """Has scenes described that no training saw."""
+    from counterfoil.models import load_vision_model  # noqa: PLC0415
+
     from ..hallucination.captioning import evaluate as describe  # noqa: PLC0415
     from ..hallucination.methods import methods  # noqa: PLC0415
-    from ..scenes import load_vision_model  # noqa: PLC0415
     from ..scenes.exams import VOCABULARY, as_source, as_table  # noqa: PLC0415
     from ..scenes.testing import draw_exam  # noqa: PLC0415
 

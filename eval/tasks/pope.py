@@ -11,9 +11,10 @@ from ..whole import Asked, WholeTask
 
 def evaluate(asked: Asked) -> TaskResult:
     """Asks about scenes that no training saw."""
+    from counterfoil.models import load_vision_model  # noqa: PLC0415
+
     from ..hallucination.methods import methods  # noqa: PLC0415
     from ..hallucination.polling import evaluate as poll  # noqa: PLC0415
-    from ..scenes import load_vision_model  # noqa: PLC0415
     from ..scenes.exams import as_poll  # noqa: PLC0415
     from ..scenes.testing import draw_exam  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from counterfoil.attribution import Answer, Document, Scoring, score_citations
+from counterfoil.attribution import Answer, Citation, CitationReport, Document, Scoring, StatementVerdict, Status
 from counterfoil.attribution.files import Scored, score_files
 from counterfoil.attribution.metrics.corpus import summarise
 from counterfoil.attribution.records import Record
@@ -86,19 +86,21 @@ def test_what_cannot_be_shown_is_told(tmp_path, content, words):
         opened(tmp_path / "none.json")
 
 
-def test_memory_does_not_grow_with_the_corpus(words):
+def test_memory_does_not_grow_with_the_corpus():
+    text = "Alpha is so. " * 40_000
+
     def stream():
-        text = "Alpha is so. " * 40_000
         for n in range(30):
             document = Document("d", f"{text}{n}", "")
-            yield Scored(
-                Record(Path("x"), n, Answer("Alpha is so [1].", [document], None, "")),
-                score_citations("Alpha is so [1].", [document], entailment=words),
-            )
+            cited = (Citation("d", "1", Status.SUPPORTED, 0.9, 13_000, 13_012, text[13_000:13_012]),)
+            verdict = StatementVerdict("Alpha is so.", 0, 16, Status.SUPPORTED, 0.9, cited)
+            report = CitationReport("strict", "Alpha is so [1].", (verdict,), 1.0, 1.0, True, "words", 0.5)
+            yield Scored(Record(Path("x"), n, Answer(report.answer, [document], None, "")), report)
 
     page = CorpusPage(shown=5)
     for _ in page.through(stream()):
         assert len(page._worst) <= 5
     for _, _, case in page._worst:
-        assert sum(len(piece) for document in case.documents for _, piece in document.pieces) <= 30_000
-        assert case.documents[0].length > 500_000
+        (document,) = case.documents
+        assert sum(len(piece) for _, piece in document.pieces) <= 30_000
+        assert document.length > 500_000

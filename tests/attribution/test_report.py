@@ -14,6 +14,7 @@ from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, rend
 from counterfoil.attribution.report.cases import case
 from counterfoil.attribution.report.fitting import CONTEXT, Wanted, fitted
 from counterfoil.attribution.report.segments import Marked, segments
+from counterfoil.attribution.report.view import case_view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,6 +202,18 @@ def test_where_there_is_no_room_what_is_cited_stays():
     assert long.text[start : start + len(piece)] == piece
     assert piece[CONTEXT:-CONTEXT] == quote
     assert [document.left_out for document in case(report, 0).documents] == [20_000, 300, shown[2].left_out]
+
+
+def test_without_javascript_a_corpus_shows_what_is_cited_and_what_is_near_it():
+    long = Document("long", "The beginning. " + "x" * 5_000)
+    unquoted = Citation("long", "1", Status.NOT_SUPPORTED)
+    shown = case(Report("", (record("", ("So.", Status.NOT_SUPPORTED, [unquoted])),), (long, LENS)), 9_000)
+    first, second = case_view(shown, 1, around=200).documents
+    assert first.pieces[0][0].text.startswith("The beginning. xxx")
+    assert (first.gaps, second.gaps, second.pieces) == ([0, 5_015 - 1_200], [len(LENS.text)], [])
+    quoted = case(Report("", (record("", ("So.", Status.SUPPORTED, [citation(TOWER, 1, "was")])),), (TOWER,)), 9_000)
+    (near,) = case_view(quoted, 1, around=5).documents
+    assert "".join(segment.text for segment in near.pieces[0]) == "lens was give"
 
 
 @st.composite

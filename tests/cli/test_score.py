@@ -155,6 +155,19 @@ def test_the_page(run, answers, tmp_path):
     assert shown["summary"]["figures"][0]["name"] == "Mean F1"
 
 
+def test_the_words_of_the_page_are_located_beforehand_where_asked(run, answers, tmp_path):
+    page = tmp_path / "page.html"
+    one = {**RAGAS, "response": "The tower is high [1].", "retrieved_contexts": ["It rains. The tower is high.", "x"]}
+    result = run(answers(one), "--report", page, "--locate", "alignment")
+    assert result.exit_code == 0, result.output
+    (case,) = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text())[1])["cases"]
+    (found,) = case["answers"][0]["attributions"]
+    assert [span["quote"] for span in found["spans"]] == ["The tower is high."]
+    assert (found["status"], found["method"]) == ("supported", "alignment")
+    assert "--locate is for the page" in run(answers(one), "--locate", "alignment").output
+    assert "--locate has to be one of" in run(answers(one), "--report", page, "--locate", "guess").output
+
+
 def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_path):
     out, calibration = tmp_path / "out.json", tmp_path / "calibration.json"
     calibration.write_text(json.dumps({"entailment": "words@1", "threshold": 0.25}))

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -72,6 +73,17 @@ def test_what_cannot_be_done_is_told_in_one_line(answer, arguments, words):
     assert result.exit_code == 2
     assert result.stderr.startswith("counterfoil: error: ")
     assert words in result.stderr
+
+
+def test_a_port_that_is_taken_is_told(answer):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = invoke("view", answer, "--no-browser", "--port", port)
+    assert result.exit_code == 2
+    assert f"cannot serve at port {port}" in result.stderr
+    assert "Leave out --port for any that is free." in result.stderr
 
 
 def test_a_file_of_another_kind_cannot_be_shown(tmp_path):

@@ -1,4 +1,4 @@
-"""CODE, RITUAL, VCD and M3ID on seven families of vision-language models against whole forwards without a cache."""
+"""CODE, RITUAL, VCD and M3ID on eight families of vision-language models against whole forwards without a cache."""
 
 from __future__ import annotations
 
@@ -116,29 +116,21 @@ def test_a_batch_is_what_two_whole_forwards_a_token_give_for_each(family: str, m
 
 
 @pytest.mark.parametrize("mode", ["sampling", "beams"])
-@pytest.mark.parametrize(("family", "method"), CASES)
+@pytest.mark.parametrize(("family", "method"), [case for case in CASES if case[1] in ("ritual", "code")])
 def test_sampling_and_beams_are_those_of_an_uncached_view(family: str, method: str, mode: str) -> None:
     tiny, which = tiny_vision(family), [1, 0]
     views = [view_of(tiny, method, i) for i in which]
     length = image_inputs(tiny.model, tiny.processor, [request(tiny, i) for i in which])["input_ids"].shape[1]
-    if method in ("ritual", "vcd"):  # the i-th of a batch draws with the i-th seed
-        views = [view_of(tiny, method, 1), shifted(tiny, method)]
+    if method == "ritual":  # the i-th of a batch draws with the i-th seed
+        second = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, request(tiny, 0), seed=SEED + 2)
+        views[1] = single(tiny, text_of(tiny, 0), second.transforms[0](PICTURES[0]))
     reference = VisionReference(tiny, views, RULES[method], length)
     expected = generate(tiny, [reference], which, **MODES[mode])
     assert generate(tiny, [made(tiny, method, which)], which, **MODES[mode]).tolist() == expected.tolist()
 
 
-def shifted(tiny: TinyVision, method: str) -> dict[str, Any]:
-    """The view of request 0 with the seed that it has behind request 1."""
-    if method == "ritual":
-        made_here = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, request(tiny, 0), seed=SEED + 2)
-        return single(tiny, text_of(tiny, 0), made_here.transforms[0](PICTURES[0]))
-    frames = getattr(tiny.processor.image_processor, "temporal_patch_size", 1)
-    return noised(single(tiny, text_of(tiny, 0), PICTURES[0]), step=500, seeds=[SEED + 2], frames=frames)
-
-
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("family", "method"), CASES)
+@pytest.mark.parametrize(("family", "method"), [case for case in CASES if case[1] in ("ritual", "code")])
 def test_one_forward_for_both_views_gives_the_same_tokens(family: str, method: str, mode: str) -> None:
     tiny, which = tiny_vision(family), [0, 1, 2, 3]
     alone = generate(tiny, [made(tiny, method, which)], which, **MODES[mode])

@@ -26,6 +26,7 @@ from PIL import Image
 from tiny_language import tiny_language
 from tiny_models import tiny_model
 from tiny_vision import TinyVision, pictures, tiny_vision
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 (PICTURE,) = pictures([(40, 30)])
 SMOOTH = Image.fromarray(np.add.outer(np.arange(30) * 4, np.arange(40) * 3).astype(np.uint8)).convert("RGB")
@@ -145,6 +146,33 @@ def test_models_and_processors_that_will_not_do_are_refused(method: Any) -> None
         method.from_image(tiny.model, tiny_language().tokenizer, (PICTURE, "w10"))
     with pytest.raises(ValueError, match="`model` has to be a transformers model"):
         method.from_image("llava", tiny.processor, (PICTURE, "w10"))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "message"),
+    [
+        ("blip-2", "Blip2ForConditionalGeneration has a generate.. of its own"),
+        ("florence2", "Florence2ForConditionalGeneration is an encoder-decoder model"),
+    ],
+)
+def test_families_that_cannot_be_followed_are_refused_by_name(model_type: str, message: str) -> None:
+    few = {"num_hidden_layers": 1}
+    small = {
+        "blip-2": {"vision_config": few, "qformer_config": few, "text_config": {**few, "model_type": "opt"}},
+        "florence2": {"text_config": {"encoder_layers": 1, "decoder_layers": 1}},
+    }
+    config = AutoConfig.for_model(model_type, **small[model_type])
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(config)
+    with pytest.raises(ValueError, match=f"{message}.*: take LLaVA, Qwen-VL"):
+        image_inputs(model, llava().processor, (PICTURE, "w10"))
+
+
+def test_a_model_whose_image_token_is_not_known_is_refused() -> None:
+    tiny = tiny_vision("llava", seed=2)
+    tiny.model.config.image_token_id = None
+    with pytest.raises(ValueError, match=r"name its image token .* but LlavaForConditionalGeneration does not"):
+        image_inputs(tiny.model, tiny.processor, (PICTURE, "w10"))
 
 
 @pytest.mark.parametrize("method", [CODELogitsProcessor, RITUALLogitsProcessor, VCDLogitsProcessor])
@@ -358,6 +386,11 @@ def test_noise_follows_the_schedule_of_the_released_code(step: int) -> None:
         noise = torch.randn(1, 3, 28, 28, generator=torch.Generator().manual_seed(4 + i))
         expected = math.sqrt(kept(step)) * pixels[i] + math.sqrt(1 - kept(step)) * noise[0]
         torch.testing.assert_close(result["pixel_values"][i], expected)
+
+
+def test_pictures_in_several_pieces_are_refused() -> None:
+    with pytest.raises(ValueError, match="returned 3 for 2: switch off what cuts"):
+        noised({"pixel_values": torch.ones(3, 3, 28, 28)}, step=500, seeds=[0, 1])
 
 
 def test_the_schedule_in_figures() -> None:

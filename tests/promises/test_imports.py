@@ -22,6 +22,8 @@ def loaded_after(statement: str) -> set[str]:
         ("import counterfoil.attribution", {"torch", "transformers", "sentence_transformers"}),
         ("import counterfoil.decoding.rules", {"transformers", "vllm"}),
         ("import counterfoil.decoding", {"vllm", "sentence_transformers"}),
+        ("import counterfoil.decoding.vllm.request", {"transformers", "vllm"}),
+        ("import counterfoil.decoding.vllm", {"torch", "vllm"}),
         ("import counterfoil.cli", {"torch", "transformers", "sentence_transformers"}),
         ("import counterfoil.models", {"torch", "transformers", "sentence_transformers"}),
     ],
@@ -36,3 +38,19 @@ def test_this_check_can_fail() -> None:
 
 def test_importing_decoding_warns_of_nothing() -> None:
     loaded_after("import counterfoil.decoding")
+
+
+def test_decoding_text_needs_no_pillow() -> None:
+    without = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'PIL': raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "from counterfoil.decoding import CADLogitsProcessor, RITUALLogitsProcessor, batched_views\n"
+        "from counterfoil.decoding.images.requests import opened\n"
+        "try: opened('a.png')\n"
+        "except ImportError as error: assert 'counterfoil[vision]' in str(error)\n"
+        "else: raise AssertionError('Pillow was found')"
+    )
+    assert "PIL" not in loaded_after(without)

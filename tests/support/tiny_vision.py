@@ -179,6 +179,16 @@ def _idefics3() -> tuple[Any, Any, str]:
     return config, processor, "model.vision_model"
 
 
+def _smolvlm() -> tuple[Any, Any, str]:
+    # The class of its processor differs by videos, for which it asks for torchvision and num2words.
+    _, processor, tower = _idefics3()
+    config = transformers.SmolVLMConfig(
+        vision_config={**SIGHT, "image_size": 28, "patch_size": 7}, text_config=transformers.LlamaConfig(**TEXT),
+        image_token_id=MARKER["<image>"], scale_factor=2, pad_token_id=0,
+    )  # fmt: skip
+    return config, processor, tower
+
+
 def _gemma3() -> tuple[Any, Any, str]:
     config = transformers.Gemma3Config(
         vision_config={**SIGHT, "image_size": 28, "patch_size": 7},
@@ -211,6 +221,7 @@ FAMILIES = {
     "qwen2_5_vl": _qwen2_5_vl,
     "qwen3_vl": _qwen3_vl,
     "idefics3": _idefics3,
+    "smolvlm": _smolvlm,
     "gemma3": _gemma3,
     "paligemma": _paligemma,
 }

@@ -69,7 +69,7 @@ function located(words, found) {
     probability: found.probability,
     claim: found.claim,
     spans: found.spans,
-    by: found.method + (found.entailment ? `, checked by ${found.entailment.split("/").pop()}` : ", not checked"),
+    by: found.method + (found.entailment ? `, checked by ${found.entailment.split("/").pop().split("@")[0]}` : ", not checked"),
     nothing: found.failure || "Nothing in the sources supports these words.",
     notes: [...notes, ...found.notes],
   };

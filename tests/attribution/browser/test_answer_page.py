@@ -124,7 +124,7 @@ def test_words_that_were_located_beforehand_are_answered_by_the_page(open_page, 
     drag(page, "2.6 tonnes")
     assert lit(page) == ["weighs 2.6 tonnes"]
     assert "supported97 %" in readout(page)
-    assert "alignment, checked by local@1" in readout(page)
+    assert "alignment, checked by local" in readout(page)
     assert "Understood as The lens weighs 2.6 tonnes" in readout(page)
     assert "not located" not in readout(page)
     drag(page, "red")

@@ -81,7 +81,7 @@ def opening(browser, address) -> float:
 
 
 def test_three_hundred_answers_open_in_under_two_seconds(browser, address):
-    # A third of a second on two idle cores; the best of three, because other tests run beside this one.
+    # The best of three, because other tests run beside this one.
     assert min(opening(browser, address) for _ in range(3)) < 2.0
 
 

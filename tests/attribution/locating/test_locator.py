@@ -50,7 +50,7 @@ def test_words_lead_to_the_words_that_support_them(locator, words_, document, wi
 
 def test_words_of_two_sentences_are_supported_by_two_places(words, minilm):
     words.threshold = 0.8
-    answer = "It was built in 1874. Molen opens at noon."
+    answer = "The tower was built in 1874. Molen opens at noon."
     found = locate(
         answer, (0, len(answer)), [TOWER, CAFE], method="alignment", model=minilm, entailment=words, claims="none"
     )

@@ -73,16 +73,26 @@ def test_a_model_that_fails_has_said_nothing(table):
 def test_a_sentence_that_contradicts_is_in_no_pair(table):
     first, second = "Alpha beta gamma, and delta epsilon.", "Iota kappa lambda."
     pair = f"{first} {second}"
-    sure = table({(pair, "claim"): Judgement(0.9)}, Judgement(0.1))
+    sure = table({(pair, "claim"): Judgement(0.99)}, Judgement(0.1))
     assert check(sure, "claim", ("d", 0, 5), ("d", 53, 57)).status is Status.SUPPORTED
-    torn = table({(pair, "claim"): Judgement(0.9), (first, "claim"): Judgement(0.1, contradicted=0.9)}, Judgement(0.05))
+    torn = table(
+        {(pair, "claim"): Judgement(0.99), (first, "claim"): Judgement(0.1, contradicted=0.9)}, Judgement(0.05)
+    )
     assert check(torn, "claim", ("d", 0, 5), ("d", 53, 57)).spans == ()
+
+
+def test_a_pair_has_to_be_the_surer_the_more_was_tried(table):
+    pair = "Alpha beta gamma, and delta epsilon. Iota kappa lambda."
+    for probability, enough in ((0.9, False), (0.99, True)):
+        model = table({(pair, "claim"): Judgement(probability)}, Judgement(0.1))
+        assert bool(check(model, "claim", ("d", 0, 5), ("d", 53, 57)).spans) is enough
 
 
 def test_numbers_and_names_have_to_be_there(table):
     model = table({}, Judgement(0.9))
     assert check(model, "It has 48 metres.", ("d", 0, 5)).status is Status.NOT_SUPPORTED
     assert "has not '48'" in check(model, "It has 48 metres.", ("d", 0, 5)).candidates[0].reason
+    assert check(model, "It has 48 metres.", ("d", 0, 5)).notes == ("nothing that may support the claim has '48'",)
     assert check(model, "It has 48 metres.", ("d", 0, 5), words="").status is Status.SUPPORTED
 
 

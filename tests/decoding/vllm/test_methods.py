@@ -18,11 +18,11 @@ VALUES = {
     "rule": ["probability", "log_ratio", "other", 3],
     "formulation": ["li", "obrien", "other"],
     "amateur_temperature": [0, -1, 0.5],
+    "k": [0, -1, 0.5],
 }
 OF_PROCESSORS = [
     (method, name, value)
     for method, entry in METHODS.items()
-    if not entry.image
     for name in entry.checks
     for value in VALUES.get(name, [])
 ]
@@ -36,6 +36,11 @@ def processor(method: str, **parameters: Any) -> Any:
     return kind(model, {"input_ids": torch.tensor([[5, 6, 7]])}, **parameters)
 
 
+def asked(method: str, **parameters: Any) -> dict[str, Any]:
+    contrast = {} if METHODS[method].picture else {"cf_contrast_ids": [1, 2]}
+    return {"cf_method": method, **contrast, **{f"cf_{name}": value for name, value in parameters.items()}}
+
+
 @pytest.mark.parametrize(("method", "name", "value"), OF_PROCESSORS)
 def test_a_parameter_is_in_range_here_if_it_is_there(method: str, name: str, value: object) -> None:
     def accepted(make: Any) -> bool:
@@ -46,15 +51,15 @@ def test_a_parameter_is_in_range_here_if_it_is_there(method: str, name: str, val
             return False
         return True
 
-    keys = {"cf_method": method, "cf_contrast_ids": [1, 2], f"cf_{name}": value}
+    keys = asked(method, **{name: value})
     assert accepted(lambda: pair_request(keys)) == accepted(lambda: processor(method, **{name: value}))
 
 
-@pytest.mark.parametrize("method", [method for method, entry in METHODS.items() if not entry.image])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_method_combines_as_its_processor_does(method: str) -> None:
     torch.manual_seed(0)
     main, other = torch.randn(2, 3, 50)
-    pair = pair_request({"cf_method": method, "cf_contrast_ids": [1, 2]})
+    pair = pair_request(asked(method))
     assert pair is not None
 
     torch.testing.assert_close(combine(pair, main, other), processor(method).combine(main, other), rtol=0, atol=0)

@@ -25,7 +25,7 @@ RANGES: dict[str, st.SearchStrategy[Any]] = {
     "formulation": st.sampled_from(["obrien", "li"]),
     "amateur_temperature": st.floats(0.01, 100),
 }
-TEXT_METHODS = [name for name, method in METHODS.items() if not method.image and set(method.checks) <= set(RANGES)]
+TEXT_METHODS = [name for name, method in METHODS.items() if not method.picture and set(method.checks) <= set(RANGES)]
 
 
 @st.composite

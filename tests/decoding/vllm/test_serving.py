@@ -18,8 +18,9 @@ import pytest
 import torch
 
 pytest.importorskip("vllm", reason="the server is vLLM's")
-schemathesis = pytest.importorskip("schemathesis", reason="it is installed with vLLM, for the tests of its server")
+pytest.importorskip("schemathesis", reason="it is installed with vLLM, for the tests of its server")
 
+import schemathesis
 from counterfoil.decoding.vllm.offline import chat_request, prompt_request
 from counterfoil.models import LanguageModel, load_language_model
 from hypothesis import HealthCheck, Phase, given, settings

@@ -1,0 +1,44 @@
+"""A tiny vision-language model that vLLM can serve on a CPU, saved to a folder: Idefics3, the architecture of SmolVLM.
+
+Of the families in `tiny_vision` it is the one whose code in vLLM imports without torchvision; its heads are of the
+smallest size that vLLM's attention on a CPU has.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from tiny_models import VOCABULARY
+from tiny_vision import MARKER, SIGHT, TEXT, WIDTH, TinyVision, _template, _tokenizer
+
+SIDE = 28
+FORBIDDEN = dict.fromkeys(range(VOCABULARY, WIDTH), -100.0)
+"""A `logit_bias` against markers in a continuation, which a forward over the whole sequence would take for pictures."""
+
+
+@functools.cache
+def saved_vision() -> tuple[Path, TinyVision]:
+    """The folder, and the same model and processor in transformers."""
+    text = {**TEXT, "hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32}
+    config = transformers.Idefics3Config(
+        vision_config={**SIGHT, "image_size": SIDE, "patch_size": 7}, text_config=transformers.LlamaConfig(**text),
+        image_token_id=MARKER["<image>"], scale_factor=2, pad_token_id=0, tie_word_embeddings=False,
+    )  # fmt: skip
+    pixels = transformers.Idefics3ImageProcessorPil(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE})
+    processor = transformers.Idefics3Processor(
+        pixels, _tokenizer(), image_seq_len=4, chat_template=_template("<image>")
+    )
+    torch.manual_seed(0)
+    model = transformers.AutoModelForImageTextToText.from_config(config).float().eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(0, 0.3 if "vision" in name or "connector" in name else 0.2)
+    folder = Path(tempfile.mkdtemp(prefix="counterfoil-vision-"))
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder, TinyVision(model, processor, model.model.vision_model)
