@@ -71,8 +71,8 @@ def generate(
             raise ValueError(f"{others[0]} has to be left out beside --image, whose prompt is made of --question")
         if model is None:
             raise ValueError(
-                "--model is missing: name a vision-language model by hub id or folder, or scenes, the small one that is "
-                "shipped and knows drawn scenes alone"
+                "--model is missing: name a vision-language model by hub id or folder, or scenes, the small one that "
+                "is shipped and knows drawn scenes alone"
             )
         sampling = Sampling.asked_for(sample, **drawn, **({"seed": seed} if sample else {}))
         _show(ImageRequest(decoding, image, question, max_new_tokens, sampling, seed or 0), model, json)
