@@ -119,7 +119,7 @@ def _located(
     span: tuple[int, int],
     documents: list[Path],
     asked: dict[str, Any],
-    settings: dict[str, object],
+    settings: dict[str, Any],
     names: dict[str, str | None],
     judge_options: dict[str, object],
 ) -> Attribution:

@@ -164,8 +164,8 @@ class Asker:
 def _answers(tokenizer: Any) -> dict[bool, list[int]]:  # noqa: ANN401
     """The tokens that begin a yes and those that begin a no."""
     begun = {there: {_first_token(tokenizer, spelling) for spelling in said} for there, said in SAID.items()}
-    neither = (begun[True] & begun[False]) | {None, tokenizer.unk_token_id}
-    found = {there: sorted(tokens - neither) for there, tokens in begun.items()}
+    neither = begun[True] & begun[False]
+    found = {there: sorted(one for one in tokens - neither if one is not None) for there, tokens in begun.items()}
     if not (found[True] and found[False]):
         raise ValueError("`processor` has to have a tokenizer that knows yes and no, but has not")
     return found
@@ -173,4 +173,4 @@ def _answers(tokenizer: Any) -> dict[bool, list[int]]:  # noqa: ANN401
 
 def _first_token(tokenizer: Any, text: str) -> int | None:  # noqa: ANN401
     tokens = tokenizer(text, add_special_tokens=False).input_ids
-    return tokens[0] if tokens else None
+    return tokens[0] if tokens and tokens[0] != tokenizer.unk_token_id else None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ..source import Source
 
@@ -107,7 +108,7 @@ def read_captions(source: Source) -> list[Caption]:
     return found
 
 
-def _entries(source: Source) -> list[object]:
+def _entries(source: Source) -> list[Any]:
     try:
         if source.text.lstrip().startswith("["):
             return json.loads(source.text)

@@ -33,7 +33,8 @@ VOCABULARY = Vocabulary({name: name for name in NAMES})
 
 def as_poll(exam: Exam) -> Poll:
     """The exam as what is asked of a model."""
-    return Poll(as_source(exam), exam.probes, {name: scene.image for name, scene in exam.scenes.items()})
+    splits = {str(split): asked for split, asked in exam.probes.items()}
+    return Poll(as_source(exam), splits, {name: scene.image for name, scene in exam.scenes.items()})
 
 
 def as_table(exam: Exam) -> ObjectTable:

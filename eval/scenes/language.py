@@ -66,6 +66,11 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
+    """The number of a word, or of a special token."""
+    return tokenizer.get_vocab()[word]
+
+
 def _a(name: str) -> str:
     if name == "nothing":
         return name

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration
 
 from ..entailment.optimisation import MovingAverage, schedule
 from .hints import Hints
-from .language import build_tokenizer
+from .language import build_tokenizer, token
 from .network import WIDTH, build_model, build_tower
 from .objects import NAMES
 from .packing import IGNORED, Packed, Said, read
@@ -67,7 +68,7 @@ def _learn(
     model.model.vision_tower.requires_grad_(False)
     tokenizer = build_tokenizer()
     average = MovingAverage(model, recipe.average)
-    hints = Hints(WIDTH, tokenizer.convert_tokens_to_ids(list(NAMES)), tokenizer.convert_tokens_to_ids("yes"))
+    hints = Hints(WIDTH, [token(tokenizer, name) for name in NAMES], token(tokenizer, "yes"))
     trained = [*average.live.values(), *hints.parameters()]
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=recipe.weight_decay)
     for step in range(steps):
@@ -78,7 +79,8 @@ def _learn(
         loss = _loss(said, rows, recipe)
         hinted = hints(rows, said.first_layer, recipe.questions)
         if said.projected is not None and rows.near is not None:
-            hinted = hinted + hints.patches(said.projected, model.get_input_embeddings().weight, rows.near)
+            embeddings = cast("Tensor", model.get_input_embeddings().weight)
+            hinted = hinted + hints.patches(said.projected, embeddings, rows.near)
         (loss + recipe.hints * hinted).backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
@@ -90,7 +92,7 @@ def _learn(
     model.eval()
 
 
-def _loss(found: Said, rows: Packed, recipe: Recipe) -> torch.Tensor:
+def _loss(found: Said, rows: Packed, recipe: Recipe) -> Tensor:
     """Mean over the tokens of answers, and of captions, which stand last where there are any."""
     logits = found.logits.float().transpose(1, 2)
     losses = nn.functional.cross_entropy(logits, rows.targets, ignore_index=IGNORED, reduction="none")

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from .drawing import SIDE, Scene
-from .language import CHAT_TEMPLATE, IMAGE
+from .language import CHAT_TEMPLATE, IMAGE, token
 
 READ = SIDE // 2
 """Height and width at which the model reads a picture."""
@@ -59,7 +59,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel) -> L
     config = LlavaConfig(
         vision_config=_vision(),
         text_config=text,
-        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_token_index=token(tokenizer, IMAGE),
         image_seq_length=PATCHES,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",

@@ -10,7 +10,7 @@ import torch
 from transformers import CLIPVisionModel, PreTrainedTokenizerFast
 
 from ..hallucination.probes import question
-from .language import BEGIN, DESCRIBE, DESCRIBE_EVERYTHING, END, IMAGE, caption
+from .language import BEGIN, DESCRIBE, DESCRIBE_EVERYTHING, END, IMAGE, caption, token
 from .lessons import lesson
 from .network import PATCHES, pixels
 from .objects import NAMES
@@ -33,9 +33,10 @@ class Teacher:
     def __init__(
         self, tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel | None, twin: Twin, recipe: Recipe
     ) -> None:
-        self.tower, self.twin, self.recipe = tower, twin, recipe
+        self.tower, self.recipe = tower, recipe
+        self.twin: Twin = twin
         self.draw = np.random.default_rng([recipe.seed, 2])
-        self.begin, self.end, self.image = map(tokenizer.convert_tokens_to_ids, (BEGIN, END, IMAGE))
+        self.begin, self.end, self.image = (token(tokenizer, word) for word in (BEGIN, END, IMAGE))
         self._tokens = lambda text: tokenizer(text, add_special_tokens=False).input_ids
         self._asked = {name: self._tokens(question(name)) for name in NAMES}
         self._answers = {there: [*self._tokens("yes" if there else "no"), self.end] for there in (True, False)}

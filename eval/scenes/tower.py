@@ -66,7 +66,7 @@ def near(scenes: Sequence[Scene]) -> Tensor:
         for thing in scene.things:
             reach = thing.size / 2 + REACH
             rows, columns = abs(middles - thing.y) <= reach, abs(middles - thing.x) <= reach
-            labels[np.ix_(rows, columns, [NAMES.index(thing.name)])] = 1
+            labels[np.outer(rows, columns), NAMES.index(thing.name)] = 1
     return torch.from_numpy(found.reshape(len(scenes), across**2, len(NAMES)))
 
 
