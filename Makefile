@@ -60,9 +60,10 @@ results: $(INSTALLED)
 	$(call RUN,memotrap --method none$(,)cad --alpha 0.5$(,)1$(,)2,memotrap)
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.
-benchmarks: $(INSTALLED)
+benchmarks: $(ENGINE)
 	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
 	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_pairs.py --json out/vllm_pairs.json
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
