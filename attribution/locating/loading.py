@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .chatting import chat_model
 
@@ -11,7 +12,7 @@ _OF_PROMPTING = ("tries", "fuzzy")
 
 def load_model(
     method: str, model: str | None = None, options: Mapping[str, object] | None = None
-) -> tuple[object, dict[str, object]]:
+) -> tuple[Any, dict[str, Any]]:
     """What to hand to :class:`~counterfoil.attribution.locating.locator.Locator` as `model`, and the options left over.
 
     Args:
