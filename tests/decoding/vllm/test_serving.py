@@ -23,7 +23,7 @@ pytest.importorskip("schemathesis", reason="it is installed with vLLM, for the t
 import schemathesis
 from counterfoil.decoding.vllm.offline import chat_request, prompt_request
 from counterfoil.models import LanguageModel, load_language_model
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from openai import BadRequestError, OpenAI
 from vllm_server import ServerProcess, posted, served
@@ -365,9 +365,14 @@ def test_no_request_makes_the_server_fail(server: ServerProcess, client: OpenAI,
     statuses: list[int] = []
 
     @settings(
-        max_examples=CASES, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
+        max_examples=CASES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[*HealthCheck],
     )
-    @given(schema[endpoint]["POST"].as_strategy(), keys_of_any_kind, st.booleans())
+    @given(case=schema[endpoint]["POST"].as_strategy(), keys=keys_of_any_kind, valid=st.booleans())
+    @example(case=None, keys=CAD, valid=True)  # chance alone does not always make one that is served
     def attacked(case: Any, keys: dict[str, Any], valid: bool) -> None:
         generated = {} if valid or not isinstance(case.body, dict) else case.body
         body = {key: value for key, value in generated.items() if key not in SLOW}
