@@ -45,7 +45,7 @@ class Recipe:
     warm_up: float = 0.06
     smoothing: float = 0.05
     average: float = 0.995
-    contrast: int = 2000
+    contrast: int = 3000
     half: bool = False
     held_out: int = 200
     shares: dict[str, float] = field(

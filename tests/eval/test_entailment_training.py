@@ -14,7 +14,18 @@ from counterfoil.attribution.entailment.local.adapter import AdapterSettings, sa
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import batch
 from counterfoil.eval.entailment.calibration import supported_probability, temperature, threshold
-from counterfoil.eval.entailment.contrast import changed, contrasts, documents
+from counterfoil.eval.entailment.contrast import (
+    CHANGES,
+    Change,
+    changed,
+    contrasts,
+    documents,
+    ending,
+    name_changed,
+    names_exchanged,
+    number_changed,
+    word_changed,
+)
 from counterfoil.eval.entailment.data import LabelledPair, hold_out, read_pairs
 from counterfoil.eval.entailment.evaluate import evaluate, with_floors
 from counterfoil.eval.entailment.evaluate import main as evaluate_command
@@ -213,13 +224,31 @@ TEXT = [
 ]
 
 
-@given(st.integers(0, 10_000))
-def test_a_changed_sentence_differs_in_one_number_or_name(seed: int) -> None:
-    draw = random.Random(seed)
-    other = changed(TEXT[0], TEXT, draw)
-    assert other is not None
-    assert other != TEXT[0]
-    assert changed("it grinds rye and barley", TEXT, draw) is None
+@pytest.mark.parametrize("change", CHANGES)
+@given(seed=st.integers(0, 10_000))
+def test_a_change_replaces_one_detail_and_keeps_the_rest(change: Change, seed: int) -> None:
+    for sentence in TEXT:
+        other = change(sentence, TEXT, random.Random(seed))
+        if other is None:
+            continue
+        assert other != sentence
+        whole = " ".join(TEXT)
+        if change is names_exchanged:
+            assert sorted(other.replace(".", "").split()) == sorted(sentence.replace(".", "").split())
+        elif change is word_changed:
+            was, now = next(a_b for a_b in zip(sentence.split(), other.split(), strict=True) if a_b[0] != a_b[1])
+            assert now.strip(".") in whole
+            assert ending(now.strip(".")) == ending(was.strip("."))
+
+
+def test_what_each_change_does_by_hand() -> None:
+    draw = random.Random(0)
+    assert number_changed("It has 7 rooms", [], draw) in {f"It has {d} rooms" for d in "12345689"}
+    assert name_changed("He met Ann", ["She met Bob"], draw) == "He met Bob"
+    assert names_exchanged("So Ann beat Bob", [], draw) == "So Bob beat Ann"
+    assert names_exchanged("we saw Ann and Bob", [], draw) is None, "a list stays true"
+    assert word_changed("lit at dusk", ["it opens", "seen at dawn"], draw) in {"lit at dawn", "lit at seen"}
+    assert changed("so it is", ["so it is"], ["so it is"], draw) is None
 
 
 def test_contrasts_are_what_they_say() -> None:
