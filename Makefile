@@ -52,11 +52,12 @@ results: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "name the folder of the data sets: make results DATA=..."; exit 2; }
 	@mkdir -p out/results
 	$(call RUN,conflict --method none$(,)cad --alpha 0.5$(,)1$(,)2,conflict)
-	$(call RUN,winogender_words --method none$(,)cid --strength 5$(,)20$(,)50 --limit 30,winogender_words)
-	$(call RUN,winogender --method none$(,)cid --strength 5$(,)20$(,)50 --limit 30,winogender)
-	$(call RUN,bbq --method none$(,)cad --alpha 0.5$(,)1 --limit 40,bbq)
-	$(call RUN,degeneration --limit 60,degeneration)
-	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --set shots=2 --set new_tokens=128 --limit 12,gsm8k)
+	$(call RUN,winogender_words --method none$(,)cid --strength 5$(,)20$(,)50 --limit 120,winogender_words)
+	$(call RUN,winogender --method none$(,)cid --strength 5$(,)20$(,)50 --limit 240,winogender)
+	$(call RUN,bbq --method none$(,)cad --alpha 0.5$(,)1 --limit 100,bbq)
+	$(call RUN,bbq --method none$(,)cid --strength 5$(,)20$(,)50 --limit 100,bbq_cid)
+	$(call RUN,degeneration --method none$(,)contrastive_search --limit 200,degeneration)
+	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --set shots=2 --set new_tokens=128 --limit 100,gsm8k)
 	$(call RUN,memotrap --method none$(,)cad --alpha 0.5$(,)1$(,)2,memotrap)
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.
