@@ -1,7 +1,7 @@
 """Judgements on disk, so that no pair is judged twice by one model, today or after a crash.
 
-Values are JSON in SQLite, never pickles: a cache folder can be shared without trusting who wrote it with more than
-the scores.
+Values are JSON in SQLite, never pickles, and no pickle that somebody else put there is opened: a cache folder can be
+shared without trusting who wrote it with more than the scores.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class JudgementCache:
         self.folder = Path(folder)
         self._model = _digest(model)
         self._store: Any = diskcache.Cache(
-            str(self.folder), disk=diskcache.JSONDisk, eviction_policy="none", size_limit=2**62
+            str(self.folder), disk=_json_disk(), eviction_policy="none", size_limit=2**62
         )
 
     def get(self, pair: Pair) -> Judgement | None:
@@ -62,6 +63,25 @@ class JudgementCache:
 
     def _key(self, pair: Pair) -> str:
         return f"{self._model}{_digest(pair.premise)}{_digest(pair.hypothesis)}"
+
+
+@cache
+def _json_disk() -> type:
+    """How values are kept; diskcache's own JSON disk still opens a value that its row calls a pickle."""
+    from diskcache import JSONDisk  # noqa: PLC0415
+    from diskcache.core import MODE_BINARY, MODE_RAW  # noqa: PLC0415
+
+    class PlainDisk(JSONDisk):
+        def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> object:
+            # A long value is in a file, which is one of this folder and no other.
+            outside = filename is not None and not Path(self._directory, filename).resolve().is_relative_to(
+                Path(self._directory).resolve()
+            )
+            if mode not in {MODE_RAW, MODE_BINARY} or outside:
+                raise ValueError("the judgement cache holds what counterfoil never writes: delete its folder")
+            return super().fetch(mode, filename, value, read)
+
+    return PlainDisk
 
 
 def _digest(text: str) -> str:

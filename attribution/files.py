@@ -62,7 +62,7 @@ def score_files(
         OSError: Where a file cannot be opened.
     """
     scoring = scoring or Scoring()
-    records = (examined(record, scoring.mode) for path in paths for record in read(path))
+    records = (examined(record, scoring) for path in paths for record in read(path))
     while some := list(itertools.islice(records, window)):
         if strict_input:
             _stop_at_a_problem(Scored(record, None) for record in some if record.answer is None)
@@ -75,10 +75,18 @@ def score_files(
             yield scored
 
 
-def examined(record: Record, mode: str) -> Record:
-    """A record that cites documents but brings none cannot be checked; for ALCE it is an answer without support."""
+def examined(record: Record, scoring: Scoring) -> Record:
+    """The record, with a problem where it lacks what scoring needs.
+
+    One that cites documents but brings none cannot be checked; for ALCE it is an answer without support. The items of a
+    list answer are read behind their question.
+    """
     answer = record.answer
-    if mode == "alce" or answer is None or answer.documents or not markers(answer.text):
+    if answer is None:
+        return record
+    if scoring.list_answer and answer.question is None:
+        return replace(record, answer=None, problem="has no question, which the items of a list answer are read with")
+    if scoring.mode == "alce" or answer.documents or not markers(answer.text):
         return record
     return replace(record, answer=None, problem="cites documents but brings none")
 

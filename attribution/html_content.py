@@ -57,12 +57,19 @@ def read_html(data: bytes) -> Content:
     """The readable blocks of a page, each a paragraph; the title is `<title>`, else the first `<h1>`.
 
     Scripts, styles, templates and navigation are left out. The encoding is the one that the page declares, else UTF-8.
+
+    Raises:
+        ValueError: The parser gives the page up.
     """
     try:
         from bs4 import BeautifulSoup  # noqa: PLC0415  (an extra)
+        from bs4.builder import ParserRejectedMarkup  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(f"reading HTML needs beautifulsoup4: {EXTRA}") from error
-    soup = BeautifulSoup(data, "html.parser")
+    try:
+        soup = BeautifulSoup(data, "html.parser")
+    except ParserRejectedMarkup as error:
+        raise ValueError("it is no readable HTML") from error
     title = next((found.get_text(" ") for found in (soup.title, soup.h1) if found), "")
     return Content(_readable(soup), " ".join(title.split()))
 

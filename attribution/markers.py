@@ -106,4 +106,7 @@ def kept(start: int, end: int, left_out: Sequence[Range]) -> tuple[Range, ...]:
 
 def without_markers(text: str) -> str:
     """`text` without its markers, the white space before them, and the commas between neighbouring ones."""
-    return "".join(text[start:end] for start, end in kept(0, len(text), cuts(text, markers(text))))
+    # What stands around a marker may be one without it: `[1 [2], 3]`.
+    while found := markers(text):
+        text = "".join(text[start:end] for start, end in kept(0, len(text), cuts(text, found)))
+    return text

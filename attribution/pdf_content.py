@@ -18,7 +18,6 @@ def read_pdf(data: bytes) -> Content:
     """
     try:
         from pypdf import PdfReader  # noqa: PLC0415  (an extra)
-        from pypdf.errors import PyPdfError  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(f"reading PDF needs pypdf: {EXTRA}") from error
     try:
@@ -28,7 +27,10 @@ def read_pdf(data: bytes) -> Content:
             raise ValueError("it is encrypted; save a copy without a password")
         pages = [_unwrapped(page.extract_text()) for page in reader.pages]
         title = (reader.metadata and reader.metadata.title) or ""
-    except (PyPdfError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except ValueError:
+        raise
+    # pypdf promises no kinds of errors for what is broken, or encrypted in a way that needs another package.
+    except Exception as error:
         raise ValueError(f"it is no readable PDF ({' '.join(str(error).split()) or type(error).__name__})") from error
     return Content("\n\n".join(page for page in pages if page), str(title).strip())
 

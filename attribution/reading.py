@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +93,9 @@ def _files(folder: Path) -> Iterator[Path]:
 def _with_unique_ids(files: Iterable[tuple[Path, str, bool]]) -> Iterator[tuple[Path, str, bool]]:
     """Where two folders hold a file of one name, the path as it was given tells them apart."""
     listed = list(files)
-    ids = [id_ for _, id_, _ in listed]
+    times = Counter(id_ for _, id_, _ in listed)
     for file, id_, named in listed:
-        yield file, id_ if ids.count(id_) == 1 else file.as_posix(), named
+        yield file, id_ if times[id_] == 1 else file.as_posix(), named
 
 
 def _nothing(given: list[Path], left_out: list[LeftOut]) -> str:

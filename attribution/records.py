@@ -123,7 +123,7 @@ def read_answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
     if question is not None and not isinstance(question, str):
         raise UnusableError(f"`{names[0]}` has to be a string, but is {_kind(question)}")
     text, passages = _field(raw, names[1], str), _field(raw, names[2], list)
-    identity = raw.get("id", raw.get("sample_id", ""))
+    identity = next((raw[name] for name in ("id", "sample_id") if raw.get(name) is not None), "")
     return Answer(text, _documents(passages, names[2]), question, str(identity))
 
 
@@ -138,8 +138,10 @@ def _field(raw: dict[str, Any], name: str, kind: type[T]) -> T:
 
 def _documents(passages: list[Any], field: str) -> list[Document]:
     """Passages as documents; ids that are missing are the passage's number, ids that repeat get it attached."""
-    read_ids = [str(p.get("id", n)) if isinstance(p, dict) else str(n) for n, p in enumerate(passages, start=1)]
+    given = [passage.get("id") if isinstance(passage, dict) else None for passage in passages]
+    read_ids = [str(n if identity is None else identity) for n, identity in enumerate(given, start=1)]
     repeated = {identity for identity, times in Counter(read_ids).items() if times > 1}
+    taken = set(read_ids) - repeated
     documents = []
     for number, (passage, identity) in enumerate(zip(passages, read_ids, strict=True), start=1):
         text = passage.get("sent", passage.get("text")) if isinstance(passage, dict) else passage
@@ -149,6 +151,9 @@ def _documents(passages: list[Any], field: str) -> list[Document]:
                 f"`{field}` has to hold strings or objects with `text`, but its element {number} is {_kind(passage)}"
             )
         unique = f"{identity}#{number}" if identity in repeated else identity
+        while identity in repeated and unique in taken:
+            unique += "#"
+        taken.add(unique)
         documents.append(Document(unique, text, "" if title is None else str(title)))
     return documents
 

@@ -13,6 +13,7 @@ from typing import Self
 from .files import Scored
 from .schema import FORMAT, ComparisonOutput, CorpusOutput, ProblemOutput, answer_output
 from .statements import Status
+from .writing import mode_of
 
 
 class ScoreWriter:
@@ -46,13 +47,13 @@ class ScoreWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        if self._finished:
-            mask = os.umask(0)
-            os.umask(mask)
-            self._temporary.chmod(0o666 & ~mask)
-            self._temporary.replace(self.path)
-        else:
+        try:
+            self._file.close()
+            if self._finished:
+                self._temporary.chmod(mode_of(self.path))
+                self._temporary.replace(self.path)
+        finally:
+            # Still there unless it has taken its name; the end of a file can fail as well, where the disk is full.
             with suppress(OSError):
                 self._temporary.unlink()
 

@@ -24,7 +24,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(_mode(target))
+        Path(name).chmod(mode_of(target))
         Path(name).replace(target)
     except BaseException:
         with suppress(OSError):
@@ -32,7 +32,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         raise
 
 
-def _mode(target: Path) -> int:
+def mode_of(target: Path) -> int:
     """The permissions that `target` has, or that a new file gets here."""
     try:
         return target.stat().st_mode & 0o777

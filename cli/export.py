@@ -44,6 +44,8 @@ def _run(file: Path, dialect: str, out: Path | None, *, words: bool, supported_o
     from counterfoil.attribution.writing import write_text  # noqa: PLC0415
 
     found = opened(file)
+    if words and not any(report.answers[0].attributions for report in found.reports):
+        typer.echo(f"{file} holds no located words, so nothing is cited; `ask --json` writes them", err=True)
     lines = []
     for report in found.reports:
         record = report.answers[0]

@@ -37,7 +37,8 @@ def print_figures(
     console: Console | None = None,
 ) -> None:
     """Prints the figures with their intervals, the counts, and the comparison where there is one."""
-    out = console or Console(highlight=False)
+    # The name of a model may hold brackets, which mean nothing here.
+    out = console or Console(highlight=False, markup=False)
     table = Table("", "value", "interval", box=None, pad_edge=False)
     for name, title in NAMES.items():
         table.add_row(title, _number(getattr(corpus, name)), _range(intervals.get(name)))

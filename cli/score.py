@@ -76,6 +76,8 @@ def score(
     with guarded(debug=debug):
         if figure not in FIGURES:
             raise ValueError(f"--figure has to be one of {', '.join(FIGURES)}, but is {figure!r}")
+        if fail_under is not None and not 0.0 <= fail_under <= 1.0:
+            raise ValueError(f"--fail-under has to be in [0, 1], but is {fail_under}")
         if calibration is not None and threshold is not None:
             raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
         if locate not in LOCATING:

@@ -15,7 +15,7 @@ from counterfoil.attribution.cache import JudgementCache
 from counterfoil.attribution.engine import Engine
 from counterfoil.attribution.files import Scored, score_files
 from counterfoil.attribution.metrics.corpus import CorpusReport, compare, summarise
-from counterfoil.attribution.metrics.uncertainty import Interval
+from counterfoil.attribution.metrics.uncertainty import Comparison, Interval
 from counterfoil.attribution.report import CorpusPage, Report
 from counterfoil.attribution.schema import comparison_output, corpus_output
 from counterfoil.attribution.streaming import ScoreWriter
@@ -67,23 +67,21 @@ class Run:
 
 
 class Problems:
-    """What could not be read or checked: all of it counted, the first of it told."""
+    """What could not be read or checked: all of it counted, the first of it told.
+
+    Attributes:
+        total: Records with a problem.
+    """
 
     def __init__(self) -> None:
-        self.unread = self.unchecked = 0
+        self.total = 0
         self._told: list[str] = []
-
-    @property
-    def total(self) -> int:
-        """Records with a problem."""
-        return self.unread + self.unchecked
 
     def watched(self, stream: Iterator[Scored]) -> Iterator[Scored]:
         """The same records, looked at as they pass."""
         for scored in stream:
             if scored.failures:
-                self.unread += scored.report is None
-                self.unchecked += scored.report is not None
+                self.total += 1
                 if self.total <= _TOLD:
                     record = scored.record
                     self._told.append(f"{record.path}, record {record.number}: {scored.failures[0]}")
@@ -100,7 +98,8 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
     """Scores the files, prints the figures, and writes what is to be written.
 
     Raises:
-        ValueError: For settings or files that cannot be used.
+        ValueError: For settings or files that cannot be used, or corpora that cannot be compared; what was scored is
+            written all the same.
         OSError: For files that cannot be read or written.
     """
     problems = Problems()
@@ -123,12 +122,13 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             stream = page.through(stream)
         corpus = summarise(_reports(stream, pace))
         intervals = _intervals(corpus)
-        compared = None
+        compared, refused = None, None
         if options.other:
-            compared = compare(corpus, summarise(_reports(_scored(options.other, engine, options), pace)))
+            others = problems.watched(_scored(options.other, engine, options))
+            compared, refused = _compared(corpus, summarise(_reports(others, pace)))
         if writer is not None:
             comparison = None if compared is None else comparison_output(compared)
-            writer.finish(corpus_output(corpus, intervals, problems.unread), comparison)
+            writer.finish(corpus_output(corpus, intervals, corpus.n_unread), comparison)
         if page is not None and options.report is not None:
             page.write(options.report, corpus, intervals, described)
     print_figures(corpus, intervals, compared)
@@ -136,6 +136,8 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         if path is not None:
             print(f"{title}: {path}")
     problems.tell()
+    if refused is not None:
+        raise refused
     return corpus, problems
 
 
@@ -167,7 +169,8 @@ def _prepared(options: Run, engine: Engine) -> Callable[[Report], Report] | None
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
     from counterfoil.attribution.report.beforehand import locating  # noqa: PLC0415
 
-    return locating(options.locate, load_model(options.locate, None, {})[0], engine)
+    model = load_model(options.locate, None, {})[0]
+    return locating(options.locate, model, engine, options.scoring.threshold)
 
 
 def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:
@@ -184,6 +187,16 @@ def _reports(stream: Iterator[Scored], pace: Pace) -> Iterator[CitationReport | 
     for scored in stream:
         pace.scored()
         yield scored.report
+
+
+def _compared(
+    corpus: CorpusReport, other: CorpusReport
+) -> tuple[dict[str, Comparison] | None, ValueError | ImportError | None]:
+    """The comparison, or why there is none: what has been judged by then is not to be lost with it."""
+    try:
+        return compare(corpus, other), None
+    except (ValueError, ImportError) as error:
+        return None, error
 
 
 def _intervals(corpus: CorpusReport) -> dict[str, Interval | None]:

@@ -44,7 +44,7 @@ def evaluate_file(
         ValueError: There is no answer in the file that can be read.
     """
     scoring = Scoring(mode="alce")
-    records = limited([examined(record, scoring.mode) for record in read(file)], limit, seed)
+    records = limited([examined(record, scoring) for record in read(file)], limit, seed)
     readable = [record for record in records if record.answer is not None]
     if not readable:
         raise ValueError(f"{file.name} has to hold an answer with its documents, but holds none")

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from .checkpoint import options, place
+from .checkpoint import in_halves, options, place
 from .llm import Message, Reply
+
+TOO_LARGE = Reply(None, failure="the conversation does not fit into the device's memory")
 
 
 class LocalChat:
@@ -22,6 +24,9 @@ class LocalChat:
         device_map: Passed to `from_pretrained`.
         max_tokens: The most tokens a reply may have.
         rows: Conversations in one forward pass.
+
+    Attributes:
+        revision: The commit that was loaded, where it came from the hub.
 
     Raises:
         ValueError: Where the model has no chat template.
@@ -43,14 +48,15 @@ class LocalChat:
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.model = place(AutoModelForCausalLM.from_pretrained(model, **options(device, device_map, revision)), device)
+        self.revision: str | None = getattr(self.model.config, "_commit_hash", None)
         self.max_tokens = max_tokens
         self.rows = rows
 
     def replies(self, conversations: Sequence[Sequence[Message]]) -> list[Reply]:
-        """One reply a conversation, in order."""
+        """One reply a conversation, in order; one that does not fit into memory is a failure of its own."""
         found: list[Reply] = []
         for start in range(0, len(conversations), self.rows):
-            found.extend(self._some(conversations[start : start + self.rows]))
+            found.extend(in_halves(self._some, conversations[start : start + self.rows], TOO_LARGE))
         return found
 
     @torch.inference_mode()

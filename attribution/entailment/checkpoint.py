@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from .protocol import Judgement, Pair
 from .windowed import WindowedEntailment
+
+T = TypeVar("T")
+Found = TypeVar("Found")
 
 SLACK = 8
 """Tokens kept free, since a tokenizer may need a few more for a joined text than for its parts."""
@@ -86,11 +89,16 @@ def counter(tokenizer: Any) -> Callable[[str], int]:  # noqa: ANN401 (any transf
 
 def in_memory(score: Callable[[Sequence[Pair]], list[Judgement]], pairs: Sequence[Pair]) -> list[Judgement]:
     """`score(pairs)`, in halves where the whole does not fit into memory; one pair that does not fit is a failure."""
+    return in_halves(score, pairs, Judgement(None, failure="the pair does not fit into the device's memory"))
+
+
+def in_halves(work: Callable[[Sequence[T]], list[Found]], items: Sequence[T], failed: Found) -> list[Found]:
+    """`work(items)`, in halves where the whole does not fit into memory; `failed` for one that alone does not."""
     try:
-        return score(pairs)
+        return work(items)
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
-        if len(pairs) == 1:
-            return [Judgement(None, failure="the pair does not fit into the device's memory")]
-    middle = len(pairs) // 2
-    return in_memory(score, pairs[:middle]) + in_memory(score, pairs[middle:])
+        if len(items) == 1:
+            return [failed]
+    middle = len(items) // 2
+    return in_halves(work, items[:middle], failed) + in_halves(work, items[middle:], failed)

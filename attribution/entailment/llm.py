@@ -116,8 +116,10 @@ class LLMEntailment(WindowedEntailment):
         base_url = base_url or os.environ.get("OPENAI_BASE_URL")
         self.usage = Usage()
         self._chat = chat(model, base_url, settings)
+        # Judgements are remembered by name: two revisions of a model on this machine need two.
+        where = base_url or getattr(self._chat, "revision", None) or "local"
         super().__init__(
-            name=f"llm:{model}@{base_url or 'local'}/{window}",
+            name=f"llm:{model}@{where}/{window}",
             threshold=threshold,
             window=window,
             batch_size=batch_size,

@@ -57,7 +57,7 @@ class Rows:
             record = Record(where, 1, read_answer(dict(row)))
         except UnusableError as error:
             record = Record(where, 1, None, str(error))
-        record = examined(record, self.scoring.mode)
+        record = examined(record, self.scoring)
         if record.answer is None:
             return Scored(record, None)
         with self._one_at_a_time:

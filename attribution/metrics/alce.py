@@ -3,7 +3,8 @@
 Restated from the published scorer's behaviour: the answer is cut at its first newline; a citation is an opening
 bracket with digits behind it, so `[1, 2]` cites document 1 only; id 0 is the last document; one id that is too large
 fails the sentence and takes its other citations out of the precision; citations behind the third are not seen;
-repetitions count; an answer without a sentence is left out of the corpus mean.
+repetitions count, and where one of them is left out it is the first; an answer without a sentence is left out of the
+corpus mean.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def check(
     (joint,) = yield [Pair(ALCE.premise(cited), claim.text)]
     outcomes = [_single_outcome(joint, threshold)] * len(cited)
     if len(cited) > 1 and _entails(joint, threshold):
-        outcomes = yield from _precise(claim.text, cited, threshold)
+        outcomes = yield from _precise(claim.text, cited, seen, threshold)
     citations = [
         Citation(document.id, str(reference + 1), *outcome)
         for document, reference, outcome in zip(cited, seen, outcomes, strict=True)
@@ -107,11 +108,13 @@ Outcome = tuple[Status, float | None, int, int, str, str | None]
 """Status, score, start, end, quote and failure of a citation; the passage is looked for later."""
 
 
-def _precise(text: str, cited: Sequence[Document], threshold: float) -> Steps[list[Outcome]]:
+def _precise(text: str, cited: Sequence[Document], references: Sequence[int], threshold: float) -> Steps[list[Outcome]]:
     """A citation is irrelevant where it does not support alone and the others do without it."""
     singles = yield [Pair(ALCE.premise([document]), text) for document in cited]
     doubtful = [n for n, single in enumerate(singles) if not _entails(single, threshold) and not single.failure]
-    rests = [ALCE.premise([*cited[:n], *cited[n + 1 :]]) for n in doubtful]
+    # Of a repeated citation the scorer leaves out the first, whichever it asks about: the order of the others differs.
+    first = [references.index(references[n]) for n in doubtful]
+    rests = [ALCE.premise([*cited[:n], *cited[n + 1 :]]) for n in first]
     answers = (yield [Pair(rest, text) for rest in rests]) if rests else []
     others = dict(zip(doubtful, answers, strict=True))
     outcomes = []

@@ -20,10 +20,11 @@ class Attribution(StrEnum):
     EXTRAPOLATORY = "extrapolatory"
 
 
+_POSITIVE = r"attributable|supported|supports|entailment|consistent"
 _WORDS = {
-    Attribution.ATTRIBUTABLE: r"attributable|supported|supports|entailment|consistent",
+    Attribution.ATTRIBUTABLE: _POSITIVE,
     Attribution.CONTRADICTORY: r"contradictory|contradiction|refuted|refutes|inconsistent",
-    Attribution.EXTRAPOLATORY: r"extrapolatory|not\s+enough\s+information|neutral|not\s+attributable",
+    Attribution.EXTRAPOLATORY: rf"extrapolatory|not\s+enough\s+information|neutral|not\s+(?:{_POSITIVE})",
 }
 _LABEL = re.compile(
     r"\b(?:" + "|".join(f"(?P<{label.name}>{words})" for label, words in reversed(_WORDS.items())) + r")\b",

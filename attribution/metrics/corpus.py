@@ -21,6 +21,7 @@ class CorpusReport:
         recalls: Recall of every answer, in order; `None` where there is no figure.
         precisions: Precision likewise.
         counts: Sums over all answers of :attr:`~counterfoil.attribution.verdicts.CitationReport.counts`.
+        n_unread: Number of answers that could not be read.
     """
 
     mode: str
@@ -29,6 +30,7 @@ class CorpusReport:
     recalls: tuple[float | None, ...]
     precisions: tuple[float | None, ...]
     counts: dict[str, int]
+    n_unread: int = 0
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
@@ -100,8 +102,10 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
     recalls: list[float | None] = []
     precisions: list[float | None] = []
     counts: Counter[str] = Counter()
+    n_unread = 0
     for report in reports:
         if report is None:
+            n_unread += 1
             recalls.append(None)
             precisions.append(None)
             continue
@@ -112,7 +116,7 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
     if len(settings) > 1:
         raise ValueError(f"`reports` have to be scored in one way, but are in {len(settings)}: {sorted(settings)}")
     mode, entailment, threshold = settings.pop() if settings else ("", "", 0.0)
-    return CorpusReport(mode, entailment, threshold, tuple(recalls), tuple(precisions), dict(counts))
+    return CorpusReport(mode, entailment, threshold, tuple(recalls), tuple(precisions), dict(counts), n_unread)
 
 
 def compare(one: CorpusReport, other: CorpusReport, *, seed: int = 0) -> dict[str, Comparison]:

@@ -90,6 +90,18 @@ def paired_test(one: Sequence[float], other: Sequence[float], *, resamples: int 
     if len(one) != len(other) or not one:
         raise ValueError(f"two samples have to have the same length above 0, but have {len(one)} and {len(other)}")
     differences = [a - b for a, b in zip(one, other, strict=True)]
+    return Comparison(
+        difference=sum(differences) / len(differences),
+        interval=interval(lambda values: float(sum(values)) / len(values), differences, seed=seed),
+        p_value=_p_value(one, other, resamples, seed),
+        n=len(one),
+    )
+
+
+def _p_value(one: Sequence[float], other: Sequence[float], resamples: int, seed: int) -> float:
+    # scipy refuses a single pair, whose difference is as large whichever way round it is taken.
+    if len(one) == 1:
+        return 1.0
     found = _scipy_stats().permutation_test(
         (one, other),
         _mean_difference,
@@ -99,12 +111,7 @@ def paired_test(one: Sequence[float], other: Sequence[float], *, resamples: int 
         vectorized=True,
         rng=seed,
     )
-    return Comparison(
-        difference=sum(differences) / len(differences),
-        interval=interval(lambda values: float(sum(values)) / len(values), differences, seed=seed),
-        p_value=float(found.pvalue),
-        n=len(one),
-    )
+    return float(found.pvalue)
 
 
 def _batch(size: int) -> int:

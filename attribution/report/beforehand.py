@@ -34,13 +34,16 @@ def beforehand(locator: Locator, statements: Sequence[StatementVerdict]) -> tupl
     return tuple(locator.locate_each(spans))
 
 
-def locating(method: str, model: object, entailment: EntailmentModel) -> Callable[[Report], Report]:
+def locating(
+    method: str, model: object, entailment: EntailmentModel, threshold: float | None = None
+) -> Callable[[Report], Report]:
     """What locates the words of every answer of a report beforehand, where its documents are not too long.
 
     Args:
         method: Of localisation.
         model: What it runs on, loaded.
         entailment: Who checks.
+        threshold: From which probability on it counts as support; `None` for the entailment model's own.
     """
 
     def located(report: Report) -> Report:
@@ -50,7 +53,13 @@ def locating(method: str, model: object, entailment: EntailmentModel) -> Callabl
         for record in report.answers:
             question = report.question or None
             locator = Locator(
-                record.text, report.documents, method=method, model=model, entailment=entailment, question=question
+                record.text,
+                report.documents,
+                method=method,
+                model=model,
+                entailment=entailment,
+                question=question,
+                threshold=threshold,
             )
             answers.append(replace(record, attributions=beforehand(locator, record.statements)))
         return replace(report, answers=tuple(answers))

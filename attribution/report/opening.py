@@ -192,7 +192,7 @@ def _document(written: DocumentOutput) -> Document:
 def _format(raw: bytes, path: str | Path) -> str | None:
     try:
         value = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{str(path)!r} is not JSON: {error}") from error
     name = value.get("format") if isinstance(value, dict) else None
     return name if isinstance(name, str) else None

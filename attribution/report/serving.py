@@ -30,7 +30,7 @@ ADDRESS = "127.0.0.1"
 SHOWN = 2_000
 """How many answers a served page holds."""
 
-_LARGEST = 10_000
+_LARGEST, _DIGITS = 10_000, 10
 _FIELDS = {"case": int, "answer": int, "start": int, "end": int, "method": str}
 
 
@@ -162,13 +162,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != "application/json":
             raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a question has to be JSON")
         length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit() or int(length) > _LARGEST:
+        # Counted before it is read as a number: Python gives up at some thousands of digits.
+        if not length.isascii() or not length.isdigit() or len(length) > _DIGITS or int(length) > _LARGEST:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a question has to have at most {_LARGEST:,} bytes and say so"
             )
         try:
             question = json.loads(self.rfile.read(int(length)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(HTTPStatus.BAD_REQUEST, f"a question has to be JSON, but {error}") from error
         if not isinstance(question, dict) or {name: type(value) for name, value in question.items()} != _FIELDS:
             fields = ", ".join(f"{name} ({kind.__name__})" for name, kind in _FIELDS.items())

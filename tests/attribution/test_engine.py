@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pickle
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 from counterfoil.attribution import Answer, Judgement, Pair, score_each
@@ -10,6 +13,7 @@ from counterfoil.attribution.cache import JudgementCache
 from counterfoil.attribution.engine import Engine, Progress
 from counterfoil.attribution.metrics.corpus import summarise
 from counterfoil.attribution.scoring import as_documents
+from diskcache.core import MODE_BINARY, MODE_PICKLE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,3 +137,32 @@ def test_progress_is_told():
 def test_a_batch_holds_something():
     with pytest.raises(ValueError, match="`batch` has to be at least 1"):
         Engine(Lengths(), batch=0)
+
+
+class Opened:
+    def __reduce__(self):
+        return (dict, ([("supported", 1.0)],))
+
+
+@pytest.mark.parametrize(("mode", "filename"), [(MODE_PICKLE, None), (MODE_PICKLE, "x.val"), (MODE_BINARY, "../x.val")])
+def test_the_cache_opens_no_pickle_and_no_file_of_another_folder(tmp_path, mode, filename):
+    folder = tmp_path / "cache"
+    cache = JudgementCache(folder, "m")
+    cache.put([(Pair("a", "c"), Judgement(0.5))])
+    cache.close()
+    value = pickle.dumps(Opened())
+    if filename is not None:
+        (folder / filename).write_bytes(value)
+    with closing(sqlite3.connect(folder / "cache.db")) as database, database:
+        row = (mode, filename, None if filename else value)
+        assert database.execute("UPDATE Cache SET mode = ?, filename = ?, value = ?", row).rowcount == 1
+    with pytest.raises(ValueError, match="delete its folder"):
+        JudgementCache(folder, "m").get(Pair("a", "c"))
+
+
+def test_a_long_reason_comes_back(tmp_path):
+    judgement = Judgement(0.5, reason="".join(map(chr, range(0x4E00, 0x9000))))
+    cache = JudgementCache(tmp_path, "m")
+    cache.put([(Pair("a", "c"), judgement)])
+    assert list(tmp_path.rglob("*.val")), "it is in a file of its own"
+    assert cache.get(Pair("a", "c")) == judgement

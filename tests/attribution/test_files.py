@@ -69,3 +69,12 @@ def test_a_lone_surrogate_does_not_stop_the_run(tmp_path, words):
     assert scored.report.recall == 1.0
     assert all("\ud800" not in text for pair in words.asked for text in pair)
     assert json.loads(scored.report.to_json())["scores"]["recall"] == 1.0
+
+
+def test_a_list_answer_without_its_question_is_told_and_the_others_are_scored(tmp_path, words):
+    lone = {"output": "Alpha [1].", "docs": [{"title": "", "text": "Alpha."}]}
+    path = written(tmp_path, lone, {**lone, "question": "Alpha?"})
+    scoring = Scoring(mode="alce", list_answer=True)
+    first, second = score_files([path], entailment=words, scoring=scoring)
+    assert "has no question" in first.failures[0]
+    assert second.report.recall == 1.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 
 import pypdf
 import pytest
@@ -8,6 +9,7 @@ from counterfoil.attribution.content import decoded
 from counterfoil.attribution.formats import read_html, read_markdown, read_pdf, read_text
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf.errors import DependencyError
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,21 @@ def test_html_keeps_what_a_reader_sees():
 
 def test_html_declares_its_encoding():
     assert read_html(b'<meta charset="windows-1252"><p>caf\xe9</p>').text == "café"
+
+
+@pytest.mark.parametrize("error", [DependencyError("cryptography is required"), IndexError("pop"), zlib.error("bad")])
+def test_a_pdf_that_its_reader_gives_up_is_told(monkeypatch, error):
+    def reader(stream):
+        raise error
+
+    monkeypatch.setattr(pypdf, "PdfReader", reader)
+    with pytest.raises(ValueError, match="it is no readable PDF"):
+        read_pdf(b"")
+
+
+def test_html_that_its_parser_gives_up_is_told():
+    with pytest.raises(ValueError, match="it is no readable HTML"):
+        read_html(b"<![n <p>x")
 
 
 class Page:

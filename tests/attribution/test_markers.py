@@ -43,6 +43,7 @@ def test_markers(text, expected):
         ("Blue [1], [2] and wide [3].", "Blue and wide."),
         ("According to [1], it is.", "According to, it is."),
         ("[1] It is.", " It is."),
+        ("It is [1 [2], 3] so.", "It is so."),
         ("None.", "None."),
     ],
 )

@@ -71,6 +71,7 @@ def test_the_worst_is_shown_first(written):
     ("content", "words"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[1]", "names no format"),
         ('{"format": "counterfoil.evaluation/1"}', "has to be what `counterfoil ask --json`"),
         ('{"format": "counterfoil.score/1"}', "Write it again with this version"),

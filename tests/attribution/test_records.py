@@ -31,6 +31,13 @@ def test_passages_of_one_document_get_names_of_their_own(tmp_path):
     assert [document.id for document in record.answer.documents] == ["a#1", "a#2"]
 
 
+def test_names_made_for_passages_are_nobody_elses(tmp_path):
+    passages = [{"id": id_, "text": "x"} for id_ in ("a", "a", "a#2", None)]
+    (record,) = written(tmp_path, json.dumps({**RAGAS, "retrieved_contexts": passages, "id": None, "sample_id": 3}))
+    assert [document.id for document in record.answer.documents] == ["a#1", "a#2#", "a#2", "4"]
+    assert record.answer.id == "3"
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("name", ["result.json", "result.score", "result"])
 def test_alce_files(tmp_path, indent, name):

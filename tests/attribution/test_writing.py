@@ -4,6 +4,7 @@ import os
 import stat
 
 import pytest
+from counterfoil.attribution.streaming import ScoreWriter
 from counterfoil.attribution.writing import write_text
 
 
@@ -58,3 +59,29 @@ def test_lone_surrogates_do_not_stop_it(tmp_path):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_text(tmp_path / "no" / "a", "x")
+
+
+def test_a_result_that_does_not_fit_onto_the_disk_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    writer = ScoreWriter(path, {}, {})
+    writer._file.close()
+    writer._file = Full()
+    with pytest.raises(OSError, match="No space"):
+        writer.__exit__()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_result_keeps_the_permissions_of_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    path.chmod(0o600)
+    with ScoreWriter(path, {}, {}) as writer:
+        writer._finished = True
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+class Full:
+    def close(self):
+        raise OSError(28, "No space left on device")

@@ -111,6 +111,8 @@ def test_codes(run, answers):
         (["--option", "colour=red"], "--option has to be one that 'words' takes"),
         (["--sentences", "guess"], "`name` has to be one of sentencex, nltk"),
         (["--threshold", "2"], "`threshold` has to be in [0, 1]"),
+        (["--fail-under", "80"], "--fail-under has to be in [0, 1]"),
+        (["--fail-under", "nan"], "--fail-under has to be in [0, 1]"),
         (["--json", "nowhere/out.json"], "folder that exists"),
     ],
 )
@@ -139,6 +141,36 @@ def test_comparison(run, answers, tmp_path):
     found = ScoreOutput.model_validate_json(out.read_text()).comparison["recall"]
     assert (found.difference, found.n) == (0.5, 5)
     assert found.p_value < 0.1
+
+
+def test_what_cannot_be_read_of_the_other_system_is_told(run, answers, tmp_path):
+    one, other = answers(RAGAS, RAGAS, name="one.jsonl"), answers(RAGAS, "{", name="other.jsonl")
+    out = tmp_path / "out.json"
+    result = run(one, "--compare", other, "--json", out)
+    assert (result.exit_code, "other.jsonl, record 2: is not JSON" in result.output) == (3, True)
+    assert ScoreOutput.model_validate_json(out.read_text()).corpus.n_problems == 0
+
+
+def test_what_was_scored_is_kept_where_nothing_can_be_compared(run, answers, tmp_path):
+    out = tmp_path / "out.json"
+    result = run(answers(RAGAS, RAGAS, name="one.jsonl"), "--compare", answers(RAGAS), "--json", out)
+    assert (result.exit_code, "have to have the same answers" in result.output) == (2, True)
+    written = ScoreOutput.model_validate_json(out.read_text())
+    assert (written.corpus.recall.value, written.comparison) == (0.5, None)
+
+
+def test_a_model_with_brackets_in_its_name_is_told_as_it_is(run, answers, monkeypatch):
+    monkeypatch.setattr(Words, "name", "nli:[/models]@1")
+    result = run(answers(RAGAS))
+    assert (result.exit_code, "entailment nli:[/models]@1" in result.output) == (0, True)
+
+
+def test_words_of_the_page_are_checked_with_the_threshold_of_the_run(run, answers, tmp_path, monkeypatch):
+    monkeypatch.setattr(Words, "judge", lambda self, pairs: [Judgement(0.6) for _ in pairs])
+    page = tmp_path / "page.html"
+    assert run(answers(RAGAS), "--report", page, "--locate", "alignment", "--threshold", 0.9).exit_code == 0
+    (case,) = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text())[1])["cases"]
+    assert {found["status"] for found in case["answers"][0]["attributions"]} == {"not_supported"}
 
 
 def test_the_page(run, answers, tmp_path):

@@ -105,4 +105,6 @@ def test_an_answer_is_exported(answer, tmp_path):
     )
     message = json.loads((tmp_path / "c.json").read_text())
     assert [citation["text"] for citation in message["citations"]] == [TEXT[:14], TEXT[15:]]
-    assert json.loads(invoke("export", answer, "--format", "cohere", "--words").stdout)["citations"] == []
+    located = invoke("export", answer, "--format", "cohere", "--words")
+    assert json.loads(located.stdout)["citations"] == []
+    assert "holds no located words" in located.stderr

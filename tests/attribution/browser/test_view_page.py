@@ -131,6 +131,8 @@ QUESTION = {"case": 0, "answer": 0, "start": 0, "end": 9, "method": "alignment"}
         ({"body": QUESTION | {"method": "guessing"}}, 400, "but is 'guessing'"),
         ({"body": b" " * 10_001}, 413, "at most 10,000 bytes"),
         ({"Content_Length": "many"}, 413, "at most 10,000 bytes"),
+        ({"Content_Length": "9" * 5_000}, 413, "at most 10,000 bytes"),
+        ({"body": b"[" * 10_000}, 400, "has to be JSON, but"),
     ],
 )  # fmt: skip
 def test_only_the_page_itself_is_answered(served, change, status, words):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from counterfoil.attribution import Pair, load_entailment
+from counterfoil.attribution.entailment import llm
 from counterfoil.attribution.entailment.chat import LocalChat
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -58,3 +59,27 @@ def test_a_model_without_a_chat_template_is_refused(chat_folder, t5_folder):
     (chat_folder / "chat_template.jinja").unlink()
     with pytest.raises(ValueError, match="has to have a chat template"):
         LocalChat(str(chat_folder), device="cpu")
+
+
+def test_the_judges_name_says_which_revision_runs_here(monkeypatch):
+    class Chat:
+        revision = "abc"
+
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setattr(llm, "chat", lambda *arguments: Chat())
+    assert load_entailment("llm:judge").name == "llm:judge@abc/6000"
+
+
+def test_a_conversation_that_does_not_fit_into_memory_costs_no_other_its_reply(chat_folder, monkeypatch):
+    chat = LocalChat(str(chat_folder), max_tokens=2, device="cpu")
+    whole, some = chat.replies(CONVERSATIONS), chat._some
+
+    def limited(conversations):
+        if any("snow3" in messages[0]["content"] for messages in conversations):
+            raise torch.OutOfMemoryError
+        return some(conversations)
+
+    monkeypatch.setattr(chat, "_some", limited)
+    first, second, third = chat.replies(CONVERSATIONS)
+    assert (first, third) == (whole[0], whole[2])
+    assert (second.text, "does not fit" in str(second.failure)) == (None, True)

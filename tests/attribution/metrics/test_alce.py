@@ -139,3 +139,12 @@ def test_the_corpus_mean_is_over_answers_not_sentences(words):
 def test_a_list_answer_needs_its_question(words):
     with pytest.raises(ValueError, match="`question` has to be given"):
         score_citations("red [1]", DOCUMENTS, entailment=words, mode="alce", list_answer=True)
+
+
+def test_of_a_repeated_citation_the_first_is_left_out(words):
+    # As `list.remove` does, which the scorer calls: the order of what is left is what the model reads.
+    score_citations("Alpha beta [1][2][1].", DOCUMENTS, entailment=words, mode="alce", quotes=False)
+    premises = {pair.premise for pair in words.asked}
+    alpha, beta = "Title: \nAlpha.", "Title: \nBeta."
+    assert f"{beta}\n{alpha}" in premises
+    assert f"{alpha}\n{beta}" not in premises

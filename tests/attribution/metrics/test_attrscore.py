@@ -49,6 +49,8 @@ def test_nothing_readable_is_not_a_perfect_score():
         ("Not attributable, it is extrapolatory.", E),
         ("At first it looks attributable, but it is contradictory.", None),
         ("inconsistent", C),
+        ("The claim is not supported by the reference.", E),
+        ("not consistent", E),
         ("No idea", None),
         ("", None),
     ],

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 from counterfoil.attribution.metrics import uncertainty
-from counterfoil.attribution.metrics.uncertainty import interval, paired_test
+from counterfoil.attribution.metrics.uncertainty import Comparison, interval, paired_test
 
 VALUES = [(7 * n % 11) / 11 for n in range(101)]
 OTHERS = [(5 * n % 13) / 13 for n in range(101)]
@@ -38,3 +38,7 @@ def test_resamples_are_not_all_held_in_memory(monkeypatch):
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 200 * len(values) * 8 / 2
+
+
+def test_a_single_pair_says_nothing():
+    assert paired_test([1.0], [0.25]) == Comparison(0.75, None, 1.0, 1)
