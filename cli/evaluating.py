@@ -100,6 +100,8 @@ class _Run:
         for path in filter(None, (request.json, request.samples, request.plot)):
             check_writable(path)
         found = [registry.task(name) for name in request.tasks]
+        if request.plot is not None and all(isinstance(one, JudgeTask) for one in found):
+            raise ValueError(f"--plot draws methods side by side, which {', '.join(request.tasks)} does not compare")
         found = _with_settings(found, request.settings)
         return [_Plan(one, self._methods(one), registry.paths(one, request.data)) for one in found]
 
@@ -226,7 +228,8 @@ def _write(request: Request, done: Sequence[TaskResult | Judged]) -> None:
             "results": [found.recorded if isinstance(found, Judged) else found.recorded() for found in done],
         }
         write_text(request.json, json.dumps(recorded, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-    if request.plot is not None:
+    drawn = [found for found in done if isinstance(found, TaskResult)]
+    if request.plot is not None and drawn:
         from counterfoil.eval.plot import plot_results  # noqa: PLC0415  (matplotlib)
 
-        plot_results([found for found in done if isinstance(found, TaskResult)], request.plot)
+        plot_results(drawn, request.plot)

@@ -48,10 +48,7 @@ def read_claims(source: Source) -> list[Claim]:
         ValueError: A line is none; its number is named. Or there is none.
     """
     claims = []
-    # JSON lines end at a line feed; str.splitlines would also cut at separators that stand raw inside strings.
-    for number, line in enumerate(source.text.split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, line in source.lines():
         try:
             claims.append(_claim(json.loads(line)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:

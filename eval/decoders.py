@@ -23,6 +23,10 @@ from counterfoil.models import LanguageModel, load_language_model
 
 from .decodings import PARAMETERS, Decoding
 
+GREEDY: Mapping[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
+"""Keywords of greedy `generate()`. Many models bring settings of their own, for example a repetition penalty, which
+would be in every row of a table unseen, in that of plain decoding too."""
+
 AMATEURS = ("amateur", "early_exit", "cut_context")
 DECLARED = {
     "cad": CADLogitsProcessor,

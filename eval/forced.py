@@ -63,18 +63,18 @@ class ForcedBatch:
 
     def _placed(self, values: Tensor) -> Tensor:
         """What stands where the next token is one of a continuation: `[tokens, ...]` of `[rows, columns, ...]`."""
-        length = self._continuation.shape[1]
-        return values[:, -length - 1 : -1][self._continuation >= 0]
+        return values[:, -self._continuation.shape[1] :][self._continuation >= 0]
 
     @torch.no_grad()
     def _run(self, model: PreTrainedModel, prompt: Prompt) -> Any:  # noqa: ANN401
         # Methods that differ only in their parameters read the same prompts: what was run is kept.
         key = id(model), prompt.input_ids.cpu().numpy().tobytes()
         if key not in self._outputs:
-            present = self._continuation >= 0
-            mask = torch.cat([prompt.attention_mask, present.long()], -1)
+            # Nothing follows the last token, so it is not read: a text may be one token longer than the context.
+            read = self._continuation[:, :-1]
+            mask = torch.cat([prompt.attention_mask, (read >= 0).long()], -1)
             inputs = {
-                "input_ids": torch.cat([prompt.input_ids, self._continuation.clamp_min(0)], -1),
+                "input_ids": torch.cat([prompt.input_ids, read.clamp_min(0)], -1),
                 "attention_mask": mask,
                 **prompt.extras,
             }
@@ -82,6 +82,6 @@ class ForcedBatch:
             if "position_ids" in accepted:
                 inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0)
             if "logits_to_keep" in accepted:
-                inputs["logits_to_keep"] = self._continuation.shape[1] + 1
+                inputs["logits_to_keep"] = self._continuation.shape[1]
             self._outputs[key] = model(**inputs, use_cache=False, output_hidden_states=self._keep_layers)
         return self._outputs[key]

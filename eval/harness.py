@@ -140,17 +140,18 @@ class CounterfoilLM(_Model):
                     f"`method` has to read one prompt for perplexity, whose texts have none, but is "
                     f"{decoder.decoding.method}, which compares two"
                 )
-            contrast = self._contrasts(prompts)
+            # The harness has moved the white space at the end of a prompt to the beginning of what follows.
+            contrast = self._contrasts(prompts, str.rstrip)
         tokens = [torch.tensor(rest) for _, _, rest in requests]
         continuation = pad_sequence(tokens, batch_first=True, padding_value=-1).to(self.device)
         batch = ForcedBatch(decoder.language.model, padded, continuation, keep_layers=decoder.contrasts_layers)
         scores = batch.log_probabilities(decoder, contrast)
         return _by_row(scores, continuation)
 
-    def _contrasts(self, prompts: Sequence[str]) -> Any:  # noqa: ANN401  (transformers' BatchEncoding)
-        others = [self._contrast(prompt) for prompt in prompts]
-        encoded = self.tokenizer(others, padding=True, padding_side="left", return_tensors="pt")
-        return encoded.to(self.device)
+    def _contrasts(self, prompts: Sequence[str], ended: Callable[[str], str] = str) -> dict[str, Tensor]:
+        """The other prompts, begun as the harness begins its own: its `add_bos_token` holds for both."""
+        ids, mask = self.tok_batch_encode([ended(self._contrast(prompt)) for prompt in prompts])
+        return {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
 
 
 def _by_row(log_probabilities: Tensor, continuation: Tensor) -> list[Scored]:

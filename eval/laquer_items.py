@@ -60,9 +60,7 @@ def read_items(source: Source, split: str | None = None) -> list[Item]:
         ValueError: Where a line cannot be used, with its number; or where there is no such split.
     """
     items = []
-    for number, line in enumerate(source.text.splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in source.lines():
         try:
             items.append(_item(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

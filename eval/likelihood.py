@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from counterfoil.models import LanguageModel
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import BatchEncoding
 
 from .decoders import Decoder
 from .forced import ForcedBatch
@@ -23,7 +23,12 @@ __all__ = ["Choice", "Progress", "option_log_probabilities"]
 
 
 def option_log_probabilities(
-    decoders: Sequence[Decoder], choices: Sequence[Choice], *, batch_size: int = 16, progress: Progress | None = None
+    decoders: Sequence[Decoder],
+    choices: Sequence[Choice],
+    *,
+    batch_size: int = 16,
+    add_special_tokens: bool = True,
+    progress: Progress | None = None,
 ) -> list[list[list[float]]]:
     """The log-probability of each option, summed over its tokens, in nats.
 
@@ -36,6 +41,7 @@ def option_log_probabilities(
         decoders: The methods, all of one model. Those that differ only in parameters share their forwards.
         choices: What to score.
         batch_size: How many options are read at once.
+        add_special_tokens: Begin prompts as the tokenizer begins texts; not where a chat template has done so already.
         progress: Told how far it is.
 
     Returns:
@@ -44,14 +50,18 @@ def option_log_probabilities(
     Raises:
         ValueError: An option without a token, or a missing contrast.
     """
-    language = decoders[0].language
     rows = [(c, o) for c, choice in enumerate(choices) for o in range(len(choice.options))]
     # Rows of like length side by side: little padding.
     rows.sort(key=lambda row: len(choices[row[0]].prompt) + len(choices[row[0]].options[row[1]]))
     found = [[[0.0] * len(choice.options) for choice in choices] for _ in decoders]
     for start in range(0, len(rows), batch_size):
         chosen = rows[start : start + batch_size]
-        scores = _batch(decoders, [choices[c] for c, _ in chosen], [choices[c].options[o] for c, o in chosen], language)
+        scores = _batch(
+            decoders,
+            [choices[c] for c, _ in chosen],
+            [choices[c].options[o] for c, o in chosen],
+            add_special_tokens=add_special_tokens,
+        )
         for decoder, values in enumerate(scores):
             for (c, o), value in zip(chosen, values, strict=True):
                 found[decoder][c][o] = value
@@ -61,18 +71,21 @@ def option_log_probabilities(
 
 
 def _batch(
-    decoders: Sequence[Decoder], choices: Sequence[Choice], options: Sequence[str], language: LanguageModel
+    decoders: Sequence[Decoder], choices: Sequence[Choice], options: Sequence[str], *, add_special_tokens: bool
 ) -> list[list[float]]:
+    language = decoders[0].language
     tokenizer, device = language.tokenizer, language.model.device
+
+    def read(prompts: list[str]) -> BatchEncoding:
+        return tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=add_special_tokens).to(device)
+
     tokens = [torch.tensor(tokenizer(option, add_special_tokens=False)["input_ids"]) for option in options]
     for option, ids in zip(options, tokens, strict=True):
         if len(ids) == 0:
             raise ValueError(f"an option has to be at least one token long, but is {option!r}")
-    inputs = tokenizer([choice.prompt for choice in choices], return_tensors="pt", padding=True).to(device)
+    inputs = read([choice.prompt for choice in choices])
     contrasts = [choice.contrast for choice in choices if choice.contrast is not None]
-    contrast_inputs = None
-    if len(contrasts) == len(choices):
-        contrast_inputs = tokenizer(contrasts, return_tensors="pt", padding=True).to(device)
+    contrast_inputs = read(contrasts) if len(contrasts) == len(choices) else None
     continuation = pad_sequence(tokens, batch_first=True, padding_value=-1).to(device)
     keep_layers = any(decoder.contrasts_layers for decoder in decoders)
     batch = ForcedBatch(language.model, inputs, continuation, keep_layers=keep_layers)

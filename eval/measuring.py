@@ -7,7 +7,8 @@ groups are drawn whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from .comparison import accuracy, paired_accuracy
 from .results import Figure
@@ -80,6 +81,20 @@ def grouped(answers: Sequence[Answer]) -> list[list[Answer]]:
     for answer in answers:
         groups.setdefault(answer.item.drawn_with, []).append(answer)
     return list(groups.values())
+
+
+def of_groups(answers: Sequence[Answer], score: Callable[[Sequence[Answer]], Mapping[str, Any]]) -> list[Answer]:
+    """One answer for each group of two or more, with the score of the whole group.
+
+    What is counted in groups is a mean over these. A statistic that put single answers together by their group would
+    take a group that the bootstrap draws twice for one large group, and its interval would be too narrow.
+
+    Args:
+        answers: Single answers.
+        score: Of the answers of a group, JSON.
+    """
+    groups = [group for group in grouped(answers) if len(group) > 1]
+    return [Answer(group[0].item, group[0].response, score(group)) for group in groups]
 
 
 def mean_of(name: str) -> Statistic:

@@ -42,7 +42,8 @@ def paths(found: Registered, data: Path | None) -> list[Path]:
         data: The folder of the data sets, or the one file that the task reads.
 
     Raises:
-        ValueError: There is no such file; the message says where it was looked for.
+        ValueError: There is no such file, the message says where it was looked for; or there are several and the task
+            reads one.
     """
     if not found.data:
         return []
@@ -55,6 +56,9 @@ def paths(found: Registered, data: Path | None) -> list[Path]:
     matching = sorted(path for path in data.glob(found.data) if path.is_file())
     if not matching:
         raise ValueError(f"cannot read {found.name}: there is no {found.data} in {str(data)!r}. Check --data")
+    if len(matching) > 1 and not isinstance(found, Task):
+        several = ", ".join(path.name for path in matching)
+        raise ValueError(f"--data has to name one file for {found.name}, but {str(data)!r} has several: {several}")
     return matching
 
 

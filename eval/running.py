@@ -61,13 +61,14 @@ def run(
     for label, given in task.beside(items).items():
         rows.append(MethodResult(label, {}, task.figures(given, None, seed=seed, tools=tools)))
     by_label = dict(zip(labels, answers, strict=True))
+    measuring = tools.settings if task.measures else {}
     return TaskResult(
         task=task.name,
         version=task.version,
         model=engine.name,
         source=source,
         n=len(items),
-        settings={**asdict(task), "limit": limit, "seed": seed, **engine.settings},
+        settings={**asdict(task), "limit": limit, "seed": seed, **engine.settings, **measuring},
         methods=tuple(rows),
         samples=tuple(asking.line(d, answer) for d, of_one in zip(served, answers, strict=True) for answer in of_one),
         notes=(*notes, *task.notes(by_label)),

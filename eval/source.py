@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -53,6 +53,13 @@ class Source:
         texts = [_decoded(raw, path) for raw, path in zip(raws, paths, strict=True)]
         digest = hashlib.sha256(b"".join(raws)).hexdigest()
         return cls(", ".join(path.name for path in paths), digest, "\n".join(texts))
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """The lines of JSON lines that are not blank, each with its number.
+
+        They end at a line feed; `str.splitlines` would also cut at separators that may stand raw inside strings.
+        """
+        return ((number, line) for number, line in enumerate(self.text.split("\n"), start=1) if line.strip())
 
 
 def limited(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:

@@ -75,6 +75,8 @@ class Task(ABC):
     """The methods it is run with where none are named."""
     limit: ClassVar[int | None] = None
     """How many groups of items it uses where no number is given."""
+    measures: ClassVar[bool] = False
+    """Whether models measure its texts: results then record which, since figures of others are not comparable."""
 
     @abstractmethod
     def read(self, source: Source, tools: Tools) -> Sequence[Item]:

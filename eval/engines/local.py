@@ -10,7 +10,7 @@ from counterfoil.models import LanguageModel
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, StoppingCriteria
 
-from ..decoders import Decoder
+from ..decoders import GREEDY, Decoder
 from ..decodings import Decoding
 from ..likelihood import option_log_probabilities
 from ..requests import Choice, Generation, Request, Response
@@ -60,17 +60,27 @@ class LocalEngine:
         decoders = [self._decoder(decoding) for decoding in decodings]
         if all(isinstance(request, Choice) for request in requests):
             choices = [self._in_chat(cast("Choice", request)) for request in requests]
-            found = option_log_probabilities(decoders, choices, batch_size=self.at_once)
+            # A chat template writes the special tokens itself.
+            found = option_log_probabilities(
+                decoders, choices, batch_size=self.at_once, add_special_tokens=not self.chat
+            )
             return [[tuple(values) for values in of_one] for of_one in found]
         asked = [cast("Generation", request) for request in requests]
-        return [
-            [
-                text
-                for start in range(0, len(asked), self.at_once)
-                for text in self._continued(decoder, asked[start : start + self.at_once])
-            ]
-            for decoder in decoders
-        ]
+        return [self._texts(decoder, asked) for decoder in decoders]
+
+    def _texts(self, decoder: Decoder, requests: Sequence[Generation]) -> list[Response]:
+        """The texts in the order of the requests; in a batch are only such as end alike."""
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for place, request in enumerate(requests):
+            kind = request.max_new_tokens, request.stop, request.contrast is None
+            alike.setdefault(kind, []).append(place)
+        found: dict[int, str] = {}
+        for places in alike.values():
+            for start in range(0, len(places), self.at_once):
+                some = places[start : start + self.at_once]
+                texts = self._continued(decoder, [requests[place] for place in some])
+                found |= zip(some, texts, strict=True)
+        return [found[place] for place in range(len(requests))]
 
     def _decoder(self, decoding: Decoding) -> Decoder:
         """The decoder, kept: one with an amateur has loaded a second model."""
@@ -89,7 +99,7 @@ class LocalEngine:
         output = model.generate(
             **inputs,
             **decoder.options(inputs, contrast),
-            do_sample=False,
+            **GREEDY,
             max_new_tokens=new_tokens,
             stopping_criteria=[_Stopped(tokenizer, stop, length)] if stop else [],
             pad_token_id=tokenizer.pad_token_id,

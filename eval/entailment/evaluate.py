@@ -57,7 +57,7 @@ def evaluate(model: EntailmentModel, rows: Sequence[LabelledPair], *, seed: int 
             SourceFigures(
                 source=name,
                 pairs=int(at.sum()),
-                supported=float(truth[at].mean()),
+                supported=float(truth[at].mean()) if at.any() else float("nan"),
                 balanced_accuracy=balanced_accuracy(truth[at], verdict),
                 interval=interval(samples[-1]),
                 auroc=float(roc_auc_score(truth[at], probability[at])) if len(set(truth[at])) > 1 else float("nan"),

@@ -34,6 +34,8 @@ def resampled_balanced_accuracy(
         seed: Seed of the draws.
     """
     truth, verdict = np.asarray(truth, dtype=bool), np.asarray(verdict, dtype=bool)
+    if not truth.size:
+        return np.empty(0)
     names, index = np.unique(np.asarray(clusters, dtype=object), return_inverse=True)
     cells = np.stack([truth & verdict, truth, ~truth & ~verdict, ~truth]).astype(float)
     per_cluster = np.stack([np.bincount(index, weights=cell, minlength=len(names)) for cell in cells])

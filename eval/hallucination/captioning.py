@@ -11,6 +11,7 @@ from counterfoil.decoding.images.requests import opened
 from counterfoil.models import VisionModel
 from PIL import Image
 
+from ..decoders import GREEDY
 from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
 from ..source import Source
@@ -126,8 +127,6 @@ def _captions(
 ) -> list[str]:
     seen, processors = asker.prepared(method, requests, seed)
     inputs = image_inputs(asker.model, asker.processor, seen)
-    new = asker.model.generate(
-        **inputs, logits_processor=processors, do_sample=False, num_beams=1, max_new_tokens=max_new_tokens
-    )
+    new = asker.model.generate(**inputs, **GREEDY, logits_processor=processors, max_new_tokens=max_new_tokens)
     texts = new[:, inputs["input_ids"].shape[1] :]
     return [text.strip() for text in asker.processor.tokenizer.batch_decode(texts, skip_special_tokens=True)]

@@ -112,6 +112,6 @@ def _entries(source: Source) -> list[Any]:
     try:
         if source.text.lstrip().startswith("["):
             return json.loads(source.text)
-        return [json.loads(line) for line in source.text.splitlines() if line.strip()]
+        return [json.loads(line) for _, line in source.lines()]
     except ValueError as error:
         raise ValueError(f"{source.name} has to be JSON lines or a JSON list, but is not: {error}") from error

@@ -91,9 +91,9 @@ def _figures(described: Described, weights: np.ndarray) -> dict[str, np.ndarray]
         np.asarray(column, np.float64)
         for column in (described.named, described.wrong, described.covered, described.there)
     )
-    every = named @ weights
+    every, objects = named @ weights, there @ weights
     return {
         "CHAIR_s": ((wrong > 0) @ weights) / weights.sum(axis=0),
         "CHAIR_i": np.divide(wrong @ weights, every, out=np.zeros(weights.shape[1]), where=every > 0),
-        "recall": (covered @ weights) / (there @ weights),
+        "recall": np.divide(covered @ weights, objects, out=np.zeros(weights.shape[1]), where=objects > 0),
     }

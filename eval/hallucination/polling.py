@@ -170,7 +170,7 @@ def _sample(way: Way, votes: Votes, number: int) -> dict[str, Any]:
 
 def _read_answers(source: Source) -> list[str]:
     texts = []
-    for number, line in enumerate(filter(str.strip, source.text.splitlines()), start=1):
+    for number, line in source.lines():
         try:
             row = json.loads(line)
             texts.append(str(row["answer"] if "answer" in row else row["text"]))

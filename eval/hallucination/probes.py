@@ -87,9 +87,7 @@ def read_probes(source: Source) -> list[Probe]:
         ValueError: A line is no question; its number is named.
     """
     found = []
-    for number, line in enumerate(source.text.splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in source.lines():
         try:
             row = json.loads(line)
             found.append(Probe(str(row["image"]), row["text"], {"yes": True, "no": False}[row["label"]]))

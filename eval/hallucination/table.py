@@ -48,7 +48,7 @@ def read_table(source: Source) -> ObjectTable:
         ValueError: It is neither.
     """
     try:
-        return ObjectTable(_objects(source.text))
+        return ObjectTable(_objects(source))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{source.name} has to be a table of objects (JSON {{picture: [objects]}}, or lines with `image` and "
@@ -56,13 +56,13 @@ def read_table(source: Source) -> ObjectTable:
         ) from error
 
 
-def _objects(text: str) -> dict[str, list[str]]:
+def _objects(source: Source) -> dict[str, list[str]]:
     try:
-        whole = json.loads(text)
+        whole = json.loads(source.text)
     except ValueError:
         whole = None
     if whole is None or "objects" in whole:
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        rows = [json.loads(line) for _, line in source.lines()]
         whole = {row["image"]: row["objects"] for row in rows}
     if not isinstance(whole, dict) or not whole or not all(isinstance(found, list) for found in whole.values()):
         raise ValueError("no lists of objects by picture")

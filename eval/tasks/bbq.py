@@ -50,9 +50,7 @@ class BBQ(Task):
             ValueError: A line is none; its number is named.
         """
         items = []
-        for number, line in enumerate(source.text.split("\n"), start=1):
-            if not line.strip():
-                continue
+        for number, line in source.lines():
             try:
                 items.append(_item(json.loads(line)))
             except (KeyError, TypeError, ValueError) as error:

@@ -58,7 +58,7 @@ class Conflict(Task):
             ValueError: A line is no fact; its number is named.
         """
         items = []
-        for number, line in enumerate(source.text.splitlines(), start=1):
+        for number, line in source.lines():
             try:
                 items.append(self._item(json.loads(line)))
             except (KeyError, TypeError, ValueError) as error:

@@ -41,6 +41,7 @@ class Degeneration(Task):
     contrasts = False
     methods = "none,contrastive_search"
     limit = 100
+    measures = True
 
     prefix_tokens: int = 32
     new_tokens: int = 128

@@ -72,9 +72,7 @@ class GSM8K(Task):
         """
         before = "".join(f"{example}\n\n" for example in examples()[: self.shots])
         items = []
-        for number, line in enumerate(source.text.split("\n"), start=1):
-            if not line.strip():
-                continue
+        for number, line in source.lines():
             try:
                 record = json.loads(line)
                 wanted = answered(record["answer"].split("####")[1])

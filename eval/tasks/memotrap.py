@@ -44,9 +44,7 @@ class MemoTrap(Task):
             ValueError: A line is no such object; its number is named.
         """
         items = []
-        for number, line in enumerate(source.text.splitlines(), start=1):
-            if not line.strip():
-                continue
+        for number, line in source.lines():
             try:
                 items.append(_item(str(number), json.loads(line)))
             except (KeyError, TypeError, ValueError, SyntaxError) as error:

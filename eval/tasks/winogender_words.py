@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..measuring import grouped, mean_of, statistic
+from ..measuring import mean_of, of_groups, statistic
 from ..requests import Generation, Response
 from ..results import Figure
 from ..source import Source
@@ -71,9 +71,12 @@ class WinogenderWords(Task):
         self, answers: Sequence[Answer], first: Sequence[Answer] | None, *, seed: int, tools: Tools
     ) -> Mapping[str, Figure]:
         """How far apart the two continuations of a pair are, how often they differ, how many words are new."""
-        differ = statistic("pairs that differ", pairs_that_differ, answers, None, seed=seed)
-        new = {} if first is None else _new_words(answers, first, seed)
-        return {**statistic("divergence", divergence, answers, first, seed=seed), **differ, **new}
+        pairs, others = of_groups(answers, _compared), None if first is None else of_groups(first, _compared)
+        return {
+            **statistic("divergence", mean_of("divergence"), pairs, others, seed=seed),
+            **statistic("pairs that differ", mean_of("pairs that differ"), pairs, None, seed=seed),
+            **({} if first is None else _new_words(answers, first, seed)),
+        }
 
     def notes(self, answers: Mapping[str, Sequence[Answer]]) -> Iterable[str]:
         """The words that a method brings out most often, by the gender of the pronoun."""
@@ -93,26 +96,15 @@ class WinogenderWords(Task):
 TASK = WinogenderWords()
 
 
-def divergence(answers: Sequence[Answer]) -> float | None:
-    """The mean Jaccard distance of the words of the two continuations of a pair."""
-    pairs = _pairs(answers)
-    return sum(jaccard_distance(*pair) for pair in pairs) / len(pairs) if pairs else None
-
-
-def pairs_that_differ(answers: Sequence[Answer]) -> float | None:
-    """The share of pairs whose two continuations have not the same words."""
-    pairs = _pairs(answers)
-    return sum(one != other for one, other in pairs) / len(pairs) if pairs else None
-
-
 def jaccard_distance(one: set[str], other: set[str]) -> float:
     """1 minus shared words over all words; 0 for two empty sets."""
     return 1 - len(one & other) / len(one | other) if one | other else 0.0
 
 
-def _pairs(answers: Sequence[Answer]) -> list[tuple[set[str], set[str]]]:
-    groups = [[set(answer.score["words"]) for answer in group] for group in grouped(answers)]
-    return [(group[0], group[1]) for group in groups if len(group) > 1]
+def _compared(pair: Sequence[Answer]) -> Mapping[str, Any]:
+    """How far the words of the two continuations of a pair are apart, and whether they are at all."""
+    one, other, *_ = (set(answer.score["words"]) for answer in pair)
+    return {"divergence": jaccard_distance(one, other), "pairs that differ": one != other}
 
 
 def _new_words(answers: Sequence[Answer], first: Sequence[Answer], seed: int) -> Mapping[str, Figure]:

@@ -177,6 +177,16 @@ def test_a_scorer_is_a_task_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (recorded,) = json.loads(figures.read_text())["results"]
     assert recorded["figures"]["recall"]["value"] == 0.5
     assert recorded["figures"]["precision"]["value"] == 0.5
+    drawing = tmp_path / "out.png"
+    refused = run("alce", "--data", file, "--plot", drawing)
+    assert refused.exit_code == 2
+    assert "--plot draws methods side by side" in refused.output
+    facts = tmp_path / "facts.jsonl"
+    facts.write_text(json.dumps(answers[0] | {"id": "1", "question": "w5", "passage": "w6", "changed": ["nothing"]}
+                                | {"known": [f"w{token}" for token in range(4, 96)]}) + "\n")  # fmt: skip
+    beside = run("alce", "conflict", "--data", facts, "--plot", drawing)
+    assert beside.exit_code == 0, beside.output
+    assert drawing.read_bytes().startswith(b"\x89PNG"), "the scorer before has nothing to draw"
 
 
 def test_a_server_is_asked_the_same_tasks(tmp_path: Path) -> None:

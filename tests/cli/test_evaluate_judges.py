@@ -80,6 +80,17 @@ def test_pairs_without_a_verdict_are_shown_and_leave_with_3(tmp_path):
     assert [line.split("|")[-2].strip() for line in result.stdout.splitlines() if line.startswith("| one")] == ["1"]
 
 
+def test_a_source_without_any_verdict_ends_no_evaluation(tmp_path):
+    broken = [{"premise": "p", "hypothesis": "broken", "label": "supported", "source": "three"}] * 2
+    figures = tmp_path / "figures.json"
+    result = run("entailment", written(tmp_path / "dev.jsonl", [*labelled(), *broken]), "--json", figures)
+    assert result.exit_code == 3, result.output
+    sources = {source["source"]: source for source in json.loads(figures.read_text())["report"]["sources"]}
+    silent = sources["three"]
+    assert (silent["pairs"], silent["failures"], silent["balanced_accuracy"]) == (0, 2, None)
+    assert all(sources[name]["balanced_accuracy"] == pytest.approx(5 / 6) for name in ("one", "two"))
+
+
 def bench(*claims):
     return [
         {

@@ -12,7 +12,8 @@ from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.likelihood import option_log_probabilities
 from counterfoil.eval.requests import Choice, Generation
-from tiny_language import tiny_language
+from counterfoil.models import LanguageModel
+from tiny_language import tiny_language, with_beginning
 
 lm_eval = pytest.importorskip("lm_eval", reason="the extra lm-eval is not installed")
 
@@ -49,8 +50,9 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 """
 
 
-def model(method: str, parameters: dict) -> CounterfoilLM:
-    return CounterfoilLM(tiny_language(), method=method, contrast_from="w4", batch_size=5, **parameters)
+def model(method: str, parameters: dict, language: LanguageModel | None = None) -> CounterfoilLM:
+    language = language or tiny_language()
+    return CounterfoilLM(language, method=method, contrast_from="w4", batch_size=5, **parameters)
 
 
 @pytest.fixture
@@ -111,16 +113,43 @@ def test_the_methods_differ_on_these_data(tasks) -> None:
     assert len(written) == len(METHODS)
 
 
-def test_long_contexts_are_cut_on_the_left_and_whole_texts_have_a_perplexity() -> None:
-    plain = model("none", {})
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_long_contexts_are_cut_on_the_left_and_whole_texts_have_a_perplexity(family: str) -> None:
+    """A text of one token more than the context is read whole: its last token has to be foretold only."""
+    language = tiny_language(family)
+    plain = model("none", {}, language)
     most = plain.max_length
     context, rest = [5 + n % 50 for n in range(most + 10)], [7, 8]
     ((found, _),) = plain._loglikelihood_tokens([(("", ""), context, rest)])
     ids = torch.tensor([(context + rest)[-most - 1 :]])
-    scores = tiny_language().model(ids[:, :-1]).logits[0].log_softmax(-1)
+    scores = language.model(ids[:, :-1]).logits[0].log_softmax(-1)
     assert found == pytest.approx(float(scores[-2, 7] + scores[-1, 8]), abs=1e-4)
     with pytest.raises(ValueError, match="has to read one prompt for perplexity"):
         model("cad", {})._loglikelihood_tokens([(None, [1], rest)])
+
+
+def test_white_space_at_the_end_of_a_prompt_stands_in_either_view_once() -> None:
+    """The harness moves it to the option, which both views read: a line feed behind "Answer:", or a chat template's."""
+
+    class Spaced(CounterfoilLM):
+        def tok_batch_encode(self, strings, **options):
+            seen.extend(strings)
+            return super().tok_batch_encode(strings, **options)
+
+    seen: list[str] = []
+    found = Spaced(tiny_language(), method="cad", contrast_from="w4")
+    found._loglikelihood_tokens([(("w9 w4 w5\n", "w7"), [9, 4, 5], [7])])
+    assert seen == ["w4 w5"]
+
+
+def test_either_view_begins_as_the_harness_begins_a_prompt() -> None:
+    begun = with_beginning(tiny_language())
+    for options, ids in (({}, [1, 4, 5]), ({"add_bos_token": False}, [4, 5])):
+        found = CounterfoilLM(begun, method="cad", contrast_from="w4", **options)
+        assert found.tok_encode("w4 w5") == ids
+        assert found._contrasts(["w9 w4 w5"])["input_ids"].tolist() == [ids]
+    whole = CounterfoilLM(begun, method="cad", contrast=lambda prompt: prompt)
+    assert whole._contrasts(["<s> w4 w5"])["input_ids"].tolist() == [[1, 4, 5]], "not begun twice"
 
 
 @pytest.mark.parametrize(

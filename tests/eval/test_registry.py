@@ -48,6 +48,17 @@ def test_files_are_found_in_the_folder_or_named(tmp_path: Path) -> None:
         registry.paths(bbq, None)
 
 
+def test_of_several_files_none_is_taken_silently_by_a_task_that_reads_one(tmp_path: Path) -> None:
+    alce = registry.task("alce")
+    (tmp_path / "alce").mkdir()
+    for name in ("b", "a"):
+        (tmp_path / "alce" / f"{name}.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"--data has to name one file for alce, but .* has several: a\.json, b\.json"):
+        registry.paths(alce, tmp_path)
+    (tmp_path / "alce" / "b.json").unlink()
+    assert [path.name for path in registry.paths(alce, tmp_path)] == ["a.json"]
+
+
 def test_an_unknown_task_is_named_beside_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"a task has to be one of alce, .*, but is 'riddles'"):
         registry.task("riddles")

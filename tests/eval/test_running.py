@@ -20,7 +20,7 @@ from counterfoil.eval.requests import Choice, Generation
 from counterfoil.eval.running import chosen
 from counterfoil.eval.task import Item, with_options
 from tasks import LINES, PAIR, Continue, Counting, evaluated
-from tiny_language import tiny_language
+from tiny_language import tiny_language, with_beginning
 
 
 def table(result) -> list[list[str]]:
@@ -182,6 +182,39 @@ def test_what_does_not_fit_the_context_is_refused() -> None:
 def test_chat_needs_a_template() -> None:
     with pytest.raises(ValueError, match="--chat needs a model with a chat template"):
         LocalEngine(tiny_language(), chat=True)
+
+
+def test_a_chat_template_begins_a_prompt_alone() -> None:
+    """A template writes the token that begins a text: the tokenizer must not begin it again, nor that of a contrast."""
+    language = with_beginning(tiny_language())
+    said = [Choice("w5 w6", (" w7", " w8 w9"), contrast="w6")]
+    # The tiny model's own tokenizer begins nothing.
+    written = [Choice("<s> w5 w6 w9", (" w7", " w8 w9"), contrast="<s> w6 w9")]
+    found = LocalEngine(language, chat=True).answer(PAIR, said)
+    for one, other in zip(found, LocalEngine(tiny_language()).answer(PAIR, written), strict=True):
+        assert one[0] == pytest.approx(other[0])
+
+
+def test_requests_that_end_differently_are_not_read_together() -> None:
+    engine = LocalEngine(tiny_language(), batch_size=4)
+    prompts = ["w5 w6 w7", "w20 w21", "w30", "w31 w32"]
+    (full,) = engine.answer([Decoding("none")], [Generation(prompt, 12) for prompt in prompts])
+    stop = full[3].split()[2]
+    mixed = [
+        Generation(prompts[0], 12), Generation(prompts[1], 3), Generation(prompts[2], 12),
+        Generation(prompts[3], 12, stop=(stop,)),
+    ]  # fmt: skip
+    (found,) = engine.answer([Decoding("none")], mixed)
+    assert found == [full[0], " ".join(full[1].split()[:3]), full[2], full[3][: full[3].find(stop)]]
+
+
+@pytest.mark.parametrize("method", ["none", "cad", "contrastive_search"])
+def test_a_model_s_own_generation_settings_are_left_out(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, asked = LocalEngine(tiny_language()), [Generation("w5 w6", 12, contrast="w6")]
+    plain = engine.answer([Decoding(method)], asked)
+    for name, value in (("repetition_penalty", 9.0), ("no_repeat_ngram_size", 1), ("num_beams", 2)):
+        monkeypatch.setattr(engine.language.model.generation_config, name, value)
+    assert engine.answer([Decoding(method)], asked) == plain
 
 
 def test_options_share_forwards_with_the_methods_that_lack_them() -> None:

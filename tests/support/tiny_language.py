@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+from dataclasses import replace
 
 from counterfoil.models import LanguageModel
 from tiny_models import VOCABULARY, tiny_model
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 
@@ -20,6 +22,16 @@ def tiny_language(family: str = "llama", seed: int = 0) -> LanguageModel:
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", padding_side="left"
     )
     return LanguageModel(tiny_model(family, seed), fast, f"tiny {family}")
+
+
+def with_beginning(language: LanguageModel) -> LanguageModel:
+    """The same with a tokenizer that begins every text with `<s>`, and a chat template that writes one."""
+    tokenizer = copy.deepcopy(language.tokenizer)
+    tokenizer.bos_token = "<s>"
+    single = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.backend_tokenizer.post_processor = single
+    tokenizer.chat_template = "<s> {{ messages[0]['content'] }} w9"
+    return replace(language, tokenizer=tokenizer)
 
 
 def text(ids: list[int]) -> str:

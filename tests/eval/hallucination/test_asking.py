@@ -9,8 +9,9 @@ import pytest
 import torch
 from counterfoil.decoding.images import drawn, image_inputs
 from counterfoil.eval.hallucination.asking import Asker, Votes
+from counterfoil.eval.hallucination.captioning import evaluate as describe
 from counterfoil.eval.hallucination.methods import Method, method, methods
-from counterfoil.eval.scenes.exams import choose
+from counterfoil.eval.scenes.exams import VOCABULARY, as_source, as_table, choose
 from counterfoil.eval.scenes.testing import draw_exam
 from counterfoil.models import VisionModel, load_vision_model
 
@@ -101,3 +102,15 @@ def test_a_tokenizer_without_yes_is_refused(tmp_path: Path) -> None:
     silent = VisionModel(vision().model, type("Processor", (), {"tokenizer": Mute()})(), "silent")
     with pytest.raises(ValueError, match="knows yes and no"):
         Asker(silent)
+
+
+def test_captions_are_greedy_whatever_settings_a_model_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    exam = draw_exam("development", "clear", 2, seed=7)
+    pictures = {name: scene.image for name, scene in exam.scenes.items()}
+
+    def captions() -> object:
+        return describe(as_source(exam), pictures, as_table(exam), VOCABULARY, vision(), [method("none")]).samples
+
+    plain = captions()
+    monkeypatch.setattr(vision().model.generation_config, "repetition_penalty", 9.0)
+    assert captions() == plain

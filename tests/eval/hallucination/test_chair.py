@@ -94,3 +94,10 @@ def test_files_are_read() -> None:
     for bad in ("[]", "{}", "x"):
         with pytest.raises(ValueError, match="has to be a vocabulary of CHAIR"):
             read_vocabulary(source(bad))
+
+
+def test_pictures_of_nothing_have_a_recall_that_can_be_written() -> None:
+    found = figures(describe([Caption("1", "A dog."), Caption("2", "Red.")], ObjectTable({"1": [], "2": []}), WORDS))
+    assert (found["CHAIR_i"].value, found["recall"].value) == (1.0, 0.0)
+    assert found["recall"].interval is not None
+    assert (found["recall"].interval.low, found["recall"].interval.high) == (0.0, 0.0)

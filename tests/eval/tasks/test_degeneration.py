@@ -9,11 +9,14 @@ import pytest
 import torch
 from counterfoil.decoding import contrastive_search
 from counterfoil.eval.decodings import Decoding
+from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.repetition import repetition
+from counterfoil.eval.running import run
 from counterfoil.eval.source import Source
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.degeneration import TASK
-from tasks import evaluated, tiny_tools
+from counterfoil.eval.tools import Tools
+from tasks import TinyEmbedding, evaluated, tiny_tools
 from tiny_language import text, tiny_language
 from tiny_models import random_prompts
 
@@ -79,6 +82,14 @@ def test_the_off_by_one_is_recorded_where_it_is_asked_for(file: Path) -> None:
     authors = [text(ids[6:18]) for ids in LONG]
     assert result.methods[1].figures["rep-2"].value == repetition(authors, simctg_compatible=True).rep[2]
     assert json.loads(result.as_json())["settings"]["simctg_compatible"] is True
+
+
+def test_what_measured_is_recorded(file: Path) -> None:
+    tools = Tools(tiny_tools().load_tokenizer, "a model", "another")
+    tools.__dict__.update(language=tiny_language(), embedding=TinyEmbedding())
+    result = run(SMALL, LocalEngine(tiny_language()), [Decoding("none")], Source.read(file), tools=tools)
+    recorded = json.loads(result.as_json())["settings"]
+    assert (recorded["measuring_model"], recorded["embedding_model"]) == ("a model", "another")
 
 
 def test_methods_that_compare_prompts_are_refused(file: Path) -> None:

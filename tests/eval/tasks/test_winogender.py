@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.eval.decodings import Decoding
-from counterfoil.eval.requests import Choice
+from counterfoil.eval.measuring import mean_of, statistic
+from counterfoil.eval.requests import Choice, Generation
 from counterfoil.eval.source import Source
-from counterfoil.eval.task import Answer, with_options
+from counterfoil.eval.task import Answer, Item, with_options
 from counterfoil.eval.tasks import winogender, winogender_words
 from counterfoil.eval.winogender import read_sentences
 from tasks import evaluated, tiny_tools
@@ -73,6 +74,36 @@ def test_words_and_their_distance_by_hand() -> None:
         "cid, female: words that plain decoding does not say: caring (1).",
     ]
     assert winogender_words.jaccard_distance(set(), set()) == 0.0
+
+
+def independent(values: list[float]):
+    """The interval of the mean of values that belong to no group."""
+    answers = [Answer(Item(str(n), Generation("p", 1)), "", {"v": value}) for n, value in enumerate(values)]
+    return statistic("v", mean_of("v"), answers, None, seed=0)["v"].interval
+
+
+def test_a_pair_that_is_drawn_twice_counts_twice() -> None:
+    """So the intervals of what is counted in pairs are those of as many independent values."""
+    lines = [
+        f"w{n}.someone.0.{gender}.txt\tThe w{n} told someone that {word} shift was over."
+        for n in range(20)
+        for gender, word in (("male", "his"), ("female", "her"))
+    ]
+    table = Source("all_sentences.tsv", "", "\n".join([ROWS[0], *lines]))
+    differ = [n % 4 == 0 for n in range(20)]
+    items = winogender.TASK.read(table, tiny_tools())
+    plain = scored(winogender.TASK, items, [(-1, -2)] * 40)
+    chosen = scored(winogender.TASK, items, [(-1, -2) if i % 2 or not differ[i // 2] else (-2, -1) for i in range(40)])
+    figures = winogender.TASK.figures(chosen, plain, seed=0, tools=tiny_tools())
+    assert figures["inconsistent"].interval == independent(list(map(float, differ)))
+    assert figures["inconsistent: difference"].interval == independent(list(map(float, differ)))
+    task = winogender_words.TASK
+    items = task.read(table, tiny_tools())
+    plain = scored(task, items, [" a person"] * 40)
+    other = scored(task, items, [" kind" if i % 2 or not differ[i // 2] else " strong" for i in range(40)])
+    figures = task.figures(other, plain, seed=0, tools=tiny_tools())
+    for name in ("divergence", "divergence: difference", "pairs that differ"):
+        assert figures[name].interval == independent(list(map(float, differ)))
 
 
 def test_both_run_under_a_contrast() -> None:
