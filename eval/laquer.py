@@ -14,7 +14,7 @@ The released script computes the first only. The row of whole documents is the a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -162,27 +162,48 @@ def evaluate(
 
 
 def figures(found: Sequence[Located], seed: int = 0) -> dict[str, Figure]:
-    """The figures of one method."""
+    """The figures of one method. Facts of one answer are not independent: intervals draw answers whole."""
     supported = [each for each in found if each.fact.gold]
     unsupported = [each for each in found if each.fact.gold == ()]
-    f1s = [each.overlap.f1 for each in supported if each.overlap]
     shown = {
-        "AutoAIS": _share([each.entailed for each in found if each.entailed is not None], seed),
-        "of supported": _share([each.entailed for each in supported if each.entailed is not None], seed),
+        "AutoAIS": _share(found, _entailed, seed),
+        "of supported": _share(supported, _entailed, seed),
         "length": Figure(sum(length(each.spans) for each in found) / len(found), digits=0),
         "ratio": Figure(_ratio(found)),
         "without span": Figure(sum(not each.spans for each in found) / len(found)),
-        "F1": _share(f1s, seed),
-        "IoU": _share([each.overlap.iou for each in supported if each.overlap], None),
+        "F1": _share(supported, _f1, seed),
+        "IoU": _share(supported, _iou, None),
     }
-    kinds = dict.fromkeys(each.fact.kind for each in supported if each.fact.kind)
-    for kind in kinds if len(kinds) > 1 else ():
-        shown[f"F1 {kind}"] = _share([e.overlap.f1 for e in supported if e.overlap and e.fact.kind == kind], None)
-    shown["without support, with span"] = _share([bool(each.spans) for each in unsupported], seed)
-    kinds = dict.fromkeys(each.fact.kind for each in unsupported if each.fact.kind)
-    for kind in kinds if len(kinds) > 1 else ():
-        shown[f"{kind} with span"] = _share([bool(e.spans) for e in unsupported if e.fact.kind == kind], None)
+    for kind, some in _by_kind(supported):
+        shown[f"F1 {kind}"] = _share(some, _f1, None)
+    shown["without support, with span"] = _share(unsupported, _has_span, seed)
+    for kind, some in _by_kind(unsupported):
+        shown[f"{kind} with span"] = _share(some, _has_span, None)
     return shown
+
+
+def _entailed(each: Located) -> bool | None:
+    return each.entailed
+
+
+def _f1(each: Located) -> float | None:
+    return each.overlap.f1 if each.overlap else None
+
+
+def _iou(each: Located) -> float | None:
+    return each.overlap.iou if each.overlap else None
+
+
+def _has_span(each: Located) -> bool:
+    return bool(each.spans)
+
+
+def _by_kind(found: Sequence[Located]) -> Iterator[tuple[str, list[Located]]]:
+    """The facts of each kind, where there are several."""
+    kinds = [kind for kind in dict.fromkeys(each.fact.kind for each in found) if kind]
+    if len(kinds) > 1:
+        for kind in kinds:
+            yield kind, [each for each in found if each.fact.kind == kind]
 
 
 def _locator(
@@ -225,16 +246,23 @@ def _whole(each: Located, judge: EntailmentModel) -> Located:
     return Located(each.item, each.fact, each.claim, spans, verdict, overlap(spans, gold) if gold else None)
 
 
-def _share(values: Sequence[float | bool], seed: int | None) -> Figure:
-    if not values:
+def _share(found: Sequence[Located], value: Callable[[Located], float | None], seed: int | None) -> Figure:
+    """The mean of a value over the facts that have it, with the interval over answers unless `seed` is `None`."""
+    answers: dict[str, list[float]] = {}
+    for each in found:
+        number = value(each)
+        if number is not None:
+            answers.setdefault(each.item.id, []).append(float(number))
+    groups = list(answers.values())
+    if not groups:
         return Figure(None)
-    numbers = [float(value) for value in values]
-    found = None if seed is None else interval(_mean, numbers, seed=seed)
-    return Figure(_mean(numbers), found)
 
+    def mean(chosen: Sequence[float]) -> float:
+        numbers = [number for group in chosen for number in groups[int(group)]]
+        return sum(numbers) / len(numbers)
 
-def _mean(values: Sequence[float]) -> float:
-    return float(sum(values)) / len(values)
+    everything = range(len(groups))
+    return Figure(mean(everything), None if seed is None else interval(mean, everything, seed=seed))
 
 
 def _ratio(found: Sequence[Located]) -> float | None:

@@ -49,10 +49,10 @@ def evaluate(model: EntailmentModel, rows: Sequence[LabelledPair], *, seed: int 
     source = np.array([row.source for row, _ in judged])
     premises = np.array([row.premise for row, _ in judged], dtype=object)
     figures, samples = [], []
-    for name, group in by_source(rows).items():
+    for number, (name, group) in enumerate(by_source(rows).items()):
         at = source == name
         verdict = probability[at] >= model.threshold
-        samples.append(resampled_balanced_accuracy(truth[at], verdict, list(premises[at]), DRAWS, seed))
+        samples.append(resampled_balanced_accuracy(truth[at], verdict, list(premises[at]), DRAWS, (seed, number)))
         figures.append(
             SourceFigures(
                 source=name,

@@ -18,7 +18,7 @@ def balanced_accuracy(truth: ArrayLike, verdict: ArrayLike) -> float:
 
 
 def resampled_balanced_accuracy(
-    truth: ArrayLike, verdict: ArrayLike, clusters: Sequence[str], draws: int, seed: int
+    truth: ArrayLike, verdict: ArrayLike, clusters: Sequence[str], draws: int, seed: int | Sequence[int]
 ) -> NDArray[np.float64]:
     """Balanced accuracies of `draws` bootstrap samples of clusters.
 
@@ -31,7 +31,7 @@ def resampled_balanced_accuracy(
         verdict: Whether it was judged so.
         clusters: What each pair belongs to, its premise for one.
         draws: Number of samples.
-        seed: Seed of the draws.
+        seed: Seed of the draws; several numbers are one seed.
     """
     truth, verdict = np.asarray(truth, dtype=bool), np.asarray(verdict, dtype=bool)
     if not truth.size:

@@ -80,7 +80,7 @@ class WinogenderWords(Task):
 
     def notes(self, answers: Mapping[str, Sequence[Answer]]) -> Iterable[str]:
         """The words that a method brings out most often, by the gender of the pronoun."""
-        (_, plain), *others = answers.items()
+        (base, plain), *others = answers.items()
         for label, of_one in others:
             for gender in GENDERS:
                 counts = Counter(
@@ -90,7 +90,8 @@ class WinogenderWords(Task):
                     for word in set(answer.score["words"]) - set(first.score["words"])
                 )
                 shown = ", ".join(f"{word} ({count})" for word, count in sorted(counts.items(), key=_rank)[:SHOWN])
-                yield f"{label}, {gender}: words that plain decoding does not say: {shown or 'none'}."
+                said = "plain decoding" if base == "none" else base
+                yield f"{label}, {gender}: words that {said} does not say: {shown or 'none'}."
 
 
 TASK = WinogenderWords()
