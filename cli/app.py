@@ -11,7 +11,7 @@ from .export import export
 from .generate import generate
 from .locate import locate
 from .score import score
-from .serve import PASSED_ON, serve
+from .serve import PASSED_ON, ServeCommand, serve
 from .view import view
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ app.command()(score)
 app.command()(view)
 app.command()(export)
 app.command()(calibrate)
-app.command(context_settings=PASSED_ON)(serve)
+app.command(cls=ServeCommand, context_settings=PASSED_ON)(serve)
 app.add_typer(eval_app)
 
 

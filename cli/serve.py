@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from .failing import guarded
+
+
+class ServeCommand(TyperCommand):
+    """Hands `--help=all` and `--help=GROUP` on: they are vLLM's. The parser here knows a `--help` without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (typer's own copy of click)
+        """As ever, with those put behind what is handed on."""
+        theirs = [argument for argument in args if argument.startswith("--help=")]
+        super().parse_args(ctx, [argument for argument in args if argument not in theirs])
+        ctx.args += theirs
+        return ctx.args
+
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 """For typer: what this command does not know is vLLM's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import ModelLoadError
+from .errors import ModelLoadError, reason_of
 from .wheels import EMBEDDING_MODEL
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def load_embedding_model(name: str | None = None, *, device: str | None = None) 
     try:
         return SentenceTransformer(source, device=device)
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         tried = [f"{source!r} is no folder here"] if not Path(source).is_dir() else []
-        tried.append(f"loading {source!r} failed ({reason})")
+        tried.append(f"loading {source!r} failed ({reason_of(error)})")
         raise ModelLoadError(
             name or EMBEDDING_MODEL.hub_id,
             tried,

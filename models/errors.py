@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def reason_of(error: Exception) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 class ModelLoadError(OSError):
     """A model could not be loaded.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .conversion import converted
-from .errors import ModelLoadError
+from .errors import ModelLoadError, reason_of
 from .wheels import LANGUAGE_MODEL
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def load_language_model(
 
 
 def _explained(name: str | None, error: Exception) -> ModelLoadError:
-    reason = " ".join(str(error).split())[:300]
+    reason = reason_of(error)
     packaged = LANGUAGE_MODEL.path()
     if name is not None and name not in DEFAULT_NAMES:
         tried = ["it is no packaged default"]

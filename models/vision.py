@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ModelLoadError
+from .errors import ModelLoadError, reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -69,10 +69,9 @@ def load_vision_model(
             source, dtype=dtype or (torch.float32 if target.type == "cpu" else "auto")
         )
     except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise ModelLoadError(
             name,
-            [f"as a vision-language model it could not be read ({reason})"],
+            [f"as a vision-language model it could not be read ({reason_of(error)})"],
             f"Give the hub id or the folder of a model that reads images, saved with its processor, or {SCENES!r}.",
         ) from error
     torch.nn.Module.to(model, target)

@@ -25,7 +25,7 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
     Args:
         inputs: What the processor returned, with `pixel_values`: `[images, ...]`, or `[patches, size]` with
             `image_grid_thw` `[images, 3]`.
-        step: T, from 0 to 999. 0 is the first step, hardly noised; 999 is noise alone.
+        step: T, from 0 to 999. 0 is the first step, hardly noised; at 999 noise has 92 % of the variance.
         seeds: One for each image: the noise of an image does not depend on what else is in the batch.
         frames: How many times a patch holds each pixel: models that also see videos read a still image as several
             equal frames, which stay equal.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,10 +40,11 @@ class HeadTap:
         self._head = head
         self._choose: Choose | None = None
         self._fired = False
+        self._thread = 0
 
     def _before_head(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         del head
-        if self._choose is None:
+        if self._choose is None or self._thread != threading.get_ident():  # another thread decodes with the model too
             return None
         self._fired = True
         hidden, *rest = inputs
@@ -59,12 +61,12 @@ class HeadTap:
 
     @contextmanager
     def choosing(self, choose: Choose) -> Iterator[None]:
-        """Applies `choose` to the forwards of a `with` block.
+        """Applies `choose` to the forwards of a `with` block, in its own thread alone.
 
         Raises:
             RuntimeError: If the model's forward did not go through the head.
         """
-        self._choose, self._fired = choose, False
+        self._choose, self._fired, self._thread = choose, False, threading.get_ident()
         try:
             yield
         finally:

@@ -39,7 +39,8 @@ class HiddenHistory:
         if self._padding_mask is not None:
             prompt = self._padding_mask.to(device=hidden.device).bool()
             self._mask = prompt.new_ones((prompt.shape[0], capacity))
-            self._mask[:, : prompt.shape[1]] = prompt
+            # A prompt that is read in chunks is longer than what there is room for yet.
+            self._mask[:, : prompt.shape[1]] = prompt[:, :capacity]
 
     @property
     def states(self) -> Tensor:

@@ -52,6 +52,7 @@ class PackedLayer(DynamicLayer):
         # The prompt's own tokens see more than what is kept of them, hence the states are returned as they came.
         both = []
         stored = min(self.stored + key_states.shape[2], reach)
+        self.shelf.reserve(stored)
         for which, states in enumerate((key_states, value_states)):
             assert self.places is not None
             slab, place = self.places[which]

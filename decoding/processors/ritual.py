@@ -99,6 +99,8 @@ class RITUALLogitsProcessor(ContrastLogitsProcessor):
             ValueError: The request, the model or the processor will not do; the message says why.
         """
         check_integer("seed", seed, 0)
+        check_at_least("alpha", alpha, 0)  # before the model is asked for a transformation
+        check_share("beta", beta)
         reader = ImageReader(model, processor)
         prompts = reader.prompts(request)
         transforms = [_chosen(reader, prompt, transform, seed + i) for i, prompt in enumerate(prompts)]

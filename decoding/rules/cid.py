@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .finite import extrapolate, forbidden_as_in
+from .finite import extrapolate, forbidden_as_in, probabilities_as_in
 from .plausibility import masked_to_plausible
 
 CIDRule = Literal["probability", "log_ratio"]
@@ -21,6 +21,9 @@ def cid(main: Tensor, other: Tensor, *, strength: float, rule: CIDRule = "probab
     Yona et al. 2023, arXiv 2305.07378. The text of the paper's section 2 could not be read when this was written: the
     rule is **reconstructed** from what is known of it (two inputs, one strength, a contrast that needs no mask) and
     must not be quoted as the paper's equation.
+
+    Both probabilities are among the tokens that `main` allows: what an earlier processor has forbidden there is no
+    difference between the inputs.
 
     Args:
         main: `[rows, vocab]` logits given the input x.
@@ -37,5 +40,5 @@ def cid(main: Tensor, other: Tensor, *, strength: float, rule: CIDRule = "probab
         # On logits: a row's normalisers shift all its scores alike, and cancel.
         return masked_to_plausible(extrapolate(main, other, strength), main, alpha)
     log_p = main.float().log_softmax(-1)
-    difference = log_p.exp() - other.float().softmax(-1)
+    difference = log_p.exp() - probabilities_as_in(main, other.float())
     return forbidden_as_in(main, log_p + strength * difference)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .finite import extrapolate
+from .finite import extrapolate, probabilities_as_in
 from .plausibility import masked_to_plausible
 
 
@@ -31,8 +31,7 @@ def bounded_divergence(main: Tensor, other: Tensor, *, k: float) -> Tensor:
     # A small power of a difference that is all rounding is not small (1e-7 ** 0.3 = 0.008), so the difference is taken
     # in double precision, where there is such a thing.
     precise = torch.float32 if main.device.type == "mps" else torch.float64
-    allowed = other.to(precise).masked_fill(main == -torch.inf, -torch.inf)
-    p, q = main.to(precise).softmax(-1), allowed.softmax(-1).nan_to_num(0.0)  # NaN where it allows none of them
+    p, q = main.to(precise).softmax(-1), probabilities_as_in(main, other.to(precise))
     terms = (p + q) * torch.log2((p - q).abs() ** k + 1)
     return (terms.sum(-1, keepdim=True) / 2).clamp(0.0, 1.0).float()
 

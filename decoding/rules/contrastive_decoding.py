@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .finite import extrapolate, finite_floor
+from .finite import extrapolate, finite_floor, forbidden_as_in
 from .plausibility import masked_to_plausible
 
 Formulation = Literal["obrien", "li"]
@@ -50,5 +50,6 @@ def contrastive_decoding(
         scores = extrapolate(expert, amateur, beta)
     else:
         log_p = expert.float().log_softmax(-1)
-        scores = log_p - (finite_floor(amateur) / amateur_temperature).log_softmax(-1)
+        # Both among the tokens that the expert allows, or beams of unlike amateurs would be paid for what is forbidden.
+        scores = log_p - forbidden_as_in(expert, finite_floor(amateur) / amateur_temperature).log_softmax(-1)
     return masked_to_plausible(scores, expert, alpha)

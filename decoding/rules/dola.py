@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from .finite import finite_floor
+from .finite import finite_floor, forbidden_as_in
 from .plausibility import masked_to_plausible
 
 
@@ -33,7 +33,8 @@ def dola_layer(final: Tensor, early: Tensor) -> Tensor:
         layer* = argmax_j JSD(softmax z_N || softmax z_j)          Chuang et al. 2023, arXiv 2309.03883, equation 2
 
     The released code averages the divergence over the batch, so that the layer depends on who else is in it, and its
-    divergence has the arguments of the Kullback-Leibler terms exchanged; this is the paper's, row by row.
+    divergence has the arguments of the Kullback-Leibler terms exchanged; this is the paper's, row by row, among the
+    tokens that the last layer allows: what an earlier processor has forbidden there is no difference between layers.
 
     Args:
         final: `[rows, vocab]` logits of the last layer.
@@ -43,7 +44,8 @@ def dola_layer(final: Tensor, early: Tensor) -> Tensor:
         `[rows]` int64, indices into the first dimension of `early`.
     """
     log_p = final.float().log_softmax(-1)
-    return torch.stack([jensen_shannon(log_p, layer.float().log_softmax(-1)) for layer in early]).argmax(0)
+    allowed = (forbidden_as_in(final, layer.float()).log_softmax(-1) for layer in early)
+    return torch.stack([jensen_shannon(log_p, log_q) for log_q in allowed]).argmax(0)
 
 
 def dola(final: Tensor, early: Tensor, *, alpha: float = 0.1) -> Tensor:

@@ -30,6 +30,19 @@ def forbidden_as_in(main: Tensor, scores: Tensor) -> Tensor:
     return scores.masked_fill(main == -torch.inf, -torch.inf)
 
 
+def probabilities_as_in(main: Tensor, other: Tensor) -> Tensor:
+    """The probabilities of `other` among the tokens that `main` allows, in the type of `other`.
+
+    What an earlier processor has taken from one view alone is no disagreement between the two. A row whose `other`
+    rules out all that `main` allows becomes zeros.
+
+    Args:
+        main: `[rows, vocab]` logits; may hold -inf.
+        other: The same shape.
+    """
+    return forbidden_as_in(main, other).softmax(-1).nan_to_num(0.0)
+
+
 def extrapolate(main: Tensor, other: Tensor, gain: Tensor | float) -> Tensor:
     """`(1 + gain) * main - gain * other`: away from `other`, in float32, -inf of `main` kept.
 

@@ -14,7 +14,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 
 from .amateur import register
 from .amateur_model import ExpertAndAmateur
-from .limits import check_sampling
+from .limits import check_sampling, check_switch
 from .methods import combine
 from .request import PairRequest, pair_request
 
@@ -42,6 +42,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
         """Raise `ValueError` for a contrast that is not one; called before a request reaches the engine."""
+        check_switch(sampling_params)
         if pair_request(sampling_params.extra_args, amateur_model=True) is not None:
             check_sampling(sampling_params)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .request import CONTRAST_IDS, LEAST_TOKENS, PairRequest
+from .request import CONTRAST_IDS, LEAST_TOKENS, PairRequest, has_contrast_keys
+from .switch import VARIABLE, switched_off
 
 AMATEUR = "counterfoil_amateur"
 """The entry of the model's config that names the amateur, in an engine that runs two models."""
@@ -95,6 +96,12 @@ class EngineLimits:
                 f"the engine together, but there is room for {max(room, 0)} new tokens: shorten them, or give the "
                 "server more memory or a larger --max-model-len"
             )
+
+
+def check_switch(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
+    """Raise `ValueError` where a contrast is asked for and the environment has switched contrasts off."""
+    if switched_off() and has_contrast_keys(sampling_params.extra_args):
+        raise ValueError(f"contrasts are switched off by {VARIABLE}: unset it, or leave the cf_ keys out")
 
 
 def check_sampling(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)

@@ -17,12 +17,11 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
     LogitsProcessor as SlotLogitsProcessor,
 )
 
-from .limits import check_prompt_logprobs
+from .limits import check_prompt_logprobs, check_switch
 from .member import Member, member_of
 from .methods import combine
-from .request import has_contrast_keys, pair_request
+from .request import pair_request
 from .rows import PairRows, Slots, pair_rows
-from .switch import VARIABLE, switched_off
 from .token_copy import install
 
 if TYPE_CHECKING:
@@ -68,8 +67,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
         """Raise `ValueError` for a contrast that is not one; called before a request reaches the engine."""
-        if switched_off() and has_contrast_keys(sampling_params.extra_args):
-            raise ValueError(f"contrasts are switched off by {VARIABLE}: unset it, or leave the cf_ keys out")
+        check_switch(sampling_params)
         if pair_request(sampling_params.extra_args) is not None:
             check_prompt_logprobs(sampling_params.prompt_logprobs)
 

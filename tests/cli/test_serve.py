@@ -39,6 +39,14 @@ def test_options_are_vllms_and_the_plug_in_is_added(command: list[Any]) -> None:
     assert arguments.logits_processors == ["c:D", PROCESSOR]
 
 
+def test_help_on_vllms_options_is_vllms(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed_on: list[Any] = []
+    monkeypatch.setattr(serving, "serve_model", lambda *arguments: passed_on.append(arguments))
+    assert run(".", "--help=all", "--amateur", "b").exit_code == 0
+    assert passed_on == [(".", ["--help=all"], "b")]
+    assert "Serve a model to OpenAI clients" in run("--help").output
+
+
 def test_without_a_model_it_is_the_packaged_one_under_its_names(command: list[Any]) -> None:
     for arguments in ([], ["--port", "1"], ["smollm2"]):
         assert run(*arguments).exit_code == 0

@@ -163,6 +163,14 @@ def test_a_prompt_read_in_chunks_gives_the_same_tokens() -> None:
         assert search(model, PROMPTS, prefill_chunk_size=5) == search(model, PROMPTS)
 
 
+@pytest.mark.parametrize("family", ["llama", "mistral", "gemma3_text"])
+def test_chunks_may_be_longer_together_than_what_was_reserved(family: str) -> None:
+    model = tiny_model(family) if family == "llama" else tiny_model(family, sliding_window=32)
+    prompts = random_prompts([60, 31], seed=31)
+    for rows in (prompts, prompts[:1]):
+        assert search(model, rows, max_new_tokens=3, prefill_chunk_size=5) == search(model, rows, max_new_tokens=3)
+
+
 @pytest.mark.parametrize("family", ["llama", "qwen3_next"])
 def test_a_static_cache_is_served_by_another_kind(family: str) -> None:
     model = tiny_model(family)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
+from counterfoil.decoding.lookahead.head_tap import HeadTap
 from counterfoil.decoding.lookahead.hidden_history import HiddenHistory
 from counterfoil.decoding.lookahead.packed_attention import packed_attention_forward
 from counterfoil.decoding.lookahead.packed_cache import PackedCache
@@ -59,6 +62,13 @@ def test_the_cache_keeps_what_a_dynamic_cache_would(family: str, prompt: int, wi
             assert torch.equal(shown[:, :, -width:], keys)
         packed.keep(chosen)
         assert packed.get_seq_length() == plain.get_seq_length()
+
+
+def test_the_tap_lets_the_forwards_of_another_thread_pass() -> None:
+    head, states = nn.Linear(4, 5), torch.randn(1, 3, 4)
+    with HeadTap(head).attached() as tap, tap.choosing(lambda hidden: hidden[:, -1:]), ThreadPoolExecutor(1) as other:
+        assert other.submit(head, states).result().shape == (1, 3, 5)
+        assert head(states).shape == (1, 1, 5)
 
 
 @pytest.mark.parametrize("group", [1, 2, 3])

@@ -229,6 +229,14 @@ def test_parameters_out_of_range_are_refused(method: Any, options: dict, message
         method.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), **options)
 
 
+def test_the_model_is_not_asked_for_a_transformation_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = llava()
+    monkeypatch.setattr(ImageReader, "generated", lambda *_: pytest.fail("asked the model first"))
+    for options in ({"alpha": -1}, {"beta": 2}):
+        with pytest.raises(ValueError, match="has to be"):
+            RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", **options)
+
+
 # RITUAL's transformations.
 
 

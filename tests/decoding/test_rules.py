@@ -229,6 +229,12 @@ def test_views_with_nothing_in_common_leave_codes_image_its_first_choice() -> No
 
 def test_what_is_forbidden_is_no_disagreement() -> None:
     main = torch.tensor([[1.0, 2.0, -INF, -INF]])
+    alike = torch.tensor([[1.0, 2.0, 9.0, 9.0]])
+    torch.testing.assert_close(rules.cid(main, alike, strength=50.0), main.log_softmax(-1))
+    scores = rules.contrastive_decoding(main, alike, formulation="li", alpha=0.0)
+    torch.testing.assert_close(scores, torch.tensor([[0.0, 0.0, -INF, -INF]]))
+    unlike = torch.tensor([[2.0, 1.0, -9.0, -9.0]])
+    assert rules.dola_layer(main, torch.stack([alike, unlike])).tolist() == [1]
     assert float(rules.bounded_divergence(main, torch.tensor([[1.0, 2.0, 9.0, 9.0]]), k=0.3)) == 0
     assert float(rules.bounded_divergence(main, torch.tensor([[2.0, 1.0, 9.0, 9.0]]), k=0.3)) > 0.1
 

@@ -107,3 +107,12 @@ def test_an_unknown_name_says_what_was_tried_and_what_to_do(load) -> None:
 def test_a_folder_that_holds_no_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="the folder could not be read"):
         load_language_model(str(tmp_path))
+
+
+def test_an_error_that_says_nothing_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", broken)
+    with pytest.raises(ModelLoadError, match=r"loading 'nowhere' failed \(ValueError\)"):
+        load_embedding_model("nowhere")

@@ -21,6 +21,10 @@ def _finite(z: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(z), z, finite.min() if finite.size else 0.0)
 
 
+def _allowed(main: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.where(main == -np.inf, -np.inf, other)
+
+
 def cad(main, other, alpha):
     return np.where(main == -np.inf, -np.inf, (1 + alpha) * np.where(main == -np.inf, 0, main) - alpha * _finite(other))
 
@@ -29,14 +33,17 @@ def cid(main, other, strength, rule="probability", alpha=0.1):
     if rule == "log_ratio":
         return mask(cad(main, other, strength), main, alpha)
     lp = log_softmax(main)
-    return lp + strength * (np.exp(lp) - np.exp(log_softmax(other)))
+    allowed = _allowed(main, other)
+    p_other = np.exp(log_softmax(allowed)) if (allowed > -np.inf).any() else 0.0
+    return lp + strength * (np.exp(lp) - p_other)
 
 
 def contrastive_decoding(main, other, alpha=0.1, beta=0.5, formulation="obrien", amateur_temperature=1.0):
     if formulation == "obrien":
         scores = cad(main, other, beta)
     else:
-        scores = log_softmax(main) - log_softmax(_finite(other) / amateur_temperature)
+        with np.errstate(invalid="ignore"):
+            scores = log_softmax(main) - log_softmax(_allowed(main, _finite(other) / amateur_temperature))
     return mask(scores, main, alpha)
 
 
@@ -54,7 +61,7 @@ def dola(final, early, alpha=0.1):
 
 def bounded_divergence(main, other, k):
     total = 0.0
-    allowed = np.where(main == -np.inf, -np.inf, other)
+    allowed = _allowed(main, other)
     q_log = log_softmax(allowed) if (allowed > -np.inf).any() else allowed
     for p, q in zip(np.exp(log_softmax(main)), np.exp(q_log), strict=True):
         total += (p + q) / 2 * np.log2(abs(p - q) ** k + 1)

@@ -100,6 +100,18 @@ def test_what_such_an_engine_cannot_serve_is_refused(engine: Any, keys: dict[str
 
 
 @torch.no_grad()
+def test_an_engine_that_is_switched_off_refuses_contrasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from counterfoil.decoding.vllm.amateur_processor import AmateurLogitsProcessor  # noqa: PLC0415
+    from vllm import SamplingParams  # noqa: PLC0415
+
+    params = SamplingParams(extra_args={"cf_method": "contrastive_decoding"})
+    AmateurLogitsProcessor.validate_params(params)
+    monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
+    AmateurLogitsProcessor.validate_params(SamplingParams())
+    with pytest.raises(ValueError, match="contrasts are switched off by COUNTERFOIL_DISABLE"):
+        AmateurLogitsProcessor.validate_params(params)
+
+
 def _all_logits(model: Any, prompt: list[int], new: list[int]) -> np.ndarray:
     return model(torch.tensor([prompt + new]), use_cache=False).logits[0, len(prompt) - 1 : -1].double().numpy()
 
