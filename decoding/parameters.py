@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+LARGEST = 1e6
+"""Of what logits are multiplied by. It is far above any use, and far below where float32 overflows into NaN."""
+
 
 def check_at_least(name: str, value: float, least: float) -> None:
-    """Raise unless `value` is a finite number of at least `least`."""
+    """Raise unless `value` is a number of at least `least`, and of at most :data:`LARGEST`."""
     if not _is_number(value) or value < least:
         raise ValueError(f"`{name}` has to be a number of at least {least:g}, but is {value!r}")
+    if value > LARGEST:
+        raise ValueError(f"`{name}` has to be a number of at most {LARGEST:g}, but is {value!r}")
 
 
 def check_above(name: str, value: float, bound: float) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -77,9 +79,28 @@ def options(device: str | None, device_map: str | None, revision: str | None) ->
 
 
 def full_name(kind: str, model: str, loaded: Any) -> str:  # noqa: ANN401 (any transformers model)
-    """`kind:model@revision`, with the commit that was loaded where it came from the hub."""
-    commit = getattr(loaded.config, "_commit_hash", None)
-    return f"{kind}:{model}" + (f"@{commit}" if commit else "")
+    """`kind:model@revision+precision`: judgements are remembered by it, so what they depend on stands in it.
+
+    The revision is the commit that was loaded, or of a folder what its files are; the precision is left out where it is
+    float32.
+    """
+    revision = folder_revision(Path(model)) or getattr(loaded.config, "_commit_hash", None)
+    precision = str(loaded.dtype).removeprefix("torch.")
+    return (
+        f"{kind}:{model}" + (f"@{revision}" if revision else "") + ("" if precision == "float32" else f"+{precision}")
+    )
+
+
+def folder_revision(folder: Path) -> str | None:
+    """Twelve hexadecimal digits that change with the files of a folder; `None` where there is no such folder.
+
+    By name, size and time: weights may be larger than what one wants to read twice.
+    """
+    if not folder.is_dir():
+        return None
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def counter(tokenizer: Any) -> Callable[[str], int]:  # noqa: ANN401 (any transformers tokenizer)

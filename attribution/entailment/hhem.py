@@ -11,7 +11,7 @@ from huggingface_hub import hf_hub_download
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer, T5ForTokenClassification
 
-from .checkpoint import SLACK, CheckpointEntailment, counter, place
+from .checkpoint import SLACK, CheckpointEntailment, counter, folder_revision, place
 from .protocol import Judgement, Pair
 
 MODEL = "vectara/hallucination_evaluation_model"
@@ -56,11 +56,11 @@ class HHEMEntailment(CheckpointEntailment):
         local = Path(model, "model.safetensors")
         weights = local if local.exists() else Path(hf_hub_download(model, "model.safetensors", revision=revision))
         frame = counter(tokenizer)(_PROMPT.format(premise="", hypothesis="")) + SLACK
-        commit = "" if local.exists() else f"@{weights.parent.name}"
+        revision = folder_revision(Path(model)) or weights.parent.name
         super().__init__(
             tokenizer,
             place(self._load(load_file(weights), foundation), device),
-            name=f"hhem:{model}{commit}/{window}",
+            name=f"hhem:{model}@{revision}/{window}" + ("" if foundation == FOUNDATION else f"/{foundation}"),
             threshold=threshold,
             window=max(window - frame, 1),
             batch_size=batch_size,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel
 
+from ..evaluating import evaluating
 from .head_tap import HeadTap, output_head
 from .packed import PackedLookahead
 
@@ -54,7 +55,8 @@ def _probe(model: PreTrainedModel) -> str | None:
     if "position_ids" not in inspect.signature(model.forward).parameters:
         return "its forward takes no `position_ids`"
     try:
-        error = _relative_error(model)
+        with evaluating(model):
+            error = _relative_error(model)
     except (MemoryError, torch.OutOfMemoryError):
         raise  # Says nothing about the model.
     # Models refuse a four-dimensional mask, or a cache of another kind, with whatever error comes up in them.

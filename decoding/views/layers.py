@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from transformers import LogitsProcessorList, PreTrainedModel, UnbatchedClassifierFreeGuidanceLogitsProcessor
 
+from ..evaluating import evaluating
+
 NORMS = ("norm", "ln_f", "final_layernorm", "final_layer_norm", "final_norm", "norm_f")
 
 _unseen: ContextVar[bool] = ContextVar("counterfoil_unseen_by_taps", default=False)
@@ -129,11 +131,10 @@ class EarlyHead:
                 last.append(output[0] if isinstance(output, tuple) else output)
 
         handle = _layers(model)[-1].register_forward_hook(keep)
-        training = model.training
         try:
-            with unseen_by_taps():
+            with unseen_by_taps(), evaluating(model):
                 token = torch.ones(1, 1, dtype=torch.long, device=model.device)
-                own = model.eval()(input_ids=token, use_cache=False).logits[:, -1].float().log_softmax(-1)
+                own = model(input_ids=token, use_cache=False).logits[:, -1].float().log_softmax(-1)
             ours = self(last[0][:, -1]).float().log_softmax(-1)
             off = float((ours - own).abs().max())
         except RuntimeError as error:
@@ -142,7 +143,6 @@ class EarlyHead:
             reason = ""
         finally:
             handle.remove()
-            model.train(training)
         if not off <= max(1e-3, 16 * torch.finfo(model.dtype).eps):
             raise ValueError(
                 "`model` has to make its logits by final norm and head for a layer contrast, but "

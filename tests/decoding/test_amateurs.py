@@ -247,6 +247,7 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
         (lambda m: SamePrompt(tiny_model("t5")), "`amateur` has to be decoder-only"),
         (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=-0.1), "`alpha` has to be a number of at least 0"),
         (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=10**400), "`alpha` has to be a number of at least 0"),
+        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=1e39), r"`alpha` has to be a number of at most 1e\+06"),
         (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha="1"), "`alpha` has to be .* but is '1'"),
     ],
 )

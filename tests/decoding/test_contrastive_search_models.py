@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import pytest
@@ -175,3 +176,17 @@ def test_chunks_may_be_longer_together_than_what_was_reserved(family: str) -> No
 def test_a_static_cache_is_served_by_another_kind(family: str) -> None:
     model = tiny_model(family)
     assert search(model, PROMPTS, cache_implementation="static") == search(model, PROMPTS)
+
+
+@torch.no_grad()
+def test_the_verdict_does_not_depend_on_the_mode_of_the_model() -> None:
+    """A model in training drops out at random, which no packed step could repeat; the verdict is kept for good."""
+    model = copy.deepcopy(tiny_model("llama"))
+    layers = list(model.modules())
+    for module in layers:
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.5
+    model.train()
+    frozen = model.get_output_embeddings().eval()
+    assert why_not_packed(model)[0] is None
+    assert [module.training for module in layers] == [module is not frozen for module in layers]

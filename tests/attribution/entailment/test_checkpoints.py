@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from counterfoil.attribution import Judgement, Pair, load_entailment
-from counterfoil.attribution.entailment.checkpoint import in_memory
+from counterfoil.attribution.entailment.checkpoint import folder_revision, full_name, in_memory
 from counterfoil.attribution.entailment.nli import label_positions
 from safetensors.torch import save_file
 from transformers import (
@@ -42,12 +42,27 @@ def reference_t5(folder, pair):
 @pytest.mark.parametrize("name", ["true", "trueteacher"])
 def test_t5_gives_the_softmax_of_two_tokens_and_the_label_it_writes(name, t5_folder):
     model = load_entailment(name, model=str(t5_folder), batch_size=3, device="cpu")
-    assert model.name == f"{name}:{t5_folder}/2048"
+    assert model.name == f"{name}:{t5_folder}@{folder_revision(t5_folder)}/2048"
     for judgement, pair in zip(model.judge(PAIRS), PAIRS, strict=True):
         probability, label = reference_t5(t5_folder, pair)
         assert judgement.supported == pytest.approx(probability, abs=1e-5)
         assert judgement.decided is label
         assert (judgement.contradicted, judgement.chunk) == (None, None)
+
+
+def test_weights_that_come_into_a_folder_later_get_another_name(tmp_path):
+    """Judgements are remembered by name: those of the old weights must not be taken for the new ones."""
+    loaded = SimpleNamespace(config=SimpleNamespace(_commit_hash=None), dtype=torch.float32)
+    (tmp_path / "model.safetensors").write_bytes(b"old")
+    first = full_name("nli", str(tmp_path), loaded)
+    assert full_name("nli", str(tmp_path), loaded) == first
+    (tmp_path / "model.safetensors").write_bytes(b"newer")
+    assert full_name("nli", str(tmp_path), loaded) != first
+
+
+def test_a_name_tells_commit_and_precision():
+    hub = SimpleNamespace(config=SimpleNamespace(_commit_hash="abc"), dtype=torch.bfloat16)
+    assert full_name("nli", "some/model", hub) == "nli:some/model@abc+bfloat16"
 
 
 def test_the_label_counts_only_where_it_is_all_that_was_written(t5_folder, monkeypatch):
