@@ -43,7 +43,7 @@ soak: $(ENGINE)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/test_serving.py --durations 8
 	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/test_scheduler_fuzz.py -s --durations 8
 
-# The tables of docs/results.md, about half an hour of one core. DATA is the folder of the data sets, in the layout that
+# The tables of docs/results.md, about an hour and a half of one core. DATA is the folder of the data sets, in the layout that
 # `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.
 RUN = OMP_NUM_THREADS=1 $(BIN)/counterfoil eval run $(1) --data $(DATA) --samples out/results/$(2).jsonl \
   --json out/results/$(2).json --plot out/results/$(2).png

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from counterfoil.cli.app import app
+from interrupting import interruptible
 from typer.testing import CliRunner
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
@@ -222,7 +223,7 @@ def test_ctrl_c_while_decoding(tmp_path):
     terminal, child = pty.openpty()
     options = ["--report", str(report), "--max-new-tokens", "900", "--max-sentences", "99", "--alpha", "0"]
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONWARNINGS"}
-    process = subprocess.Popen(
+    process = interruptible(
         [*COMMAND, "ask", QUESTION, "--documents", str(EXAMPLES), *options],
         stdout=subprocess.PIPE,
         stderr=child,

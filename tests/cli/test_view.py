@@ -15,6 +15,7 @@ from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.cli.answering import Outcome
 from counterfoil.cli.app import app
 from counterfoil.cli.recording import as_json
+from interrupting import interruptible
 from typer.testing import CliRunner
 
 DOCUMENT = Document("a.md", "Alpha 😀 is so. Beta is not.", "A", {"path": "a.md"})
@@ -38,7 +39,7 @@ def answer(tmp_path):
 
 def test_it_serves_until_it_is_interrupted(answer):
     command = [sys.executable, "-c", "from counterfoil.cli import main; main()", "view", str(answer), "--no-browser"]
-    process = subprocess.Popen(
+    process = interruptible(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
     )
     try:

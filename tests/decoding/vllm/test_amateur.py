@@ -99,7 +99,6 @@ def test_what_such_an_engine_cannot_serve_is_refused(engine: Any, keys: dict[str
         engine.generate([{"prompt_token_ids": [1, 2, 3]}], SamplingParams(extra_args=keys), use_tqdm=False)
 
 
-@torch.no_grad()
 def test_an_engine_that_is_switched_off_refuses_contrasts(monkeypatch: pytest.MonkeyPatch) -> None:
     from counterfoil.decoding.vllm.amateur_processor import AmateurLogitsProcessor  # noqa: PLC0415
     from vllm import SamplingParams  # noqa: PLC0415
@@ -112,6 +111,7 @@ def test_an_engine_that_is_switched_off_refuses_contrasts(monkeypatch: pytest.Mo
         AmateurLogitsProcessor.validate_params(params)
 
 
+@torch.no_grad()
 def _all_logits(model: Any, prompt: list[int], new: list[int]) -> np.ndarray:
     return model(torch.tensor([prompt + new]), use_cache=False).logits[0, len(prompt) - 1 : -1].double().numpy()
 
