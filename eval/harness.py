@@ -76,7 +76,7 @@ class CounterfoilLM(_Model):
             )
         language = pretrained
         if not isinstance(language, LanguageModel):
-            language = load_language_model(language, device=device)
+            language = load_language_model(language, device=_present(device))
         self._contrast = contrast or (lambda prompt: _behind(prompt, cast("str", contrast_from)))
         self._decoder = Decoder(decoding, language)
         super().__init__(
@@ -152,6 +152,11 @@ class CounterfoilLM(_Model):
         """The other prompts, begun as the harness begins its own: its `add_bos_token` holds for both."""
         ids, mask = self.tok_batch_encode([ended(self._contrast(prompt)) for prompt in prompts])
         return {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
+
+
+def _present(device: str | None) -> str | None:
+    """The device; `None` for a GPU that is not there: the harness names one unless it is told otherwise."""
+    return None if device is not None and device.startswith("cuda") and not torch.cuda.is_available() else device
 
 
 def _by_row(log_probabilities: Tensor, continuation: Tensor) -> list[Scored]:

@@ -169,3 +169,13 @@ def test_a_prompt_without_the_marker_is_named(tasks) -> None:
     found = CounterfoilLM(tiny_language(), method="cad", contrast_from="Question:")
     with pytest.raises(ValueError, match="'Question:' does not in"):
         evaluated(found, "tiny_writing", tasks)
+
+
+def test_the_gpu_that_the_harness_names_by_default_need_not_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    language = tiny_language()
+    language.model.save_pretrained(tmp_path)
+    language.tokenizer.save_pretrained(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert CounterfoilLM(str(tmp_path), device="cuda:0").device.type == "cpu"
