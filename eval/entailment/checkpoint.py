@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from counterfoil.attribution.entailment import Pair
 from counterfoil.attribution.entailment.local import LocalEntailment
 from counterfoil.attribution.entailment.local.adapter import (
     SETTINGS,
+    WEIGHTS,
     AdapterSettings,
     save_adapter,
     word_norm,
@@ -25,7 +27,7 @@ from counterfoil.attribution.entailment.local.network import CLASSES, PairNetwor
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .calibration import supported_probability, temperature, threshold
+from .calibration import temperature, threshold
 from .data import LabelledPair, by_source
 from .lora import adapter_weights
 from .measures import balanced_accuracy
@@ -49,33 +51,47 @@ def logits_of(network: PairNetwork, rows: Sequence[Row]) -> Tensor:
 
 
 class Checkpoint:
-    """Measures the network on the held-out pairs and writes the adapter when it is the best so far."""
+    """Measures the network on the held-out pairs and keeps its adapter where it is the best so far.
 
-    def __init__(self, out: Path, held: list[LabelledPair], rows: list[Row], recipe: Recipe) -> None:
+    It is measured as the finished model reads, which costs a minute a look: what tells weights apart when every premise
+    is cut to the window of training told them apart wrongly, above all on long premises.
+
+    Args:
+        out: Folder for the best adapter; the one being measured is in a folder of it meanwhile.
+        held: Pairs that are not trained on.
+        rows: What training would read of them; the temperature is fitted on these.
+        recipe: Settings of the run.
+        base: The encoder, by hub id or path; `None` for all-MiniLM-L6-v2.
+        device: A torch device.
+    """
+
+    def __init__(
+        self, out: Path, held: list[LabelledPair], rows: list[Row], recipe: Recipe, base: str | None, device: str
+    ) -> None:
         self.out, self.held, self.rows, self.recipe = out, held, rows, recipe
+        self.base, self.device = base, device
         self.best = -math.inf
 
     def __call__(self, network: PairNetwork, notes: dict[str, Any]) -> None:
         """Prints the figures; `notes` go into the settings file."""
-        truth = [pair.supported for pair in self.held]
-        sources = [pair.source for pair in self.held]
-        logits = logits_of(network, self.rows).numpy()
-        degrees = temperature(logits, truth, sources)
-        probability = supported_probability(logits, degrees)
-        least = threshold(probability, truth, sources)
-        figures = source_figures(self.held, probability >= least)
-        shown = " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
-        print(f"step {notes['step']}: held out {shown}", flush=True)
-        if figures["mean"] <= self.best:
-            return
-        self.best = figures["mean"]
+        truth, sources = [pair.supported for pair in self.held], [pair.source for pair in self.held]
+        degrees = temperature(logits_of(network, self.rows).numpy(), truth, sources)
         settings = AdapterSettings(
             base=BASE, base_norm=word_norm(network.encoder), scale=self.recipe.alpha / self.recipe.rank,
             hidden=self.recipe.hidden, window=self.recipe.reading_window, least=self.recipe.least,
-            temperature=degrees, threshold=least,
+            temperature=degrees, threshold=0.5,
         )  # fmt: skip
-        notes = {**notes, "recipe": asdict(self.recipe)}
-        save_adapter(self.out, settings, adapter_weights(network), notes)
+        candidate = self.out / "candidate"
+        save_adapter(candidate, settings, adapter_weights(network), {**notes, "recipe": asdict(self.recipe)})
+        figures = fit_threshold(candidate, self.held, self.base, self.device)
+        print(
+            f"step {notes['step']}: held out " + " ".join(f"{name} {f:.3f}" for name, f in figures.items()), flush=True
+        )
+        if figures["mean"] > self.best:
+            self.best = figures["mean"]
+            for name in (WEIGHTS, SETTINGS):
+                (candidate / name).replace(self.out / name)
+        shutil.rmtree(candidate)
 
 
 def source_figures(pairs: Sequence[LabelledPair], verdict: NDArray[np.bool_]) -> dict[str, float]:
@@ -92,6 +108,12 @@ def fit_threshold(folder: Path, held: Sequence[LabelledPair], base: str | None, 
 
     Training reads one selection of a long premise, the model at work every window of it: the largest of several
     probabilities is larger, and the threshold has to know.
+
+    Args:
+        folder: The adapter's.
+        held: Pairs that are not trained on.
+        base: The encoder, by hub id or path; `None` for all-MiniLM-L6-v2.
+        device: A torch device.
     """
     model = LocalEntailment(model=folder, base=base, device=device)
     judged = model.judge([Pair(pair.premise, pair.hypothesis) for pair in held])

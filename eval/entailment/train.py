@@ -22,7 +22,7 @@ from counterfoil.attribution.entailment.local.network import PairNetwork, batch
 from counterfoil.models import embedding_model_path
 from torch import nn
 
-from .checkpoint import Checkpoint, fit_threshold
+from .checkpoint import Checkpoint
 from .data import LabelledPair, hold_out, read_pairs
 from .lora import build
 from .optimisation import MovingAverage, micro_batches, negative_log_likelihood, schedule
@@ -66,7 +66,7 @@ def train(
     kept, held = hold_out(pairs, recipe.held_out, recipe.seed)
     if not kept or not held:
         raise ValueError(f"`pairs` has to hold pairs on more than one premise, but holds {len(pairs)} in all")
-    check = Checkpoint(out, held, rows_of(held, tokenizer, recipe), recipe)
+    check = Checkpoint(out, held, rows_of(held, tokenizer, recipe), recipe, base, device)
     sampler = Sampler(kept, tokenizer, recipe, draw)
     print(f"{len(kept)} pairs to train on, {len(held)} held out", flush=True)
     average = MovingAverage(network, recipe.average)
@@ -98,7 +98,6 @@ def train(
             if step % check_every == 0:
                 look(network, average, check, step, elapsed)
     look(network, average, check, step, (time.monotonic() - started) / 60)
-    print(f"held out, as the finished model reads: {fit_threshold(out, held, base, device)}", flush=True)
     return out
 
 
