@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from .failing import guarded
-from .options import check_readable, check_writable, model_options
+from .options import check_readable, model_options
+from .writable import check_writable
 
 HELD_OUT = 500
 """Pairs of each source that the threshold is not fitted on, at most a fifth of them."""

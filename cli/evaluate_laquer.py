@@ -9,7 +9,8 @@ import typer
 
 from . import judging
 from .failing import guarded
-from .options import check_readable, check_writable, model_options
+from .options import check_readable, model_options
+from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.attribution import EntailmentModel

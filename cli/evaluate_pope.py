@@ -9,7 +9,8 @@ import typer
 
 from . import vision as options
 from .failing import guarded
-from .options import check_readable, check_writable
+from .options import check_readable
+from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.eval.hallucination.methods import Method

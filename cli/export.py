@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from .failing import guarded
-from .options import check_readable, check_writable
+from .options import check_readable
+from .writable import check_writable
 
 DIALECTS = ("anthropic", "openai", "cohere")
 

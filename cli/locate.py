@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failing import guarded
-from .options import check_readable, check_writable, model_options
+from .options import check_readable, model_options
+from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.attribution import Attribution

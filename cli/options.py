@@ -40,9 +40,3 @@ def check_readable(path: Path) -> None:
         raise ValueError(f"cannot read {str(path)!r}: there is no such file. Check the name.")
     if path.is_dir():
         raise ValueError(f"cannot read {str(path)!r}: it is a folder. Give the name of a file.")
-
-
-def check_writable(path: Path) -> None:
-    """Raises `ValueError` where `path` cannot become a file: better now than after the model has worked."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"cannot write {str(path)!r}: it has to be a file in a folder that exists.")

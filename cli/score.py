@@ -11,8 +11,9 @@ import typer
 from platformdirs import user_cache_path
 
 from .failing import guarded
-from .options import check_readable, check_writable, model_options
+from .options import check_readable, model_options
 from .settings import LOCATING
+from .writable import check_writable
 
 UNDER, UNCHECKED = 1, 3
 ENGINES = ("local", "ray")

