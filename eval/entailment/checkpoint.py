@@ -84,9 +84,8 @@ class Checkpoint:
         candidate = self.out / "candidate"
         save_adapter(candidate, settings, adapter_weights(network), {**notes, "recipe": asdict(self.recipe)})
         figures = fit_threshold(candidate, self.held, self.base, self.device)
-        print(
-            f"step {notes['step']}: held out " + " ".join(f"{name} {f:.3f}" for name, f in figures.items()), flush=True
-        )
+        shown = " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
+        print(f"step {notes['step']}: held out {shown}", flush=True)
         if figures["mean"] > self.best:
             self.best = figures["mean"]
             for name in (WEIGHTS, SETTINGS):
