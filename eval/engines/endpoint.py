@@ -30,7 +30,7 @@ class EndpointEngine:
 
     Args:
         url: Its address with the version, as `http://localhost:8000/v1`.
-        model: The model's name there; `None` takes the only one.
+        model: The model's name there; `None` takes the only model, by whichever of its names comes last.
         at_once: How many requests are under way at a time.
         chat: Prompts are sent to the chat endpoint, as what a user says.
         tokenizer: Hub id or folder of the model's tokenizer; the model's name by default.
@@ -57,13 +57,14 @@ class EndpointEngine:
             raise ImportError('a server is asked with openai: pip install "counterfoil[judge]"') from error
         self._client = OpenAI(base_url=url, api_key=api_key or "none")
         try:
-            served = [found.id for found in self._client.models.list()]
+            # vLLM lists every name of a model and says as `root` what it loaded: two names are no choice.
+            served = {getattr(found, "root", None) or found.id: found.id for found in self._client.models.list()}
         except OpenAIError as error:
             raise ValueError(f"--endpoint has to be a server that answers, but {url} does not: {error}") from error
         if model is None and len(served) != 1:
-            raise ValueError(f"--model has to be given: {url} serves {', '.join(served) or 'no model'}")
+            raise ValueError(f"--model has to be given: {url} serves {', '.join(served.values()) or 'no model'}")
         self.url, self.at_once, self.chat = url, at_once, chat
-        self._model = model or served[0]
+        self._model = model or next(iter(served.values()))
         self._tokenizer = tokenizer or self._model
         self._has_plug_in: bool | None = None
 
@@ -83,10 +84,11 @@ class EndpointEngine:
         Raises:
             ValueError: There is none of this name.
         """
+        from counterfoil.models import language_model_path  # noqa: PLC0415
         from transformers import AutoTokenizer  # noqa: PLC0415
 
         try:
-            return AutoTokenizer.from_pretrained(self._tokenizer, padding_side="left")
+            return AutoTokenizer.from_pretrained(language_model_path(self._tokenizer), padding_side="left")
         except (OSError, ValueError) as error:
             raise ValueError(
                 f"this task counts tokens, but there is no tokenizer {self._tokenizer!r}. Name one with --tokenizer"

@@ -87,3 +87,11 @@ def test_a_tokenizer_that_is_not_there_is_named() -> None:
         pytest.raises(ValueError, match="Name one with --tokenizer"),
     ):
         EndpointEngine(url).load_tokenizer()
+
+
+def test_two_names_of_one_model_are_no_choice_and_its_short_name_has_a_tokenizer() -> None:
+    """`counterfoil serve smollm2` answers to the hub id as well."""
+    with openai_server(models=("HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2"), root="/models/smollm2") as (url, _):
+        engine = EndpointEngine(url)
+    assert engine.name == "smollm2"
+    assert engine.load_tokenizer()("Hello there")["input_ids"]

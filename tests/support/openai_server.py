@@ -18,7 +18,9 @@ MODEL = "tiny"
 
 
 @contextmanager
-def openai_server(*, plug_in: bool = True, models: tuple[str, ...] = (MODEL,)) -> Iterator[tuple[str, list[dict]]]:
+def openai_server(
+    *, plug_in: bool = True, models: tuple[str, ...] = (MODEL,), root: str | None = None
+) -> Iterator[tuple[str, list[dict]]]:
     """Serves while the block runs; gives the address and the bodies of the requests that were answered."""
     seen: list[dict] = []
     engine, lock = LocalEngine(tiny_language(), batch_size=1), threading.Lock()
@@ -27,7 +29,9 @@ def openai_server(*, plug_in: bool = True, models: tuple[str, ...] = (MODEL,)) -
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self.reply(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
+            self.reply(
+                200, {"object": "list", "data": [{"id": n, "object": "model", "root": root or n} for n in models]}
+            )
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
