@@ -14,4 +14,7 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise ValueError(f"cannot write {str(path)!r}: it is a folder. Give the name of a file.")
     if not path.parent.is_dir():
-        raise ValueError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
+        raise ValueError(
+            f"cannot write {str(path)!r}: it has to be a file in a folder that exists, but there is no folder "
+            f"{str(path.parent)!r}. Make it first."
+        )

@@ -131,7 +131,7 @@ def test_attributionbench_leaves_with_3_where_a_claim_got_no_verdict(tmp_path):
         ("entailment", ("missing.jsonl",), "there is no such file"),
         ("attributionbench", ("FILE",), "line 1 of dev.jsonl has to be a claim of AttributionBench"),
         ("entailment", ("FILE", "--limit", "0"), "`limit` has to be at least 1"),
-        ("entailment", ("FILE", "--json", "no/such/file"), "there is no folder 'no/such'"),
+        ("entailment", ("FILE", "--json", "no/such/file"), "has to be a file in a folder that exists"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path, task, arguments, message):
