@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .attributions import Attribution, Kind
-from .citing import CitedAnswer, cite
 from .documents import Document, SourceSpan
 from .entailment import EntailmentModel, Judgement, Pair, load_entailment
 from .locating import Locator, locate
-from .scoring import Answer, Scoring, score_citations, score_each
-from .statements import Status
-from .verdicts import Citation, CitationReport, StatementVerdict
+from .locating.attributions import Attribution, Kind
+from .scoring.cite import CitedAnswer, cite
+from .scoring.results import Citation, CitationReport, StatementVerdict
+from .scoring.score import Answer, Scoring, score_citations, score_each
+from .text.statements import Status
 
 __all__ = [
     "Answer",

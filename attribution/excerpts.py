@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from .documents import Document
 from .passages import Passage
-from .verdicts import Citation
+from .scoring.results import Citation
 
 _GAP = "\n\n"
 

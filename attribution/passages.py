@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .documents import Document
-from .segmentation import TextSpan, sentences
+from .text.segmentation import TextSpan, sentences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from counterfoil.attribution import Answer, CitationReport, EntailmentModel, Pair, Scoring, load_entailment
-from counterfoil.attribution.cache import JudgementCache
-from counterfoil.attribution.engine import Engine
-from counterfoil.attribution.files import score_files
-from counterfoil.attribution.metrics.corpus import CorpusReport, summarise
-from counterfoil.attribution.records import read
+from counterfoil.attribution.entailment.cache import JudgementCache
+from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.io.answers import read
+from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
+from counterfoil.attribution.scoring.files import score_files
 
 PLACES = ("Venn", "Holt", "Arla", "Quay", "Morrow", "Stane", "Lyth", "Orrin")
 THINGS = ("harbour", "bridge", "lighthouse", "school", "mill", "ferry", "museum", "tower")

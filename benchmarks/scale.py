@@ -17,12 +17,12 @@ from pathlib import Path
 
 from citation_scoring import records
 from counterfoil.attribution import Judgement, Pair, Scoring
-from counterfoil.attribution.cache import JudgementCache
-from counterfoil.attribution.engine import Engine
+from counterfoil.attribution.entailment.cache import JudgementCache
+from counterfoil.attribution.entailment.cached import Engine
 from counterfoil.attribution.entailment.llm import conversation
-from counterfoil.attribution.files import score_files
-from counterfoil.attribution.metrics.corpus import f1_of_means
-from counterfoil.attribution.metrics.uncertainty import interval
+from counterfoil.attribution.scoring.corpus import f1_of_means
+from counterfoil.attribution.scoring.files import score_files
+from counterfoil.attribution.statistics import interval
 
 RESAMPLES = 100
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from counterfoil.decoding import CADLogitsProcessor, batched_views
-from counterfoil.decoding.rules import cad
+from counterfoil.decoding.methods import cad
 from counterfoil.models import load_language_model
 from measuring import StepClock, interleaved, machine, medians, with_fixed_allocator
 from rich.console import Console

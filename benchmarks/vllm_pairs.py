@@ -69,7 +69,7 @@ class Bench:
     @contextmanager
     def without_plug_in(self) -> Iterator[None]:
         """vLLM as it is, for a while."""
-        from counterfoil.decoding.vllm.scheduler import PairScheduling  # noqa: PLC0415
+        from counterfoil.decoding.vllm.engine.scheduler import PairScheduling  # noqa: PLC0415
         from vllm.v1.core.sched.async_scheduler import AsyncScheduler  # noqa: PLC0415
         from vllm.v1.core.sched.scheduler import Scheduler  # noqa: PLC0415
         from vllm.v1.sample.sampler import Sampler  # noqa: PLC0415

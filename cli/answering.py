@@ -16,13 +16,13 @@ from counterfoil.attribution import (
     score_citations,
 )
 from counterfoil.attribution.excerpts import Excerpt, excerpts
+from counterfoil.attribution.loaders.documents import LeftOut, read_documents
 from counterfoil.attribution.locating.loading import load_model
-from counterfoil.attribution.markers import without_markers
 from counterfoil.attribution.passages import Passage
-from counterfoil.attribution.reading import LeftOut, read_documents
 from counterfoil.attribution.report import AnswerRecord, Report
-from counterfoil.attribution.report.beforehand import LONGEST, locating
+from counterfoil.attribution.report.precompute import LONGEST, locating
 from counterfoil.attribution.retrieval import retrieve
+from counterfoil.attribution.text.markers import without_markers
 
 from .describing import described, notes
 from .placing import placed

@@ -65,8 +65,8 @@ def ask(
 
 
 def _run(settings: Settings, report: Path | None, json: Path | None) -> None:
+    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
     from counterfoil.attribution.report import write_report  # noqa: PLC0415  (keeps --help light)
-    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
 
     from .answering import answer  # noqa: PLC0415
     from .printing import print_outcome  # noqa: PLC0415

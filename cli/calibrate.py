@@ -43,7 +43,7 @@ def calibrate(
             f"{_shown(found['before'])} with the model's own threshold {found['own_threshold']:g}"
         )
         if json is not None:
-            from counterfoil.attribution.writing import write_text  # noqa: PLC0415 (keeps --help light)
+            from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415 (keeps --help light)
 
             write_text(json, json_module.dumps(found, indent=2, allow_nan=False) + "\n")
             print(f"Calibration: {json}")

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from counterfoil.attribution import Status
-from counterfoil.attribution.reading import Reading
+from counterfoil.attribution.loaders.documents import Reading
 from counterfoil.attribution.report import AnswerRecord
 
 from .settings import Settings

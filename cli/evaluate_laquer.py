@@ -119,7 +119,7 @@ def _evaluate(
     json: Path | None,
     samples: Path | None,
 ) -> None:
-    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
     from counterfoil.eval.laquer import evaluate  # noqa: PLC0415
 
     from .progress import Steps  # noqa: PLC0415
@@ -162,7 +162,7 @@ def _loaded(
 def _judges(
     name: str, scorer: str | None, options: dict[str, object]
 ) -> tuple[EntailmentModel, EntailmentModel | None]:
-    from counterfoil.attribution.engine import Engine  # noqa: PLC0415
+    from counterfoil.attribution.entailment.cached import Engine  # noqa: PLC0415
 
     from .loading import load_judge  # noqa: PLC0415
 

@@ -220,7 +220,7 @@ def _print(found: TaskResult | Judged) -> None:
 
 def _write(request: Request, done: Sequence[TaskResult | Judged]) -> None:
     """All results so far: what is killed later has written what it had."""
-    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
 
     if request.json is not None:
         recorded = {

@@ -40,9 +40,9 @@ def export(
 
 
 def _run(file: Path, dialect: str, out: Path | None, *, words: bool, supported_only: bool) -> None:
-    from counterfoil.attribution.exports import EXPORTERS, CitedText  # noqa: PLC0415 (keeps --help light)
+    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.exports import EXPORTERS, CitedText  # noqa: PLC0415 (keeps --help light)
     from counterfoil.attribution.report import opened  # noqa: PLC0415
-    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
 
     found = opened(file)
     if words and not any(report.answers[0].attributions for report in found.reports):

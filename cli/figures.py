@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from counterfoil.attribution.metrics.corpus import CorpusReport
-    from counterfoil.attribution.metrics.uncertainty import Comparison, Interval
+    from counterfoil.attribution.scoring.corpus import CorpusReport
+    from counterfoil.attribution.statistics import Comparison, Interval
 
 NAMES = {
     "recall": "Citation recall",

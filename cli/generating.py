@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from counterfoil.attribution.report import TraceSpan
-from counterfoil.attribution.segmentation import sentences
+from counterfoil.attribution.text.segmentation import sentences
 from counterfoil.decoding import CADLogitsProcessor, batched_views
 from transformers import StoppingCriteria
 

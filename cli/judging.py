@@ -39,7 +39,7 @@ def judged(
     samples: Path | None = None,
 ) -> Judged:
     """Loads the model called `name`, evaluates it on the file, prints and writes what was found."""
-    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
     from counterfoil.eval.judging import as_json  # noqa: PLC0415
 
     from .loading import load_judge  # noqa: PLC0415

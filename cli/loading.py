@@ -37,7 +37,7 @@ def judge(name: str, options: Mapping[str, object], workers: int | None) -> Iter
     if workers is None:
         yield load_judge(name, options), BATCH
         return
-    from counterfoil.attribution.engine_ray import RayEntailment  # noqa: PLC0415
+    from counterfoil.attribution.entailment.ray import RayEntailment  # noqa: PLC0415
 
     gpus = float(str(options.get("device", "")).startswith("cuda"))
     try:

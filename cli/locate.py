@@ -13,7 +13,7 @@ from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.attribution import Attribution
-    from counterfoil.attribution.locating.claims import ClaimWriter
+    from counterfoil.attribution.locating.decontextualization import ClaimWriter
 
 UNCHECKED = 3
 """Exit code where nothing could be said."""
@@ -94,7 +94,7 @@ def locate(
         found = _located(text, place, documents, asked, model_options(setting), names, model_options(option, device))
         _print(found)
         if json is not None:
-            from counterfoil.attribution.writing import write_text  # noqa: PLC0415 (keeps --help light)
+            from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415 (keeps --help light)
 
             write_text(json, found.to_json() + "\n")
             print(f"JSON: {json}")
@@ -124,10 +124,10 @@ def _located(
     names: dict[str, str | None],
     judge_options: dict[str, object],
 ) -> Attribution:
+    from counterfoil.attribution.loaders.documents import read_documents  # noqa: PLC0415
     from counterfoil.attribution.locating import Locator  # noqa: PLC0415 (keeps --help light)
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
     from counterfoil.attribution.locating.locator import checked_method  # noqa: PLC0415
-    from counterfoil.attribution.reading import read_documents  # noqa: PLC0415
 
     from .answering import quieten  # noqa: PLC0415
     from .loading import load_judge  # noqa: PLC0415

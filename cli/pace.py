@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from counterfoil.attribution.engine import Progress
+    from counterfoil.attribution.entailment.cached import Progress
 
 
 class Pace:

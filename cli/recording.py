@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from counterfoil.attribution.attributions_schema import attribution_output
+from counterfoil.attribution.io.attributions_schema import attribution_output
+from counterfoil.attribution.io.schema import statement_output
 from counterfoil.attribution.report import AnswerRecord
-from counterfoil.attribution.report.opening import ANSWER_FORMAT
-from counterfoil.attribution.schema import statement_output
+from counterfoil.attribution.report.read import ANSWER_FORMAT
 
 from .answering import Outcome
 

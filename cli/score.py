@@ -123,7 +123,7 @@ def score(
 def _run(files: list[Path], scoring: dict, run: dict, bar: tuple[str, float] | None) -> int:
     """Imports what is heavy, scores, and says with which code to leave."""
     from counterfoil.attribution import Scoring  # noqa: PLC0415 (keeps --help light)
-    from counterfoil.attribution.splitters import load_splitter  # noqa: PLC0415
+    from counterfoil.attribution.text.splitters import load_splitter  # noqa: PLC0415
 
     from .scoring import Run  # noqa: PLC0415
     from .scoring import run as score_all  # noqa: PLC0415

@@ -11,14 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
-from counterfoil.attribution.cache import JudgementCache
-from counterfoil.attribution.engine import Engine
-from counterfoil.attribution.files import Scored, score_files
-from counterfoil.attribution.metrics.corpus import CorpusReport, compare, summarise
-from counterfoil.attribution.metrics.uncertainty import Comparison, Interval
+from counterfoil.attribution.entailment.cache import JudgementCache
+from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.io.schema import comparison_output, corpus_output
+from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.report import CorpusPage, Report
-from counterfoil.attribution.schema import comparison_output, corpus_output
-from counterfoil.attribution.streaming import ScoreWriter
+from counterfoil.attribution.scoring.corpus import CorpusReport, compare, summarise
+from counterfoil.attribution.scoring.files import Scored, score_files
+from counterfoil.attribution.statistics import Comparison, Interval
 
 from .calibrate import read_calibration
 from .figures import print_figures
@@ -167,7 +167,7 @@ def _prepared(options: Run, engine: Engine) -> Callable[[Report], Report] | None
     if options.locate == "none":
         return None
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
-    from counterfoil.attribution.report.beforehand import locating  # noqa: PLC0415
+    from counterfoil.attribution.report.precompute import locating  # noqa: PLC0415
 
     model = load_model(options.locate, None, {})[0]
     return locating(options.locate, model, engine, options.scoring.threshold)

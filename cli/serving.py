@@ -14,7 +14,7 @@ from counterfoil.models import language_model_path
 from counterfoil.models.language import DEFAULT_NAMES
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
-MIDDLEWARE = "counterfoil.decoding.vllm.middleware.ContrastMiddleware"
+MIDDLEWARE = "counterfoil.decoding.vllm.server.middleware.ContrastMiddleware"
 
 
 def serve_model(model: str | None, options: Sequence[str], amateur: str | None = None) -> None:
@@ -36,7 +36,7 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
             raise ImportError(
                 f'vLLM cannot be imported ({error}). Install it: pip install "counterfoil[vllm]"'
             ) from error
-        from counterfoil.decoding.vllm.selftest import failures  # noqa: PLC0415
+        from counterfoil.decoding.vllm.server.self_test import failures  # noqa: PLC0415
         from vllm.entrypoints.serve.utils.api_utils import cli_env_setup  # noqa: PLC0415
         from vllm.logger import configure_logging_from_args  # noqa: PLC0415
 
@@ -79,7 +79,7 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
     if amateur is None:
         added = llm_kwargs()
     else:
-        from counterfoil.decoding.vllm.amateur import amateur_kwargs  # noqa: PLC0415
+        from counterfoil.decoding.vllm.amateur.config import amateur_kwargs  # noqa: PLC0415
 
         added = amateur_kwargs(model, amateur, trust_remote_code=arguments.trust_remote_code)
     for name, value in added.items():

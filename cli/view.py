@@ -14,7 +14,7 @@ from .failing import guarded
 from .options import check_readable, model_options
 
 if TYPE_CHECKING:
-    from counterfoil.attribution.report.serving import Server
+    from counterfoil.attribution.report.server import Server
 
 
 def view(
@@ -61,7 +61,7 @@ def _server(file: Path, method: str, model: str | None, entailment: str, options
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
     from counterfoil.attribution.report import AnswerRecord, Report, opened  # noqa: PLC0415
     from counterfoil.attribution.report.desk import Desk  # noqa: PLC0415
-    from counterfoil.attribution.report.serving import Server, chosen, page  # noqa: PLC0415
+    from counterfoil.attribution.report.server import Server, chosen, page  # noqa: PLC0415
 
     from .answering import quieten  # noqa: PLC0415
 

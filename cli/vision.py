@@ -84,7 +84,7 @@ def poll_of(file: Path, images: Path | None) -> Poll:
 
 def shown(result: TaskResult, json: Path | None, samples: Path | None) -> None:
     """Prints a result and writes the files that were asked for."""
-    from counterfoil.attribution.writing import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
 
     from .tables import print_result  # noqa: PLC0415
 

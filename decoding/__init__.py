@@ -1,6 +1,6 @@
 """Contrastive decoding: rules, views, processors and loops.
 
-Names are loaded when first used: `counterfoil.decoding.rules` stays importable with torch alone.
+Names are loaded when first used: `counterfoil.decoding.methods` stays importable with torch alone.
 """
 
 from __future__ import annotations
@@ -9,35 +9,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .generation import batched_views
     from .images import Transform, forget_descriptions, image_inputs
-    from .in_context import ContrastiveExample, analysing_messages, contrasting_messages
-    from .loops import batched_views, contrastive_search
     from .processors import (
         CADLogitsProcessor,
         CIDLogitsProcessor,
         CODELogitsProcessor,
         ContrastiveDecodingLogitsProcessor,
-        ContrastiveSearchLogitsProcessor,
         ContrastLogitsProcessor,
         DoLaLogitsProcessor,
         M3IDLogitsProcessor,
         RITUALLogitsProcessor,
         VCDLogitsProcessor,
     )
+    from .prompts.contrastive_examples import ContrastiveExample, analysing_messages, contrasting_messages
+    from .search.loop import contrastive_search
+    from .search.processor import ContrastiveSearchLogitsProcessor
     from .views import CutContext, EarlyExit, OtherPrompt, SamePrompt
 
 _ROOM = {
-    "ContrastiveExample": "in_context",
-    "analysing_messages": "in_context",
-    "contrasting_messages": "in_context",
-    "batched_views": "loops",
-    "contrastive_search": "loops",
+    "ContrastiveExample": "prompts.contrastive_examples",
+    "analysing_messages": "prompts.contrastive_examples",
+    "contrasting_messages": "prompts.contrastive_examples",
+    "batched_views": "generation",
+    "contrastive_search": "search.loop",
     "CADLogitsProcessor": "processors",
     "CIDLogitsProcessor": "processors",
     "CODELogitsProcessor": "processors",
     "ContrastLogitsProcessor": "processors",
     "ContrastiveDecodingLogitsProcessor": "processors",
-    "ContrastiveSearchLogitsProcessor": "processors",
+    "ContrastiveSearchLogitsProcessor": "search.processor",
     "DoLaLogitsProcessor": "processors",
     "M3IDLogitsProcessor": "processors",
     "RITUALLogitsProcessor": "processors",

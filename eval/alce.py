@@ -12,10 +12,10 @@ from typing import Any
 
 from counterfoil.attribution import Scoring
 from counterfoil.attribution.entailment import EntailmentModel
-from counterfoil.attribution.files import Scored, examined
-from counterfoil.attribution.metrics.corpus import CorpusReport, summarise
-from counterfoil.attribution.records import read
-from counterfoil.attribution.scoring import score_each
+from counterfoil.attribution.io.answers import read
+from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
+from counterfoil.attribution.scoring.files import Scored, examined
+from counterfoil.attribution.scoring.score import score_each
 
 from .judged import Judged
 from .judging import recorded, watched

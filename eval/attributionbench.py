@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from counterfoil.attribution.entailment import EntailmentModel, Judgement
 from counterfoil.attribution.metrics import attributionbench as metric
-from counterfoil.attribution.verdicts import supports
+from counterfoil.attribution.scoring.results import supports
 from numpy.typing import NDArray
 
 from .attributionbench_claims import Claim, read_claims

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from counterfoil.decoding import ContrastLogitsProcessor, DoLaLogitsProcessor
 from counterfoil.decoding.views import FollowingView, Prompt, as_prompt
-from counterfoil.decoding.views.layers import EarlyHead, number_of_layers
+from counterfoil.decoding.views.layer_view import EarlyHead, number_of_layers
 from torch import Tensor
 from transformers import PreTrainedModel
 

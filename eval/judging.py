@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from counterfoil.attribution.engine import Engine
-from counterfoil.attribution.engine import Progress as Judged
 from counterfoil.attribution.entailment import EntailmentModel
+from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.entailment.cached import Progress as Judged
 
 from .results import FORMAT, PACKAGES
 from .source import Source

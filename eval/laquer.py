@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from counterfoil.attribution import Document, EntailmentModel, SourceSpan
-from counterfoil.attribution.attributions import Attribution
+from counterfoil.attribution.entailment.batching import run, together
 from counterfoil.attribution.locating import Locator
-from counterfoil.attribution.locating.claims import Claim, ClaimWriter, text_of, unmarked
+from counterfoil.attribution.locating.attributions import Attribution
+from counterfoil.attribution.locating.decontextualization import Claim, ClaimWriter, text_of, unmarked
 from counterfoil.attribution.metrics.laquer import Overlap, entailed, length, overlap
-from counterfoil.attribution.waves import run, together
 
 from .laquer_items import Fact, Item
 from .results import Figure, MethodResult, TaskResult

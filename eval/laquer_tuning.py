@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from counterfoil.attribution.locating.alignment import Alignment
-from counterfoil.attribution.locating.hidden_states import HiddenStates
-from counterfoil.attribution.locating.method import Proposal, Query
+from counterfoil.attribution.locating.base import Proposal, Query
+from counterfoil.attribution.locating.methods.alignment import Alignment
+from counterfoil.attribution.locating.methods.hidden_states import HiddenStates
 from counterfoil.attribution.locating.rules import Rules
 from counterfoil.attribution.metrics.laquer import overlap
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.attribution.metrics.uncertainty import Interval, interval
+from counterfoil.attribution.statistics import Interval, interval
 
 try:
     from scipy.stats import binomtest

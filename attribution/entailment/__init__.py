@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .protocol import EntailmentModel, Judgement, Pair
+from .base import EntailmentModel, Judgement, Pair
 from .registry import NAMES, load_entailment
 
 __all__ = ["NAMES", "EntailmentModel", "Judgement", "Pair", "load_entailment"]

@@ -11,8 +11,8 @@ from huggingface_hub import hf_hub_download
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer, T5ForTokenClassification
 
-from .checkpoint import SLACK, CheckpointEntailment, counter, folder_revision, place
-from .protocol import Judgement, Pair
+from .base import Judgement, Pair
+from .checkpoints import SLACK, CheckpointEntailment, counter, folder_revision, place
 
 MODEL = "vectara/hallucination_evaluation_model"
 FOUNDATION = "google/flan-t5-base"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .protocol import Judgement, Pair
+from .base import Judgement, Pair
 from .windowed import WindowedEntailment
 
 VERDICTS = ("supported", "partially_supported", "not_supported", "contradicted")
@@ -96,8 +96,8 @@ class LLMEntailment(WindowedEntailment):
         window: The most words that source and statement may have together; longer sources are read in pieces.
         batch_size: Conversations handed over at once.
         threshold: Kept for the protocol; any value above 0 counts the same.
-        **settings: See :class:`~counterfoil.attribution.entailment.endpoint.Endpoint` and
-            :class:`~counterfoil.attribution.entailment.chat.LocalChat`.
+        **settings: See :class:`~counterfoil.attribution.chat_endpoint.Endpoint` and
+            :class:`~counterfoil.attribution.chat.LocalChat`.
 
     Raises:
         ImportError: Where an endpoint is named and the extra `judge` is not installed.
@@ -187,9 +187,9 @@ def chat(model: str, base_url: str | None, settings: Mapping[str, object]) -> Ch
         TypeError: For a setting that the endpoint or the local chat does not take.
     """
     if base_url is None:
-        from .chat import LocalChat  # noqa: PLC0415 (torch, which an endpoint does not need)
+        from ..chat import LocalChat  # noqa: PLC0415 (torch, which an endpoint does not need)
 
         return LocalChat(model, **settings)  # type: ignore[arg-type] (checked where it is called)
-    from .endpoint import Endpoint  # noqa: PLC0415 (an extra)
+    from ..chat_endpoint import Endpoint  # noqa: PLC0415 (an extra)
 
     return Endpoint(model, base_url, **settings)  # type: ignore[arg-type] (checked where it is called)

@@ -12,8 +12,8 @@ from transformers import (
     AutoTokenizer,
 )
 
-from .checkpoint import SLACK, CheckpointEntailment, full_name, options, place
-from .protocol import Judgement, Pair
+from .base import Judgement, Pair
+from .checkpoints import SLACK, CheckpointEntailment, full_name, options, place
 
 MODEL = "lytang/MiniCheck-Flan-T5-Large"
 WORDS, TOKENS = 500, 400

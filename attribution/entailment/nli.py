@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from .checkpoint import CheckpointEntailment, full_name, options, place
-from .protocol import Judgement, Pair
+from .base import Judgement, Pair
+from .checkpoints import CheckpointEntailment, full_name, options, place
 
 MODEL = "MoritzLaurer/DeBERTa-v3-base-mnli-fever-anli"
 LONGEST = 512

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from .protocol import EntailmentModel
+from .base import EntailmentModel
 
 _MODELS: dict[str, tuple[str, str]] = {
     "local": (".local", "LocalEntailment"),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from .checkpoint import SLACK, CheckpointEntailment, counter, full_name, options, place
-from .protocol import Judgement, Pair
+from .base import Judgement, Pair
+from .checkpoints import SLACK, CheckpointEntailment, counter, full_name, options, place
 
 DECODED = 10
 """Tokens decoded for the label, as many as ALCE's scorer allows."""

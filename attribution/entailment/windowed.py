@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from .protocol import Judgement, Pair
+from .base import Judgement, Pair
 from .windows import Range, best, windows
 
 NO_ROOM = Judgement(None, failure="the statement fills the model's window and leaves no room for a premise")

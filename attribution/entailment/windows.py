@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ..segmentation import sentences
-from .protocol import Judgement
+from ..text.segmentation import sentences
+from .base import Judgement
 
 Range = tuple[int, int]
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..entailment import EntailmentModel
-from ..scoring import Scoring
+from ..scoring.score import Scoring
 from .rows import Rows, explanation
 
 try:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..entailment import EntailmentModel
-from ..scoring import Scoring
+from ..scoring.score import Scoring
 from .rows import Rows, explanation
 
 try:

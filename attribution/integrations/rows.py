@@ -9,9 +9,9 @@ from typing import Any
 
 from ..entailment import EntailmentModel, load_entailment
 from ..entailment.registry import default_entailment
-from ..files import Scored, examined
-from ..records import Record, UnusableError, read_answer
-from ..scoring import Scoring, score_each
+from ..io.answers import Record, UnusableError, read_answer
+from ..scoring.files import Scored, examined
+from ..scoring.score import Scoring, score_each
 
 FIGURES = ("f1", "recall", "precision")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..attributions import Candidate
 from ..documents import Document, SourceSpan
-from ..verdicts import contradicts, supports
+from ..scoring.results import contradicts, supports
 from .asking import Judged, best_of
-from .places import Place, run, touched
+from .attributions import Candidate
+from .spans import Place, run, touched
 
 
 def accounts_of(

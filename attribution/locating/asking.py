@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ..documents import Document, SourceSpan
 from ..entailment import Judgement, Pair
-from ..verdicts import supports
-from ..waves import Steps
+from ..entailment.batching import Steps
+from ..scoring.results import supports
 from .exactness import missing
-from .places import Place, premise
 from .shrinking import shorter
+from .spans import Place, premise
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from ..attributions import Resolution
 from ..entailment.llm import Chat, objects
+from .attributions import Resolution
 from .chatting import chat_model
-from .claims import Claim, text_of, unmarked
+from .decontextualization import Claim, text_of, unmarked
 from .rules import Rules
 
 MOST = 400

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from ..attributions import Attribution, Candidate
 from ..documents import Document
 from ..entailment import EntailmentModel, load_entailment
+from ..entailment.batching import Steps, run, together
 from ..entailment.registry import default_entailment
-from ..scoring import as_documents, checked_documents
-from ..statements import Status
-from ..waves import Steps, run, together
-from .claims import Claim, ClaimWriter, Verbatim, text_of, unmarked
-from .method import Method, Proposal, Query
-from .snapping import snapped
-from .verifying import SLACK, Outcome, verified
+from ..scoring.score import as_documents, checked_documents
+from ..text.statements import Status
+from ..text.word_boundaries import snapped
+from .attributions import Attribution, Candidate
+from .base import Method, Proposal, Query
+from .decontextualization import Claim, ClaimWriter, Verbatim, text_of, unmarked
+from .verification import SLACK, Outcome, verified
 
 _METHODS: dict[str, tuple[str, str]] = {
-    "hidden_states": (".hidden_states", "HiddenStates"),
-    "alignment": (".alignment", "Alignment"),
-    "prompting": (".prompting", "Prompting"),
-    "ablation": (".ablation", "Ablation"),
-    "attention": (".attention", "Attention"),
+    "hidden_states": (".methods.hidden_states", "HiddenStates"),
+    "alignment": (".methods.alignment", "Alignment"),
+    "prompting": (".methods.prompting", "Prompting"),
+    "ablation": (".methods.contextcite", "Ablation"),
+    "attention": (".methods.attention_knockout", "Attention"),
 }
 METHODS = tuple(_METHODS)
 """The methods by name; `ablation` and `attention` are contributive, the others corroborative."""

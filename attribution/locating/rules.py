@@ -20,11 +20,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..attributions import Resolution
-from ..markers import Range
-from ..segmentation import TextSpan, sentences
+from ..text.markers import Range
+from ..text.segmentation import TextSpan, sentences
 from . import subjects
-from .claims import Claim, text_of, unmarked
+from .attributions import Resolution
+from .decontextualization import Claim, text_of, unmarked
 
 _PRONOUN = re.compile(r"\b(it|its|he|him|his|she|her|they|them|their)\b", re.IGNORECASE)
 _POSSESSIVE = frozenset({"its", "his", "their"})

@@ -6,7 +6,7 @@ import itertools
 import re
 
 from ..documents import Document
-from .places import Place
+from .spans import Place
 
 MAX_CUTS = 8
 """A sentence with more places to cut at is cut at those only that are nearest to what the method found in it."""

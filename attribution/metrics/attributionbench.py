@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..verdicts import mean, share
+from ..scoring.results import mean, share
 from .classes import ClassScore, class_score
 
 IN_DOMAIN = ("ExpertQA", "Stanford-GenSearch", "AttributedQA", "LFQA")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
-from ..verdicts import contradicts, mean, share, supports
+from ..scoring.results import contradicts, mean, share, supports
 from .classes import ClassScore, class_score
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..entailment import EntailmentModel, Judgement, Pair
-from ..verdicts import mean, supports
-from ..waves import Steps, run, together
+from ..entailment.batching import Steps, run, together
+from ..scoring.results import mean, supports
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from ..verdicts import harmonic, share
+from ..scoring.results import harmonic, share
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from ..documents import Document
 from ..entailment import Pair
-from ..locating.places import Place, premise
-from ..verdicts import supports
-from ..waves import Steps
+from ..entailment.batching import Steps
+from ..locating.spans import Place, premise
+from ..scoring.results import supports
 
 
 class Spanning(Protocol):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .corpus import CorpusPage
-from .opening import Opened, opened
-from .page import render, write_report
-from .record import AnswerRecord, Figure, Report, Summary, TraceSpan
+from .model import AnswerRecord, Figure, Report, Summary, TraceSpan
+from .read import Opened, opened
+from .render import render, write_report
 
 __all__ = [
     "AnswerRecord",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..markers import Range, markers
+from ..text.markers import Range, markers
 from .fitting import Wanted, fitted
-from .record import AnswerRecord, Report
+from .model import AnswerRecord, Report
 
 
 @dataclass(frozen=True)

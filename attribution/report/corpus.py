@@ -6,17 +6,17 @@ import heapq
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ..files import Scored
-from ..metrics.corpus import CorpusReport
-from ..metrics.uncertainty import Interval
-from ..schema import ProblemOutput, corpus_output
-from ..statements import Status
-from ..verdicts import CitationReport
-from ..writing import write_text
+from ..io.atomic import write_text
+from ..io.schema import ProblemOutput, corpus_output
+from ..scoring.corpus import CorpusReport
+from ..scoring.files import Scored
+from ..scoring.results import CitationReport
+from ..statistics import Interval
+from ..text.statements import Status
 from .cases import Case, case
-from .opening import label_of, place_of, summary_of
-from .page import render_cases
-from .record import AnswerRecord, Report
+from .model import AnswerRecord, Report
+from .read import label_of, place_of, summary_of
+from .render import render_cases
 
 SHOWN = 500
 """How many answers a page holds; a browser cannot hold a million."""
@@ -35,7 +35,7 @@ class CorpusPage:
     Args:
         shown: How many of each.
         prepared: What is done to a report before it is kept, such as
-            :func:`~counterfoil.attribution.report.beforehand.locating` its words; `None` for nothing.
+            :func:`~counterfoil.attribution.report.precompute.locating` its words; `None` for nothing.
     """
 
     def __init__(self, shown: int = SHOWN, prepared: Callable[[Report], Report] | None = None) -> None:

@@ -7,9 +7,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from ..attributions import Attribution
 from ..locating import METHODS, Locator
-from .record import AnswerRecord, Report
+from ..locating.attributions import Attribution
+from .model import AnswerRecord, Report
 
 KEPT = 4
 """How many locators are kept; each holds what a model computed for one answer and its documents."""

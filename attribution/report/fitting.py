@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..documents import Document
-from ..markers import Range
+from ..text.markers import Range
 
 CONTEXT = 400
 """Characters that stay on either side of a passage whose document has to be cut."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..markers import Range
-from ..statements import Status
-from ..verdicts import Citation, StatementVerdict
+from ..scoring.results import Citation, StatementVerdict
+from ..text.markers import Range
+from ..text.statements import Status
 from .cases import Case, ShownDocument, marker_ranges
 from .fitting import widened
-from .record import AnswerRecord
+from .model import AnswerRecord
 from .segments import Marked, Segment, segments
 
 _BEGINNING = 1_000

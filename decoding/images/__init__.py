@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .descriptions import INSTRUCTION, describe, forget_descriptions
-from .noise import noised
-from .reading import ImageReader, image_inputs
-from .requests import ImagePrompt, Request, Requests
+from .diffusion_noise import noised
+from .image_requests import ImagePrompt, Request, Requests
 from .transforms import POOL, Transform, drawn
+from .vision_prompts import ImageReader, image_inputs
 
 __all__ = [
     "INSTRUCTION",

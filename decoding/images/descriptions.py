@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from transformers import PreTrainedModel
 
-from .reading import ImageReader
+from .vision_prompts import ImageReader
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..parameters import check_choice
+from ..methods.validation import check_choice
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,7 +7,6 @@ from .cad import CADLogitsProcessor
 from .cid import CIDLogitsProcessor
 from .code import CODELogitsProcessor
 from .contrastive_decoding import ContrastiveDecodingLogitsProcessor
-from .contrastive_search import ContrastiveSearchLogitsProcessor
 from .dola import DoLaLogitsProcessor
 from .m3id import M3IDLogitsProcessor
 from .ritual import RITUALLogitsProcessor
@@ -19,7 +18,6 @@ __all__ = [
     "CODELogitsProcessor",
     "ContrastLogitsProcessor",
     "ContrastiveDecodingLogitsProcessor",
-    "ContrastiveSearchLogitsProcessor",
     "DoLaLogitsProcessor",
     "M3IDLogitsProcessor",
     "RITUALLogitsProcessor",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from ..views.generation import ServedCall, calling_generation, refuse_unfollowable
+from ..views.generate_call import ServedCall, calling_generation, refuse_unfollowable
 from .trace import Trace, TraceRecorder
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..parameters import check_at_least
-from ..rules import cad
+from ..methods import cad
+from ..methods.validation import check_at_least
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 
@@ -55,5 +55,5 @@ class CADLogitsProcessor(ContrastLogitsProcessor):
         self.alpha = alpha
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.cad`."""
+        """See :func:`counterfoil.decoding.methods.cad`."""
         return cad(main, other, alpha=self.alpha)

@@ -8,9 +8,9 @@ from typing import Any, get_args
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..parameters import check_at_least, check_choice, check_share
-from ..rules import cid
-from ..rules.cid import CIDRule
+from ..methods import cid
+from ..methods.cid import CIDRule
+from ..methods.validation import check_at_least, check_choice, check_share
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 
@@ -54,5 +54,5 @@ class CIDLogitsProcessor(ContrastLogitsProcessor):
         self.rule: CIDRule = rule
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.cid`."""
+        """See :func:`counterfoil.decoding.methods.cid`."""
         return cid(main, other, strength=self.strength, rule=self.rule, alpha=self.alpha)

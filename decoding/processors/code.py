@@ -9,8 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..images import INSTRUCTION, ImageReader, Requests, describe
-from ..parameters import check_above, check_integer
-from ..rules import bounded_divergence, code
+from ..methods import bounded_divergence, code
+from ..methods.validation import check_above, check_integer
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 
@@ -21,7 +21,7 @@ class CODELogitsProcessor(ContrastLogitsProcessor):
         scores = (1 + a_t) * z_v - a_t * z_d   where p_v >= b_t * max p_v;    a_t = 1 - D_t,    b_t = D_t
 
     Kim et al. 2024, [CODE](https://arxiv.org/abs/2406.01920); D_t is the bounded divergence of the two views, see
-    :func:`counterfoil.decoding.rules.bounded_divergence`. The view of the description reads no pixels: the vision tower
+    :func:`.methods.bounded_divergence`. The view of the description reads no pixels: the vision tower
     does not run for it, as it does in the released code, where its output is thrown away.
 
     Args:
@@ -99,5 +99,5 @@ class CODELogitsProcessor(ContrastLogitsProcessor):
         return other, {"divergence": bounded_divergence(main, other, k=self.k)[:, 0]} if traced else {}
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.code`."""
+        """See :func:`counterfoil.decoding.methods.code`."""
         return code(main, other, k=self.k)

@@ -7,11 +7,11 @@ from typing import get_args
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..parameters import check_above, check_at_least, check_choice, check_share
-from ..rules import contrastive_decoding
-from ..rules.contrastive_decoding import Formulation
+from ..methods import contrastive_decoding
+from ..methods.contrastive_decoding import Formulation
+from ..methods.validation import check_above, check_at_least, check_choice, check_share
 from ..views import SamePrompt
-from ..views.unwrapping import unwrapped
+from ..views.unwrap_model import unwrapped
 from .base import ContrastLogitsProcessor, View
 
 
@@ -24,7 +24,7 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
     O'Brien and Lewis 2023, [Contrastive Decoding Improves Reasoning in Large Language
     Models](https://arxiv.org/abs/2309.09117), section 2; Li et al. 2022, [Contrastive
     Decoding](https://arxiv.org/abs/2210.15097), equation 2. For the differences from the released code of Li et al. see
-    :func:`counterfoil.decoding.rules.contrastive_decoding`.
+    :func:`counterfoil.decoding.methods.contrastive_decoding`.
 
     Under beam search `"li"` adds up the log-ratios, as its paper does; `"obrien"` defines a distribution and adds up
     its log-probabilities.
@@ -63,7 +63,7 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
         self.normalised = formulation == "obrien"
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.contrastive_decoding`."""
+        """See :func:`counterfoil.decoding.methods.contrastive_decoding`."""
         return contrastive_decoding(
             main,
             other,

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
-from ..parameters import check_share
-from ..rules import dola, dola_layer
-from ..views.layers import EarlyHead, LayerTap, number_of_layers
-from ..views.unwrapping import unwrapped
+from ..methods import dola, dola_layer
+from ..methods.validation import check_share
+from ..views.layer_view import EarlyHead, LayerTap, number_of_layers
+from ..views.unwrap_model import unwrapped
 from .base import ContrastLogitsProcessor
 
 
@@ -63,7 +63,7 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         return other[chosen, torch.arange(len(main), device=main.device)], {"layer": layers}
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.dola`."""
+        """See :func:`counterfoil.decoding.methods.dola`."""
         return dola(main, other, alpha=self.alpha)
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..images import ImageReader, Requests
-from ..parameters import check_at_least, check_integer, check_share
-from ..rules import m3id, m3id_weight
+from ..methods import m3id, m3id_weight
+from ..methods.validation import check_at_least, check_integer, check_share
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 
@@ -21,7 +21,7 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
         scores = log p_c + w_t * (log p_c - log p_u),    w_t = 1[max p_c < gate] * (exp(decay * t) - 1)
 
     Favero et al. 2024, [M3ID](https://arxiv.org/abs/2403.14003), of which there is no public code; `p_u` is the same
-    prompt without the image. The weight is bounded, see :func:`counterfoil.decoding.rules.m3id`.
+    prompt without the image. The weight is bounded, see :func:`counterfoil.decoding.methods.m3id`.
 
     Args:
         model: The model that generates; it reads the prompt without the image as well, on a cache of its own.
@@ -104,7 +104,7 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
         return other, {"weight": weight[:, 0]}
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.m3id`."""
+        """See :func:`counterfoil.decoding.methods.m3id`."""
         return m3id(
             main,
             other,

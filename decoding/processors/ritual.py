@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..images import POOL, ImagePrompt, ImageReader, Requests, Transform, drawn
-from ..parameters import check_at_least, check_integer, check_share
-from ..rules import ritual
+from ..methods import ritual
+from ..methods.validation import check_at_least, check_integer, check_share
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 
@@ -110,7 +110,7 @@ class RITUALLogitsProcessor(ContrastLogitsProcessor):
         return made
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.ritual`."""
+        """See :func:`counterfoil.decoding.methods.ritual`."""
         return ritual(main, other, alpha=self.alpha, beta=self.beta, normalize=self.normalize)
 
 

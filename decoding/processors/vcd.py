@@ -9,8 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..images import ImageReader, Requests, noised
-from ..parameters import check_at_least, check_integer, check_share
-from ..rules import vcd
+from ..methods import vcd
+from ..methods.validation import check_at_least, check_integer, check_share
 from ..views import OtherPrompt
 from .base import ContrastLogitsProcessor
 
@@ -83,5 +83,5 @@ class VCDLogitsProcessor(ContrastLogitsProcessor):
         return cls(reader.model, inputs, alpha, beta, trace=trace)
 
     def combine(self, main: Tensor, other: Tensor) -> Tensor:
-        """See :func:`counterfoil.decoding.rules.vcd`."""
+        """See :func:`counterfoil.decoding.methods.vcd`."""
         return vcd(main, other, alpha=self.alpha, beta=self.beta)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..prompts.prompt import Prompt, as_prompt
 from .early_exit import EarlyExit
-from .following import FollowingView
-from .inputs import Prompt, as_prompt
+from .prompt_view import FollowingView
 from .prompts import CutContext, OtherPrompt, SamePrompt
 
 __all__ = ["CutContext", "EarlyExit", "FollowingView", "OtherPrompt", "Prompt", "SamePrompt", "as_prompt"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
-from .layers import EarlyHead, LayerTap, number_of_layers
-from .unwrapping import unwrapped
+from .layer_view import EarlyHead, LayerTap, number_of_layers
+from .unwrap_model import unwrapped
 
 
 class EarlyExit:

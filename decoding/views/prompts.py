@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..parameters import check_integer
-from .following import FollowingView
-from .inputs import Prompt, as_prompt
-from .unwrapping import unwrapped
+from ..methods.validation import check_integer
+from ..prompts.prompt import Prompt, as_prompt
+from .prompt_view import FollowingView
+from .unwrap_model import unwrapped
 
 
 class OtherPrompt(FollowingView):

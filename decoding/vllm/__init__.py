@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-SCHEDULER = "counterfoil.decoding.vllm.scheduler.pair_scheduler"
-PROCESSOR = "counterfoil.decoding.vllm.processor:PairLogitsProcessor"
+SCHEDULER = "counterfoil.decoding.vllm.engine.scheduler.pair_scheduler"
+PROCESSOR = "counterfoil.decoding.vllm.worker.logits_processor:PairLogitsProcessor"
 
 __all__ = ["PROCESSOR", "SCHEDULER", "llm_kwargs"]
 

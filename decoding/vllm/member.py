@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .request import RESERVED, PairRequest
+from .contrast_params import RESERVED, PairRequest
 
 KEY = RESERVED + "member"
 
@@ -19,7 +19,7 @@ class Member:
         pair: Equal for both halves and no others.
         is_main: The half that the client reads.
         contrast: Its rule, with the parameters.
-        seed: The client's; see :mod:`counterfoil.decoding.vllm.token_copy`.
+        seed: The client's; see :mod:`counterfoil.decoding.vllm.worker.token_copy`.
     """
 
     pair: str

@@ -1,6 +1,6 @@
 """The methods that an engine serves: each with its rule, its parameters and what its other view may be.
 
-The rules are those of :mod:`counterfoil.decoding.rules` and the defaults those of the logits processors: neither is
+The rules are those of :mod:`counterfoil.decoding.methods` and the defaults those of the logits processors: neither is
 written here a second time.
 """
 
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from torch import Tensor
 
-from .. import rules
-from ..parameters import check_above, check_at_least, check_choice, check_integer, check_share
-from ..rules.cid import CIDRule
-from ..rules.contrastive_decoding import Formulation
+from .. import methods as rules
+from ..methods.cid import CIDRule
+from ..methods.contrastive_decoding import Formulation
+from ..methods.validation import check_above, check_at_least, check_choice, check_integer, check_share
 
 if TYPE_CHECKING:
-    from .request import PairRequest
+    from .contrast_params import PairRequest
 
 Check = Callable[[str, Any], None]
 
@@ -68,7 +68,7 @@ def _one_of(kind: object) -> Check:
 
 
 def _noise_step(name: str, value: Any) -> None:  # noqa: ANN401
-    from ..images.noise import STEPS  # noqa: PLC0415  (imports transformers)
+    from ..images.diffusion_noise import STEPS  # noqa: PLC0415  (imports transformers)
 
     check_integer(name, value, 0)
     if value >= STEPS:

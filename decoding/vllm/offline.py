@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contrasts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts
-from .request import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, pair_request
+from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, pair_request
+from .contrast_prompts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

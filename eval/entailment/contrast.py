@@ -13,7 +13,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from counterfoil.attribution.segmentation import sentences
+from counterfoil.attribution.text.segmentation import sentences
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from .data import LabelledPair

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from counterfoil.decoding import ContrastLogitsProcessor
 from counterfoil.decoding.images import INSTRUCTION, drawn, image_inputs
-from counterfoil.decoding.images.requests import opened
+from counterfoil.decoding.images.image_requests import opened
 from counterfoil.models import VisionModel
 from PIL import Image
 from torch import Tensor

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from counterfoil.decoding.images import image_inputs
-from counterfoil.decoding.images.requests import opened
+from counterfoil.decoding.images.image_requests import opened
 from counterfoil.models import VisionModel
 from PIL import Image
 

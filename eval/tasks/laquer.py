@@ -11,8 +11,8 @@ from ..whole import Asked, WholeTask
 
 def evaluate(asked: Asked) -> TaskResult:
     """Locates every fact of the file by every method."""
-    from counterfoil.attribution.engine import Engine  # noqa: PLC0415  (torch)
     from counterfoil.attribution.entailment import load_entailment  # noqa: PLC0415
+    from counterfoil.attribution.entailment.cached import Engine  # noqa: PLC0415  (torch)
     from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
 

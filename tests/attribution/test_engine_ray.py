@@ -10,13 +10,13 @@ from collections import Counter
 
 import pytest
 from counterfoil.attribution import Answer, Judgement, Pair, score_each
-from counterfoil.attribution.cache import JudgementCache
-from counterfoil.attribution.engine import Engine
-from counterfoil.attribution.scoring import as_documents
+from counterfoil.attribution.entailment.cache import JudgementCache
+from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.scoring.score import as_documents
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install counterfoil[ray]")
 
-from counterfoil.attribution.engine_ray import RETRIES, RayEntailment  # noqa: E402
+from counterfoil.attribution.entailment.ray import RETRIES, RayEntailment  # noqa: E402
 
 WORDS = ["red", "blue", "green", "white"]
 

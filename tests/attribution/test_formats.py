@@ -5,8 +5,8 @@ import zlib
 
 import pypdf
 import pytest
-from counterfoil.attribution.content import decoded
-from counterfoil.attribution.formats import read_html, read_markdown, read_pdf, read_text
+from counterfoil.attribution.loaders.content import decoded
+from counterfoil.attribution.loaders.formats import read_html, read_markdown, read_pdf, read_text
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf.errors import DependencyError

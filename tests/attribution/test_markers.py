@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from counterfoil.attribution.markers import cuts, kept, markers, without_markers
+from counterfoil.attribution.text.markers import cuts, kept, markers, without_markers
 from hypothesis import given
 from hypothesis import strategies as st
 

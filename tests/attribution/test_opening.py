@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 from counterfoil.attribution import Answer, Citation, CitationReport, Document, Scoring, StatementVerdict, Status
-from counterfoil.attribution.files import Scored, score_files
-from counterfoil.attribution.metrics.corpus import summarise
-from counterfoil.attribution.records import Record
+from counterfoil.attribution.io.answers import Record
+from counterfoil.attribution.io.schema import corpus_output
+from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.report import CorpusPage, opened
-from counterfoil.attribution.report.opening import FormatError
-from counterfoil.attribution.report.serving import chosen
-from counterfoil.attribution.schema import corpus_output
-from counterfoil.attribution.streaming import ScoreWriter
+from counterfoil.attribution.report.read import FormatError
+from counterfoil.attribution.report.server import chosen
+from counterfoil.attribution.scoring.corpus import summarise
+from counterfoil.attribution.scoring.files import Scored, score_files
 
 TITLED = {"id": "x", "title": "T", "text": "Alpha."}
 LINES = [

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from counterfoil.attribution import Document, Judgement, score_citations
-from counterfoil.attribution.evidence import STRICT
-from counterfoil.attribution.quotes import quote
-from counterfoil.attribution.waves import run
+from counterfoil.attribution.entailment.batching import run
+from counterfoil.attribution.scoring.premises import STRICT
+from counterfoil.attribution.scoring.quotes import quote
 
 
 def test_only_the_window_that_supports_is_searched(table):

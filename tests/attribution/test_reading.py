@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from counterfoil.attribution.reading import DocumentError, read_documents
+from counterfoil.attribution.loaders.documents import DocumentError, read_documents
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from counterfoil.attribution import Document
-from counterfoil.attribution.records import read
+from counterfoil.attribution.io.answers import read
 
 RAGAS = {"user_input": "Why?", "response": "It rained [1].", "retrieved_contexts": ["Rain fell."]}
 ALCE = {"question": "Why?", "output": "It rained [1].", "docs": [{"title": "Rain", "text": "Rain fell."}]}

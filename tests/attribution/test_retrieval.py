@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from counterfoil.attribution import Document
-from counterfoil.attribution.reading import read_documents
+from counterfoil.attribution.loaders.documents import read_documents
 from counterfoil.attribution.retrieval import retrieve
 from counterfoil.models import load_embedding_model
 

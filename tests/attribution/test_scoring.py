@@ -111,7 +111,7 @@ def test_the_window_has_to_hold_an_answer():
 
 def test_the_package_imports_neither_torch_nor_transformers():
     code = (
-        "import sys, counterfoil.attribution, counterfoil.attribution.metrics.corpus\n"
+        "import sys, counterfoil.attribution, counterfoil.attribution.scoring.corpus\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from counterfoil.attribution.segmentation import sentences
+from counterfoil.attribution.text.segmentation import sentences
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from counterfoil.attribution.statements import located, statements
+from counterfoil.attribution.text.statements import located, statements
 from hypothesis import given
 from hypothesis import strategies as st
 

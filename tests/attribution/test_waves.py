@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Judgement, Pair
-from counterfoil.attribution.waves import run, together
+from counterfoil.attribution.entailment.batching import run, together
 
 
 def asks(*waves):

@@ -4,8 +4,8 @@ import os
 import stat
 
 import pytest
-from counterfoil.attribution.streaming import ScoreWriter
-from counterfoil.attribution.writing import write_text
+from counterfoil.attribution.io.atomic import write_text
+from counterfoil.attribution.io.writer import ScoreWriter
 
 
 def test_the_text_is_there_and_nothing_else(tmp_path):

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from counterfoil.cli.app import app
-from interrupting import interruptible
 from typer.testing import CliRunner
+
+from tests.support.interrupting import interruptible
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 QUESTION = "When was the lighthouse at Morrow Point built, and by whom?"

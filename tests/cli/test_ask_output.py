@@ -6,8 +6,8 @@ import json
 
 import pytest
 from counterfoil.attribution import Citation, Document, StatementVerdict, Status
+from counterfoil.attribution.loaders.documents import LeftOut, Reading
 from counterfoil.attribution.passages import Passage
-from counterfoil.attribution.reading import LeftOut, Reading
 from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.cli.answering import Outcome
 from counterfoil.cli.describing import notes

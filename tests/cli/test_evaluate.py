@@ -11,11 +11,12 @@ from counterfoil.attribution import Judgement
 from counterfoil.cli import loading
 from counterfoil.cli.app import app
 from counterfoil.eval import registry
-from openai_server import openai_server
-from tasks import TinyEmbedding
-from tiny_language import text, tiny_language
-from tiny_models import random_prompts
 from typer.testing import CliRunner
+
+from tests.support.openai_server import openai_server
+from tests.support.tasks import TinyEmbedding
+from tests.support.tiny_language import text, tiny_language
+from tests.support.tiny_models import random_prompts
 
 TRAPS = [
     {"prompt": f"w5 w{a} : w{a + 1} w7", "classes": f"[' w{a + 2}', ' w{a + 3} w9']", "answer_index": a % 2}

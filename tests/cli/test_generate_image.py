@@ -10,9 +10,10 @@ import counterfoil.models
 import pytest
 from counterfoil.cli.app import app
 from counterfoil.models import ModelLoadError, VisionModel, load_vision_model
-from tiny_models import tiny_model
-from tiny_vision import pictures, tiny_vision
 from typer.testing import CliRunner
+
+from tests.support.tiny_models import tiny_model
+from tests.support.tiny_vision import pictures, tiny_vision
 
 
 def run(*arguments: object) -> Any:

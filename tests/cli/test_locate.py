@@ -10,8 +10,9 @@ import pytest
 from counterfoil.attribution import Judgement
 from counterfoil.cli import loading
 from counterfoil.cli.app import app
-from locating_models import byte_language
 from typer.testing import CliRunner
+
+from tests.support.locating_models import byte_language
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ROOT / "examples" / "documents"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 from counterfoil.attribution import Judgement
-from counterfoil.attribution.schema import ScoreOutput
+from counterfoil.attribution.io.schema import ScoreOutput
 from counterfoil.cli import loading
 from counterfoil.cli.score import score
 from typer.testing import CliRunner

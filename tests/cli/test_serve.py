@@ -11,8 +11,8 @@ from counterfoil.cli import serving
 from counterfoil.cli.app import app
 from typer.testing import CliRunner
 
-SCHEDULER = "counterfoil.decoding.vllm.scheduler.pair_scheduler"
-PROCESSOR = "counterfoil.decoding.vllm.processor:PairLogitsProcessor"
+SCHEDULER = "counterfoil.decoding.vllm.engine.scheduler.pair_scheduler"
+PROCESSOR = "counterfoil.decoding.vllm.worker.logits_processor:PairLogitsProcessor"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_switched_off_it_only_refuses(command: list[Any], monkeypatch: pytest.Mo
 
 
 def test_a_failed_self_test_is_an_error(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from counterfoil.decoding.vllm import selftest  # noqa: PLC0415
+    from counterfoil.decoding.vllm.server import self_test as selftest  # noqa: PLC0415
 
     monkeypatch.setattr(selftest, "failures", ["the rule makes it 7"])
     outcome = run(".")

@@ -15,8 +15,9 @@ from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.cli.answering import Outcome
 from counterfoil.cli.app import app
 from counterfoil.cli.recording import as_json
-from interrupting import interruptible
 from typer.testing import CliRunner
+
+from tests.support.interrupting import interruptible
 
 DOCUMENT = Document("a.md", "Alpha 😀 is so. Beta is not.", "A", {"path": "a.md"})
 TEXT = "Alpha 😀 is so. Beta is."

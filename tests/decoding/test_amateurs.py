@@ -8,7 +8,6 @@ import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import (
@@ -21,9 +20,11 @@ from counterfoil.decoding import (
     SamePrompt,
     batched_views,
 )
-from reference import ReferenceProcessor, next_logits, reference_greedy
-from tiny_models import VOCABULARY, padded, random_prompts, tiny_model
 from transformers import LogitsProcessor
+
+from tests.support import oracles
+from tests.support.reference import ReferenceProcessor, next_logits, reference_greedy
+from tests.support.tiny_models import VOCABULARY, padded, random_prompts, tiny_model
 
 NEW = 8
 PROMPTS = random_prompts([9, 3, 6, 5], seed=21)

@@ -17,8 +17,9 @@ from counterfoil.decoding import (
     EarlyExit,
     batched_views,
 )
-from counterfoil.decoding.loops.joint_model import JointRows
-from tiny_models import padded, random_prompts, tiny_model
+from counterfoil.decoding.generation.batched_model import JointRows
+
+from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 NEW = 8
 PROMPTS, CONTRASTS = random_prompts([9, 3, 6, 5], seed=41), random_prompts([2, 12, 5, 1], seed=42)

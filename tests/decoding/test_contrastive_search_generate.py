@@ -8,7 +8,6 @@ import weakref
 import pytest
 import torch
 from counterfoil.decoding import DoLaLogitsProcessor, contrastive_search
-from tiny_models import padded, random_prompts, tiny_model
 from transformers import (
     DynamicCache,
     GenerationConfig,
@@ -18,6 +17,8 @@ from transformers import (
     TextIteratorStreamer,
 )
 from transformers.generation.streamers import BaseStreamer
+
+from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 NEW = 10
 MODEL = tiny_model("llama")

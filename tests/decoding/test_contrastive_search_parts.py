@@ -6,17 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from counterfoil.decoding.lookahead.head_tap import HeadTap
-from counterfoil.decoding.lookahead.hidden_history import HiddenHistory
-from counterfoil.decoding.lookahead.packed_attention import packed_attention_forward
-from counterfoil.decoding.lookahead.packed_cache import PackedCache
-from counterfoil.decoding.lookahead.packed_mask import PackedMask
+from counterfoil.decoding.search.hidden_history import HiddenHistory
+from counterfoil.decoding.search.hidden_states import HeadTap
+from counterfoil.decoding.search.packed_attention import packed_attention_forward
+from counterfoil.decoding.search.packed_cache import PackedCache
+from counterfoil.decoding.search.packed_mask import PackedMask
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import tiny_model
 from torch import nn
 from torch.nn import functional
 from transformers import DynamicCache
+
+from tests.support.tiny_models import tiny_model
 
 
 @settings(max_examples=40, deadline=None)

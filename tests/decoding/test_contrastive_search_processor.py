@@ -6,11 +6,12 @@ import gc
 import weakref
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import ContrastiveSearchLogitsProcessor, contrastive_search
-from tiny_models import padded, random_prompts, tiny_model
+
+from tests.support import oracles
+from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 NEW = 8
 PROMPTS = random_prompts([9, 3, 6, 5], seed=51)

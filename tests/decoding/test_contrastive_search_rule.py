@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contrastive_search_reference as oracle
 import numpy as np
 import pytest
 import torch
-from counterfoil.decoding.rules.contrastive_search import contrastive_search, unit_norm
+from counterfoil.decoding.methods.contrastive_search import contrastive_search, unit_norm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.support import contrastive_search_reference as oracle
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6), st.integers(2, 8))
 alphas = st.floats(0, 1)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 
-import contrastive_search_reference as oracle
 import numpy as np
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
-from counterfoil.decoding.lookahead.probe import why_not_packed
+from counterfoil.decoding.search.probe import why_not_packed
 from counterfoil.models import LanguageModel, load_language_model
 from transformers import StopStringCriteria
+
+from tests.support import contrastive_search_reference as oracle
 
 THOROUGH = bool(os.environ.get("COUNTERFOIL_SOAK"))
 LENGTHS = np.linspace(1, 1000, 24).astype(int) if THOROUGH else np.array([1, 9, 20, 34])

@@ -11,9 +11,10 @@ import torch
 from counterfoil.decoding.views import CutContext, OtherPrompt, SamePrompt, as_prompt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import next_logits
-from tiny_models import VOCABULARY, padded, random_prompts, tiny_model
 from transformers import LogitsProcessorList
+
+from tests.support.reference import next_logits
+from tests.support.tiny_models import VOCABULARY, padded, random_prompts, tiny_model
 
 MODEL = "llama"
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import (
@@ -20,10 +19,12 @@ from counterfoil.decoding import (
     batched_views,
     image_inputs,
 )
-from counterfoil.decoding.rules.plausibility import masked_to_plausible
-from tiny_vision import TinyVision, pictures, tiny_vision
+from counterfoil.decoding.methods.plausibility import masked_to_plausible
 from transformers import LogitsProcessor, LogitsProcessorList
-from vision_reference import next_logits, single
+
+from tests.support import oracles
+from tests.support.tiny_vision import TinyVision, pictures, tiny_vision
+from tests.support.vision_reference import next_logits, single
 
 NEW = 6
 PICTURES = pictures([(84, 60), (60, 90)], seed=3)

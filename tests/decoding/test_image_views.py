@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import (
@@ -18,8 +17,10 @@ from counterfoil.decoding import (
 )
 from counterfoil.decoding.images import noised
 from PIL import Image
-from tiny_vision import FAMILIES, MARKERS, VOCABULARY, WIDTH, TinyVision, pictures, tiny_vision
-from vision_reference import VisionReference, reference_greedy, single
+
+from tests.support import oracles
+from tests.support.tiny_vision import FAMILIES, MARKERS, VOCABULARY, WIDTH, TinyVision, pictures, tiny_vision
+from tests.support.vision_reference import VisionReference, reference_greedy, single
 
 NEW = 6
 PICTURES = pictures([(40, 30), (30, 70), (64, 64), (28, 90)], seed=3)

@@ -21,12 +21,13 @@ from counterfoil.decoding import (
     image_inputs,
 )
 from counterfoil.decoding.images import INSTRUCTION, POOL, ImageReader, drawn, noised
-from counterfoil.decoding.images.requests import opened
+from counterfoil.decoding.images.image_requests import opened
 from PIL import Image
-from tiny_language import tiny_language
-from tiny_models import tiny_model
-from tiny_vision import TinyVision, pictures, tiny_vision
 from transformers import AutoConfig, AutoModelForImageTextToText
+
+from tests.support.tiny_language import tiny_language
+from tests.support.tiny_models import tiny_model
+from tests.support.tiny_vision import TinyVision, pictures, tiny_vision
 
 (PICTURE,) = pictures([(40, 30)])
 SMOOTH = Image.fromarray(np.add.outer(np.arange(30) * 4, np.arange(40) * 3).astype(np.uint8)).convert("RGB")

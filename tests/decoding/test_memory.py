@@ -15,7 +15,8 @@ from counterfoil.decoding import (
     DoLaLogitsProcessor,
     batched_views,
 )
-from tiny_models import padded, random_prompts, tiny_model
+
+from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 STEPS = 1000
 PROMPTS, CONTRASTS = random_prompts([5, 3], seed=61), random_prompts([2, 4], seed=62)

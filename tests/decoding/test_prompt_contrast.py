@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import CADLogitsProcessor, CIDLogitsProcessor
-from reference import ReferenceProcessor, next_logits, reference_greedy
-from tiny_models import padded, random_prompts, tiny_model
+
+from tests.support import oracles
+from tests.support.reference import ReferenceProcessor, next_logits, reference_greedy
+from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 NEW = 8
 PROMPTS = random_prompts([9, 3, 6, 5], seed=11)

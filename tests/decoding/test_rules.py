@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from tests.support import oracles
 
 ROWS, VOCABULARY = 3, 11
 finite = st.floats(-30, 30, width=32)

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import (
@@ -24,6 +23,8 @@ from counterfoil.decoding import (
     batched_views,
 )
 from counterfoil.models import LanguageModel, load_language_model
+
+from tests.support import oracles
 
 SOAK_TOKENS = int(os.environ.get("COUNTERFOIL_SOAK", "0"))
 PROMPTS, NEW = (32, SOAK_TOKENS) if SOAK_TOKENS else (4, 8)

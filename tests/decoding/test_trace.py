@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import oracles
 import pytest
 import torch
 from counterfoil.decoding import CADLogitsProcessor, ContrastiveDecodingLogitsProcessor
-from reference import next_logits
-from tiny_models import padded, random_prompts, tiny_model
+
+from tests.support import oracles
+from tests.support.reference import next_logits
+from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 PROMPTS, CONTRASTS = random_prompts([7, 4], seed=31), random_prompts([3, 5], seed=32)
 

@@ -7,7 +7,8 @@ import inspect
 import pytest
 from counterfoil.eval.decoders import AMATEURS, DECLARED, Decoder
 from counterfoil.eval.decodings import PARAMETERS, Decoding, decodings
-from tiny_language import tiny_language
+
+from tests.support.tiny_language import tiny_language
 
 
 @pytest.mark.parametrize("method", DECLARED)

@@ -9,9 +9,10 @@ from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.endpoint import EndpointEngine
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.requests import Generation
-from openai_server import openai_server
-from tasks import LINES, Continue, evaluated
-from tiny_language import tiny_language
+
+from tests.support.openai_server import openai_server
+from tests.support.tasks import LINES, Continue, evaluated
+from tests.support.tiny_language import tiny_language
 
 METHODS = [
     Decoding("none"),

@@ -13,7 +13,8 @@ from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.likelihood import option_log_probabilities
 from counterfoil.eval.requests import Choice, Generation
 from counterfoil.models import LanguageModel
-from tiny_language import tiny_language, with_beginning
+
+from tests.support.tiny_language import tiny_language, with_beginning
 
 lm_eval = pytest.importorskip("lm_eval", reason="the extra lm-eval is not installed")
 

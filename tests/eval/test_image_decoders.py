@@ -10,8 +10,9 @@ from counterfoil.eval.decoders import Decoder
 from counterfoil.eval.decodings import PARAMETERS, WITH_IMAGE, Decoding, decodings
 from counterfoil.eval.image_decoders import DECLARED, ImageDecoder
 from counterfoil.models import VisionModel
-from tiny_language import tiny_language
-from tiny_vision import pictures, tiny_vision
+
+from tests.support.tiny_language import tiny_language
+from tests.support.tiny_vision import pictures, tiny_vision
 
 REQUEST = (pictures([(40, 30)])[0], "w10 w11")
 

@@ -6,17 +6,18 @@ import functools
 import math
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from counterfoil.eval import decoders
 from counterfoil.eval.decoders import Decoder
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.likelihood import Choice, option_log_probabilities
-from reference import next_logits
-from tiny_language import text, tiny_language
-from tiny_models import random_prompts
 from transformers import LogitsProcessor
+
+from tests.support import oracles
+from tests.support.reference import next_logits
+from tests.support.tiny_language import text, tiny_language
+from tests.support.tiny_models import random_prompts
 
 PROMPTS = random_prompts([9, 3, 6], seed=31)
 CONTRASTS = random_prompts([2, 7, 5], seed=32)

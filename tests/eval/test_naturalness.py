@@ -9,9 +9,10 @@ from counterfoil.eval import mauve_score
 from counterfoil.eval.coherence import cosines, mean_log_likelihoods
 from counterfoil.eval.mauve_score import mauve
 from mauve import compute_mauve
-from tasks import TinyEmbedding
-from tiny_language import text, tiny_language
-from tiny_models import random_prompts
+
+from tests.support.tasks import TinyEmbedding
+from tests.support.tiny_language import text, tiny_language
+from tests.support.tiny_models import random_prompts
 
 
 @torch.no_grad()

@@ -19,8 +19,9 @@ from counterfoil.eval.journal import Journal
 from counterfoil.eval.requests import Choice, Generation
 from counterfoil.eval.running import chosen
 from counterfoil.eval.task import Item, with_options
-from tasks import LINES, PAIR, Continue, Counting, evaluated
-from tiny_language import tiny_language, with_beginning
+
+from tests.support.tasks import LINES, PAIR, Continue, Counting, evaluated
+from tests.support.tiny_language import tiny_language, with_beginning
 
 
 def table(result) -> list[list[str]]:
@@ -63,7 +64,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from counterfoil.eval.journal import Journal
-from tasks import LINES, PAIR, Continue, Counting, evaluated
+from tests.support.tasks import LINES, PAIR, Continue, Counting, evaluated
 
 class Slow(Counting):
     def answer(self, decodings, requests):
@@ -77,7 +78,7 @@ with Journal(Path(sys.argv[1])) as journal:
 
 def test_a_killed_process_has_kept_all_finished_batches(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    places = str(Path(__file__).parents[1] / "support")
+    places = str(Path(__file__).parents[2])
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(KILLED), str(path)], env={**os.environ, "PYTHONPATH": places}
     )

@@ -14,7 +14,8 @@ from counterfoil.eval.hallucination.table import read_table
 from counterfoil.eval.laquer_items import read_items
 from counterfoil.eval.source import Source
 from counterfoil.eval.tasks import memotrap
-from tasks import tiny_tools
+
+from tests.support.tasks import tiny_tools
 
 # JSON lets these stand raw inside strings, and many programs write them so; str.splitlines cuts at each.
 ODD = "a\u2028b\u2029c\x85d"

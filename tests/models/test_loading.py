@@ -15,8 +15,9 @@ from counterfoil.models import (
     load_language_model,
     wheels,
 )
-from tiny_models import tiny_model
 from transformers import AutoModelForCausalLM
+
+from tests.support.tiny_models import tiny_model
 
 
 @pytest.fixture(scope="module")

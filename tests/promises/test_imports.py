@@ -20,9 +20,9 @@ def loaded_after(statement: str) -> set[str]:
     ("statement", "absent"),
     [
         ("import counterfoil.attribution", {"torch", "transformers", "sentence_transformers"}),
-        ("import counterfoil.decoding.rules", {"transformers", "vllm"}),
+        ("import counterfoil.decoding.methods", {"transformers", "vllm"}),
         ("import counterfoil.decoding", {"vllm", "sentence_transformers"}),
-        ("import counterfoil.decoding.vllm.request", {"transformers", "vllm"}),
+        ("import counterfoil.decoding.vllm.contrast_params", {"transformers", "vllm"}),
         ("import counterfoil.decoding.vllm", {"torch", "vllm"}),
         ("import counterfoil.cli", {"torch", "transformers", "sentence_transformers"}),
         ("import counterfoil.models", {"torch", "transformers", "sentence_transformers"}),
@@ -33,7 +33,7 @@ def test_an_import_stays_light(statement: str, absent: set[str]) -> None:
 
 
 def test_this_check_can_fail() -> None:
-    assert "torch" in loaded_after("import counterfoil.decoding.rules")
+    assert "torch" in loaded_after("import counterfoil.decoding.methods")
 
 
 def test_importing_decoding_warns_of_nothing() -> None:
@@ -48,7 +48,7 @@ def test_decoding_text_needs_no_pillow() -> None:
         "        if name.split('.')[0] == 'PIL': raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Missing())\n"
         "from counterfoil.decoding import CADLogitsProcessor, RITUALLogitsProcessor, batched_views\n"
-        "from counterfoil.decoding.images.requests import opened\n"
+        "from counterfoil.decoding.images.image_requests import opened\n"
         "try: opened('a.png')\n"
         "except ImportError as error: assert 'counterfoil[vision]' in str(error)\n"
         "else: raise AssertionError('Pillow was found')"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 import transformers
-from tiny_models import VOCABULARY
-from tiny_vision import MARKER, SIGHT, TEXT, WIDTH, TinyVision, _template, _tokenizer
+
+from tests.support.tiny_models import VOCABULARY
+from tests.support.tiny_vision import MARKER, SIGHT, TEXT, WIDTH, TinyVision, _template, _tokenizer
 
 SIDE = 28
 FORBIDDEN = dict.fromkeys(range(VOCABULARY, WIDTH), -100.0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 
 from counterfoil.models import LanguageModel
-from tiny_models import tiny_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+
+from tests.support.tiny_models import tiny_model
 
 
 @functools.cache

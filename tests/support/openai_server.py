@@ -12,7 +12,8 @@ from typing import Any
 from counterfoil.eval.decodings import PARAMETERS, Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.requests import Generation
-from tiny_language import tiny_language
+
+from tests.support.tiny_language import tiny_language
 
 MODEL = "tiny"
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import oracles
 import torch
 from counterfoil.models import LanguageModel
+
+from tests.support import oracles
 
 TEXT = (
     "The keeper of the lighthouse wrote in his book that the ferry had not come for nine days. Nobody on the island "

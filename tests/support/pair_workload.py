@@ -10,9 +10,8 @@ from collections import Counter, deque
 from pathlib import Path
 
 import torch
-from counterfoil.decoding.vllm.pairs import MARK
-from counterfoil.decoding.vllm.scheduler import AsyncPairScheduler, PairScheduler
-from fake_worker import EOS, FakeWorker
+from counterfoil.decoding.vllm.engine.pair_requests import MARK
+from counterfoil.decoding.vllm.engine.scheduler import AsyncPairScheduler, PairScheduler
 from vllm.engine.arg_utils import EngineArgs
 from vllm.sampling_params import SamplingParams
 from vllm.utils.hashing import get_hash_fn_by_name
@@ -21,6 +20,8 @@ from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec, SlidingWindowSpec
 from vllm.v1.request import Request, RequestStatus
 from vllm.v1.structured_output import StructuredOutputManager
+
+from tests.support.fake_worker import EOS, FakeWorker
 
 BLOCK, LONGEST, WINDOW = 4, 60, 8
 MODES = {"sync, V1": (False, False), "async, V1": (True, False), "async, V2": (True, True)}

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from oracles import log_softmax
 from transformers import LogitsProcessor, PreTrainedModel
+
+from tests.support.oracles import log_softmax
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

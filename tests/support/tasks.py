@@ -14,7 +14,8 @@ from counterfoil.eval.running import run
 from counterfoil.eval.source import Source
 from counterfoil.eval.task import Item, Task
 from counterfoil.eval.tools import Tools
-from tiny_language import tiny_language
+
+from tests.support.tiny_language import tiny_language
 
 LINES = Source("lines.txt", "", "\n".join(f"w{n} w{n + 1} w{n + 2}" for n in range(5, 35)))
 PAIR = [Decoding("none"), Decoding("cad", {"alpha": 2.0})]

@@ -7,9 +7,10 @@ import functools
 from dataclasses import replace
 
 from counterfoil.models import LanguageModel
-from tiny_models import VOCABULARY, tiny_model
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
+
+from tests.support.tiny_models import VOCABULARY, tiny_model
 
 
 @functools.cache

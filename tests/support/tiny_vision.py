@@ -15,9 +15,10 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
-from tiny_models import VOCABULARY
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from tests.support.tiny_models import VOCABULARY
 
 MARKERS = (
     "<image>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<boi>", "<eoi>",

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from oracles import log_softmax
 from PIL import Image
-from tiny_vision import TinyVision
 from transformers import LogitsProcessor
+
+from tests.support.oracles import log_softmax
+from tests.support.tiny_vision import TinyVision
 
 Inputs = dict[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from ...segmentation import sentences
+from ...text.segmentation import sentences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..protocol import Judgement, Pair
+from ..base import Judgement, Pair
 from ..windows import best
 from .adapter import adapter_revision, load_network, read_settings
 from .encoding import Row, Sentence, row, selection, split, tokens, windows

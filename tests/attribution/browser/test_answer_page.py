@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Citation, Document, SourceSpan, StatementVerdict, Status
-from counterfoil.attribution.attributions import Attribution, Kind
+from counterfoil.attribution.locating.attributions import Attribution, Kind
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, write_report
 
 FILLER = "\n\n".join(f"Paragraph {n} is about something else and is here to make the text long." for n in range(60))

@@ -9,7 +9,7 @@ from counterfoil.attribution import Citation, Document, Judgement, StatementVerd
 from counterfoil.attribution.locating import Locator
 from counterfoil.attribution.report import AnswerRecord, Opened, Report
 from counterfoil.attribution.report.desk import Desk
-from counterfoil.attribution.report.serving import Server, chosen, page
+from counterfoil.attribution.report.server import Server, chosen, page
 
 TOWER = Document("tower.md", "The island is small. The tower is 31 metres high. It was built in 1874.", "The tower")
 SHIP = Document("ship.md", "The ferry Marigold carries 96 passengers and 8 cars.", "The ferry")

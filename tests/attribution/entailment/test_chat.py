@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from counterfoil.attribution import Pair, load_entailment
+from counterfoil.attribution.chat import LocalChat
 from counterfoil.attribution.entailment import llm
-from counterfoil.attribution.entailment.chat import LocalChat
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 TEMPLATE = "{% for m in messages %}{{ m['content'] }} : {% endfor %}{% if add_generation_prompt %}? {% endif %}"

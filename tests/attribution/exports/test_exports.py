@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from counterfoil.attribution import Citation, Document, SourceSpan, StatementVerdict, Status
-from counterfoil.attribution.exports import (
+from counterfoil.attribution.io.exports import (
     CitedText,
     Link,
     from_anthropic,

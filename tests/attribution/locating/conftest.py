@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.models import LanguageModel, load_embedding_model
-from locating_models import byte_language
+
+from tests.support.locating_models import byte_language
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from counterfoil.attribution import Document, Kind, Locator, Status
-from counterfoil.attribution.locating.ablation import effects_of
-from counterfoil.attribution.locating.attention import Attention
-from counterfoil.attribution.locating.causal import answer_log_probabilities, by_sentence
-from counterfoil.attribution.locating.hidden_states import HiddenStates
-from counterfoil.attribution.locating.method import Query
-from counterfoil.attribution.locating.prompts import Prompts, joined
-from locating_models import byte_language
+from counterfoil.attribution.locating.base import Query
+from counterfoil.attribution.locating.context import Prompts, joined
+from counterfoil.attribution.locating.methods.attention_knockout import Attention
+from counterfoil.attribution.locating.methods.contextcite import effects_of
+from counterfoil.attribution.locating.methods.contributive import answer_log_probabilities, by_sentence
+from counterfoil.attribution.locating.methods.hidden_states import HiddenStates
+
+from tests.support.locating_models import byte_language
 
 DOCUMENTS = (
     Document("a", "The tower is high 👍🏽. It was built in 1874.\r\nSteps lead up.", "Tower"),

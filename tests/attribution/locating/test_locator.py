@@ -6,7 +6,7 @@ import json
 
 import pytest
 from counterfoil.attribution import Document, Kind, Locator, Status, locate
-from counterfoil.attribution.attributions_schema import AttributionOutput
+from counterfoil.attribution.io.attributions_schema import AttributionOutput
 from counterfoil.attribution.locating.locator import METHODS
 
 TOWER = Document("tower", "# Tower\r\n\r\nThe tower 👍🏽 was built in 1874. It is climbed by 142 steps.", "Tower")

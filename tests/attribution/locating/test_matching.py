@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from counterfoil.attribution import Document
-from counterfoil.attribution.locating.matching import Matching, SourceTokens, coverage, proposed
+from counterfoil.attribution.locating.methods.late_interaction import Matching, SourceTokens, coverage, proposed
 
 DOCUMENT = Document("d", "aa bb cc dd. ee ff gg hh.", "Title")
 

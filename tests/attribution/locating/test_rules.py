@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from counterfoil.attribution.locating.claims import Verbatim
+from counterfoil.attribution.locating.decontextualization import Verbatim
 from counterfoil.attribution.locating.rules import Rules
 
 

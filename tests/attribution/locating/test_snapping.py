@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from counterfoil.attribution.locating.snapping import snapped
+from counterfoil.attribution.text.word_boundaries import snapped
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Document
-from counterfoil.attribution.locating.snippets import found
+from counterfoil.attribution.locating.fuzzy_match import found
 
 TEXT = "Das “Café” öffnete 1908.\r\nIt was\tbuilt from grey granite, quarried on the island itself. שלום עולם 👍🏽."
 DOCUMENTS = [Document("a", "Nothing here."), Document("b", TEXT)]

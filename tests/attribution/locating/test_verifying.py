@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Document, Judgement, SourceSpan, Status
-from counterfoil.attribution.locating.verifying import verified
-from counterfoil.attribution.waves import run
+from counterfoil.attribution.entailment.batching import run
+from counterfoil.attribution.locating.verification import verified
 
 TEXT = "Alpha beta gamma, and delta epsilon. Zeta eta theta. Iota kappa lambda."
 DOCUMENT = Document("d", TEXT)

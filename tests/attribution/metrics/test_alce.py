@@ -6,8 +6,8 @@ import re
 
 import pytest
 from counterfoil.attribution import Document, Judgement, score_citations
-from counterfoil.attribution.metrics.alce import claims
-from counterfoil.attribution.scoring import Answer, Scoring, score_each
+from counterfoil.attribution.scoring.alce import claims
+from counterfoil.attribution.scoring.score import Answer, Scoring, score_each
 
 DOCUMENTS = [
     Document("a", "Alpha."),

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Answer, Scoring, score_each
-from counterfoil.attribution.metrics.corpus import CorpusReport, compare, summarise
-from counterfoil.attribution.scoring import as_documents
+from counterfoil.attribution.scoring.corpus import CorpusReport, compare, summarise
+from counterfoil.attribution.scoring.score import as_documents
 
 DOCUMENTS = ["Alpha.", "Beta."]
 

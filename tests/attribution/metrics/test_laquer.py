@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Document, Judgement, SourceSpan
+from counterfoil.attribution.entailment.batching import run
 from counterfoil.attribution.metrics.laquer import entailed, length, overlap
-from counterfoil.attribution.waves import run
 
 A, B = Document("a", "0123456789", "Title"), Document("b", "abcdefghij")
 BY_ID = {"a": A, "b": B}

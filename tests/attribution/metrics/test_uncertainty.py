@@ -5,8 +5,8 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from counterfoil.attribution.metrics import uncertainty
-from counterfoil.attribution.metrics.uncertainty import Comparison, interval, paired_test
+from counterfoil.attribution import statistics as uncertainty
+from counterfoil.attribution.statistics import Comparison, interval, paired_test
 
 VALUES = [(7 * n % 11) / 11 for n in range(101)]
 OTHERS = [(5 * n % 13) / 13 for n in range(101)]

@@ -12,15 +12,16 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
-import oracles
 import peft
 import torch
 import transformers
-from engine import Engine
-from pair_cases import all_logits
-from tiny_models import COMMON
 from vllm import SamplingParams
 from vllm.lora.request import LoRARequest
+
+from tests.support import oracles
+from tests.support.engine import Engine
+from tests.support.pair_cases import all_logits
+from tests.support.tiny_models import COMMON
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import oracles
 import pytest
 import torch
-from tiny_models import COMMON
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBase
+
+from tests.support import oracles
+from tests.support.tiny_models import COMMON
 
 pytest.importorskip("vllm", reason="the engine is vLLM's")
 
-from counterfoil.decoding.vllm.amateur import amateur_kwargs
+from counterfoil.decoding.vllm.amateur.config import amateur_kwargs
 from counterfoil.models import language_model_path, load_language_model
 
 LAYERS = 10
@@ -100,7 +101,7 @@ def test_what_such_an_engine_cannot_serve_is_refused(engine: Any, keys: dict[str
 
 
 def test_an_engine_that_is_switched_off_refuses_contrasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from counterfoil.decoding.vllm.amateur_processor import AmateurLogitsProcessor  # noqa: PLC0415
+    from counterfoil.decoding.vllm.amateur.logits_processor import AmateurLogitsProcessor  # noqa: PLC0415
     from vllm import SamplingParams  # noqa: PLC0415
 
     params = SamplingParams(extra_args={"cf_method": "contrastive_decoding"})

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from counterfoil.decoding.vllm.contrasts import both_conversations, both_prompts
+from counterfoil.decoding.vllm.contrast_prompts import both_conversations, both_prompts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,13 +8,20 @@ import pytest
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
-from counterfoil.decoding.vllm import PROCESSOR, SCHEDULER, internals, llm_kwargs
-from counterfoil.decoding.vllm.processor import PairLogitsProcessor
-from counterfoil.decoding.vllm.scheduler import AsyncPairScheduler, PairScheduler, PairScheduling, pair_scheduler
+from counterfoil.decoding.vllm import PROCESSOR, SCHEDULER, llm_kwargs
+from counterfoil.decoding.vllm.engine import compat as internals
+from counterfoil.decoding.vllm.engine.scheduler import (
+    AsyncPairScheduler,
+    PairScheduler,
+    PairScheduling,
+    pair_scheduler,
+)
 from counterfoil.decoding.vllm.switch import VARIABLE
-from pair_workload import Workload
+from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor
 from vllm.sampling_params import SamplingParams
 from vllm.v1.core.sched.scheduler import Scheduler
+
+from tests.support.pair_workload import Workload
 
 pytestmark = pytest.mark.engine
 

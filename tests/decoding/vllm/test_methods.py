@@ -7,9 +7,10 @@ from typing import Any
 import counterfoil.decoding
 import pytest
 import torch
+from counterfoil.decoding.vllm.contrast_params import pair_request
 from counterfoil.decoding.vllm.methods import METHODS, combine, defaults
-from counterfoil.decoding.vllm.request import pair_request
-from tiny_models import tiny_model
+
+from tests.support.tiny_models import tiny_model
 
 VALUES = {
     "alpha": [-0.1, 0, 0.5, 1, 1.5, "1", float("nan"), float("inf"), True],

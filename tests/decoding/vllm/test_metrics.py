@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("prometheus_client", reason="vLLM brings it")
 
-from counterfoil.decoding.vllm.metrics import PairMetrics
+from counterfoil.decoding.vllm.engine.metrics import PairMetrics
 from prometheus_client import REGISTRY
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("vllm", reason="the middleware is one of vLLM's server")
 
-from counterfoil.decoding.vllm import middleware
-from counterfoil.decoding.vllm.middleware import ContrastMiddleware
+from counterfoil.decoding.vllm.server import middleware
+from counterfoil.decoding.vllm.server.middleware import ContrastMiddleware
 
 CAD = {"cf_method": "cad", "cf_contrast_ids": [1, 2]}
 

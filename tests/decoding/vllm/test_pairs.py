@@ -13,11 +13,12 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 from counterfoil.models import LanguageModel, load_language_model
-from engine import Engine
-from pair_cases import RULES, Case, all_logits, cases, expected, plainly
 from scipy import stats
 from vllm import SamplingParams
 from vllm.exceptions import VLLMValidationError
+
+from tests.support.engine import Engine
+from tests.support.pair_cases import RULES, Case, all_logits, cases, expected, plainly
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
 

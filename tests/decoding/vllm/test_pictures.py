@@ -10,17 +10,18 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
-import oracles
 import torch
 from counterfoil.decoding.images import POOL, drawn, noised
-from counterfoil.decoding.rules import code
-from counterfoil.decoding.vllm.pictures import _transformed
-from engine import Engine
-from engine_vision import FORBIDDEN, SIDE, saved_vision
+from counterfoil.decoding.methods import code
+from counterfoil.decoding.vllm.engine.images import _transformed
 from PIL import Image
-from tiny_models import VOCABULARY
-from tiny_vision import TinyVision, pictures
 from vllm import SamplingParams
+
+from tests.support import oracles
+from tests.support.engine import Engine
+from tests.support.engine_vision import FORBIDDEN, SIDE, saved_vision
+from tests.support.tiny_models import VOCABULARY
+from tests.support.tiny_vision import TinyVision, pictures
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from counterfoil.decoding import rules
 from counterfoil.decoding.vllm import PROCESSOR
+from counterfoil.decoding.vllm.contrast_params import PairRequest
 from counterfoil.decoding.vllm.member import KEY, Member
-from counterfoil.decoding.vllm.processor import PairLogitsProcessor
-from counterfoil.decoding.vllm.request import PairRequest
-from counterfoil.decoding.vllm.token_copy import install, position_seed
+from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor
+from counterfoil.decoding.vllm.worker.token_copy import install, position_seed
 from scipy import stats
 from vllm.sampling_params import SamplingParams
 from vllm.v1.sample.logits_processor import (

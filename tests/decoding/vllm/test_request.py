@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from counterfoil.decoding.vllm.limits import EngineLimits
+from counterfoil.decoding.vllm.contrast_params import PairRequest, has_contrast_keys, pair_request
+from counterfoil.decoding.vllm.engine_limits import EngineLimits
 from counterfoil.decoding.vllm.methods import METHODS, defaults
-from counterfoil.decoding.vllm.request import PairRequest, has_contrast_keys, pair_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

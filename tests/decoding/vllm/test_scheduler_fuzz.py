@@ -14,10 +14,12 @@ import pytest
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
-from counterfoil.decoding.vllm import lockstep, scheduler
-from counterfoil.decoding.vllm.scheduler import AsyncPairScheduler, PairScheduler
-from pair_workload import MODES, Workload
+from counterfoil.decoding.vllm.engine import pair_policy as lockstep
+from counterfoil.decoding.vllm.engine import scheduler
+from counterfoil.decoding.vllm.engine.scheduler import AsyncPairScheduler, PairScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
+
+from tests.support.pair_workload import MODES, Workload
 
 pytestmark = pytest.mark.engine
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from counterfoil.decoding.vllm.limits import EngineLimits
+from counterfoil.decoding.vllm.contrast_params import pair_request
+from counterfoil.decoding.vllm.engine_limits import EngineLimits
 from counterfoil.decoding.vllm.methods import combine
-from counterfoil.decoding.vllm.request import pair_request
-from counterfoil.decoding.vllm.selftest import failure, tolerance
+from counterfoil.decoding.vllm.server.self_test import failure, tolerance
 
 VOCABULARY = 300
 LIMITS = EngineLimits(max_model_len=64, max_num_seqs=4, vocabulary_size=VOCABULARY)

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import oracles
 import pytest
 import torch
+
+from tests.support import oracles
 
 pytest.importorskip("vllm", reason="the server is vLLM's")
 pytest.importorskip("schemathesis", reason="it is installed with vLLM, for the tests of its server")
@@ -26,7 +27,8 @@ from counterfoil.models import LanguageModel, load_language_model
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from openai import BadRequestError, OpenAI
-from vllm_server import ServerProcess, posted, served
+
+from tests.support.vllm_server import ServerProcess, posted, served
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 

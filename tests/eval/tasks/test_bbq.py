@@ -11,7 +11,8 @@ from counterfoil.eval.requests import Choice
 from counterfoil.eval.source import Source
 from counterfoil.eval.task import Answer, Item
 from counterfoil.eval.tasks.bbq import TASK, ambiguous_bias, bias_score
-from tasks import evaluated, tiny_tools
+
+from tests.support.tasks import evaluated, tiny_tools
 
 
 def record(number: int, *, condition: str = "ambig", polarity: str = "neg", target: str = "old", **changes: object):

@@ -12,7 +12,8 @@ from counterfoil.eval.mentions import first_mention
 from counterfoil.eval.source import Source
 from counterfoil.eval.task import Item, with_options
 from counterfoil.eval.tasks.conflict import EXAMPLE, TASK
-from tasks import evaluated, tiny_tools
+
+from tests.support.tasks import evaluated, tiny_tools
 
 FACTS = TASK.read(registry.source(TASK, None), tiny_tools())
 

@@ -16,9 +16,10 @@ from counterfoil.eval.source import Source
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.degeneration import TASK
 from counterfoil.eval.tools import Tools
-from tasks import TinyEmbedding, evaluated, tiny_tools
-from tiny_language import text, tiny_language
-from tiny_models import random_prompts
+
+from tests.support.tasks import TinyEmbedding, evaluated, tiny_tools
+from tests.support.tiny_language import text, tiny_language
+from tests.support.tiny_models import random_prompts
 
 LONG = [[max(token, 4) for token in ids] for ids in random_prompts([20, 24, 18, 22], seed=4)]
 SMALL = with_options(TASK, {"prefix_tokens": 6, "new_tokens": 12})

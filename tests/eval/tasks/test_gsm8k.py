@@ -10,7 +10,8 @@ from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.source import Source
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.gsm8k import TASK, answered, examples
-from tasks import evaluated, tiny_tools
+
+from tests.support.tasks import evaluated, tiny_tools
 
 LINE = {"question": "How many?", "answer": "2 + 3 = <<2+3=5>>5.\n#### 1,005"}
 

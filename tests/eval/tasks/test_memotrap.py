@@ -12,8 +12,9 @@ from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.likelihood import option_log_probabilities
 from counterfoil.eval.source import Source, limited
 from counterfoil.eval.tasks.memotrap import TASK
-from tasks import evaluated, tiny_tools
-from tiny_language import tiny_language
+
+from tests.support.tasks import evaluated, tiny_tools
+from tests.support.tiny_language import tiny_language
 
 LINES = [
     {"prompt": f"w5 w{a} : w{a + 1} w7", "classes": f"[' w{a + 2}', ' w{a + 3} w9']", "answer_index": a % 2}

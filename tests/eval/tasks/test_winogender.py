@@ -10,7 +10,8 @@ from counterfoil.eval.source import Source
 from counterfoil.eval.task import Answer, Item, with_options
 from counterfoil.eval.tasks import winogender, winogender_words
 from counterfoil.eval.winogender import read_sentences
-from tasks import evaluated, tiny_tools
+
+from tests.support.tasks import evaluated, tiny_tools
 
 ROWS = [
     "sentid\tsentence",

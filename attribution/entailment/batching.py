@@ -1,0 +1,79 @@
+"""Asking an entailment model in waves: everything that can be asked at once is asked at once.
+
+What has to be known of one statement is written as a generator that yields the pairs it needs next and is sent their
+judgements. :func:`run` advances any number of them side by side, so that one wave holds the first questions of all
+statements of all answers, the next one their second questions, and no pair is ever asked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TypeVar
+
+from ..text.segmentation import without_surrogates
+from . import Judgement, Pair
+
+T = TypeVar("T")
+Steps = Generator[list[Pair], list[Judgement], T]
+"""Yields the pairs of one wave, is sent their judgements in order, returns what it found."""
+
+EMPTY_PREMISE = Judgement(None, failure="the cited document is empty")
+
+
+def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> T:
+    """What `steps` returns, with `judge` asked once a wave for the pairs that no earlier wave had.
+
+    Args:
+        steps: The questions; many of them go through :func:`together`.
+        judge: One judgement a pair, in order. Pairs without a word of premise never reach it: their judgement is
+            a failure.
+
+    Raises:
+        ValueError: Where `judge` returns another number of judgements than it was given pairs.
+    """
+    known: dict[Pair, Judgement] = {}
+    answers: list[Judgement] | None = None
+    while True:
+        try:
+            asked = next(steps) if answers is None else steps.send(answers)
+        except StopIteration as stop:
+            return stop.value
+        new = list(dict.fromkeys(pair for pair in asked if pair not in known))
+        known.update({pair: EMPTY_PREMISE for pair in new if not pair.premise.strip()})
+        unknown = [pair for pair in new if pair not in known]
+        judged = judge([_sendable(pair) for pair in unknown]) if unknown else []
+        if len(judged) != len(unknown):
+            raise ValueError(
+                f"an entailment model has to return one judgement a pair, but returned {len(judged)} for "
+                f"{len(unknown)} pairs"
+            )
+        known.update(zip(unknown, judged, strict=True))
+        answers = [known[pair] for pair in asked]
+
+
+def _sendable(pair: Pair) -> Pair:
+    return Pair(without_surrogates(pair.premise), without_surrogates(pair.hypothesis))
+
+
+def together(all_steps: Iterable[Steps[T]]) -> Steps[list[T]]:
+    """Many generators as one, advanced side by side; returns what each of them returned, in order."""
+    live: dict[int, tuple[Steps[T], list[Pair]]] = {}
+    done: dict[int, T] = {}
+
+    def advance(number: int, steps: Steps[T], answers: list[Judgement] | None) -> None:
+        try:
+            live[number] = (steps, next(steps) if answers is None else steps.send(answers))
+        except StopIteration as stop:
+            live.pop(number, None)
+            done[number] = stop.value
+
+    for number, steps in enumerate(all_steps):
+        advance(number, steps, None)
+    while live:
+        judgements = yield [pair for _, pairs in live.values() for pair in pairs]
+        position = 0
+        for number, (steps, pairs) in list(live.items()):
+            answers = judgements[position : position + len(pairs)]
+            position += len(pairs)
+            advance(number, steps, answers)
+    return [done[number] for number in sorted(done)]

@@ -1,0 +1,119 @@
+"""A text whose words are linked to passages: what every dialect of citations is made from and read into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ...documents import Document, SourceSpan
+from ...locating.attributions import Attribution
+from ...scoring.results import StatementVerdict
+from ...text.statements import Status
+
+
+@dataclass(frozen=True)
+class Link:
+    """Words of an answer, and one place that they rest on.
+
+    Args:
+        answer_start: First code point of the words in the answer.
+        answer_end: One past the last; equal to `answer_start` where only a point of the answer is known.
+        document: Id of the document.
+        source: The passage; `None` where only the document is known.
+    """
+
+    answer_start: int
+    answer_end: int
+    document: str
+    source: SourceSpan | None = None
+
+
+@dataclass(frozen=True)
+class CitedText:
+    """An answer with its links, in the order of their place in it.
+
+    Args:
+        text: The answer.
+        links: Which words rest on what; the same words may have several.
+
+    Raises:
+        ValueError: For a link that reaches outside the text, or whose source is in another document.
+    """
+
+    text: str
+    links: tuple[Link, ...] = ()
+
+    def __post_init__(self) -> None:
+        for link in self.links:
+            if not 0 <= link.answer_start <= link.answer_end <= len(self.text):
+                raise ValueError(
+                    f"`links` have to lie within the {len(self.text)} characters of the text, but one is "
+                    f"({link.answer_start}, {link.answer_end})"
+                )
+            if link.source is not None and link.source.document != link.document:
+                raise ValueError(
+                    f"a link to {link.document!r} has to have its source there, but it is in {link.source.document!r}"
+                )
+        ordered = sorted(self.links, key=lambda link: (link.answer_start, link.answer_end))
+        object.__setattr__(self, "links", tuple(ordered))
+
+    @classmethod
+    def of_verdicts(
+        cls, text: str, statements: Iterable[StatementVerdict], *, supported_only: bool = False
+    ) -> CitedText:
+        """The citations of scored sentences; those that name no document are left out.
+
+        Args:
+            text: The answer.
+            statements: Its sentences.
+            supported_only: Whether to leave out the citations that were not found to support their sentence.
+        """
+        links = [
+            Link(verdict.start, verdict.end, citation.document, _source(citation.document, citation))
+            for verdict in statements
+            for citation in verdict.citations
+            if citation.document is not None and not (supported_only and citation.status != Status.SUPPORTED)
+        ]
+        return cls(text, tuple(links))
+
+    @classmethod
+    def of_attributions(cls, text: str, attributions: Iterable[Attribution]) -> CitedText:
+        """Located words with their spans."""
+        links = [
+            Link(found.answer_start, found.answer_end, span.document, replace(span, score=None))
+            for found in attributions
+            for span in found.spans
+        ]
+        return cls(text, tuple(links))
+
+    def joined(self) -> CitedText:
+        """The same with neighbouring words that rest on the same place as one, and nothing said twice."""
+        found: list[Link] = []
+        for link in self.links:
+            before = next((n for n, kept in enumerate(found) if _continues(kept, link)), None)
+            if before is None:
+                found.append(link)
+            else:
+                end = max(found[before].answer_end, link.answer_end)
+                found[before] = replace(found[before], answer_end=end)
+        return CitedText(self.text, tuple(found))
+
+
+def by_id(documents: Sequence[Document]) -> dict[str, Document]:
+    """The documents by their ids."""
+    return {document.id: document for document in documents}
+
+
+def located(document: Document, quote: str) -> SourceSpan | None:
+    """Where the document says `quote`, word for word; the first place where it says it twice, `None` where nowhere."""
+    start = document.text.find(quote) if quote else -1
+    return None if start < 0 else SourceSpan.of(document, start, start + len(quote))
+
+
+def _source(document: str, citation: object) -> SourceSpan | None:
+    start, end, quote = (getattr(citation, name) for name in ("start", "end", "quote"))
+    return SourceSpan(document, start, end, quote) if quote else None
+
+
+def _continues(kept: Link, link: Link) -> bool:
+    return (kept.document, kept.source) == (link.document, link.source) and link.answer_start <= kept.answer_end

@@ -1,0 +1,1 @@
+"""Locating methods: one file a method."""

@@ -1,0 +1,206 @@
+"""The JSON of `counterfoil ask` and `counterfoil score`, read back as what a page shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..documents import Document
+from ..io.attributions_schema import AttributionOutput
+from ..io.schema import FORMAT as SCORE_FORMAT
+from ..io.schema import (
+    AnswerOutput,
+    CorpusOutput,
+    DocumentOutput,
+    ProblemOutput,
+    ScoreOutput,
+    Scores,
+    StatementOutput,
+)
+from ..passages import Passage
+from .model import AnswerRecord, Figure, Report, Summary, TraceSpan
+
+ANSWER_FORMAT = "counterfoil.answer/2"
+FIGURES = {"mean_f1": "Mean F1", "f1_of_means": "F1 of means", "recall": "Recall", "precision": "Precision"}
+
+
+class FormatError(ValueError):
+    """Why a file cannot be shown, in words for whoever named it."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a file holds.
+
+    Args:
+        reports: The questions with their answers, in the order of the file.
+        summary: What is said of all; `None` for the answer to one question.
+    """
+
+    reports: tuple[Report, ...]
+    summary: Summary | None = None
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Trace(_Written):
+    start: int
+    end: int
+    value: float
+
+
+class _Passage(_Written):
+    document: str
+    start: int
+    end: int
+    score: float | None = None
+
+
+class _Document(_Written):
+    id: str
+    title: str
+    text: str
+
+
+class _Answer(_Written):
+    method: str
+    answer: str
+    statements: list[StatementOutput]
+    scores: Scores
+    trace: list[_Trace] = Field(default_factory=list)
+    attributions: list[AttributionOutput] = Field(default_factory=list)
+
+    def record(self) -> AnswerRecord:
+        return AnswerRecord(
+            label=self.method,
+            text=self.answer,
+            statements=tuple(each.verdict() for each in self.statements),
+            recall=self.scores.recall,
+            precision=self.scores.precision,
+            f1=self.scores.f1,
+            trace=tuple(TraceSpan(each.start, each.end, each.value) for each in self.trace),
+            attributions=tuple(each.attribution() for each in self.attributions),
+        )
+
+
+class _Asked(_Answer):
+    question: str
+    compared_with: list[_Answer] = Field(default_factory=list)
+    documents: list[_Document]
+    passages: list[_Passage] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+    settings: dict[str, str] = Field(default_factory=dict)
+
+    def report(self) -> Report:
+        documents = {each.id: Document(each.id, each.text, each.title) for each in self.documents}
+        return Report(
+            question=self.question,
+            answers=tuple(each.record() for each in (self, *self.compared_with)),
+            documents=tuple(documents.values()),
+            passages=tuple(Passage(documents[p.document], p.start, p.end, p.score) for p in self.passages),
+            settings=self.settings,
+            notes=tuple(self.notes),
+        )
+
+
+def opened(path: str | Path) -> Opened:
+    """What `counterfoil ask --json` or `counterfoil score --json` wrote.
+
+    Raises:
+        OSError: Where the file cannot be read.
+        FormatError: Where it is something else, with what to do about it.
+    """
+    raw = Path(path).read_bytes()
+    name = _format(raw, path)
+    try:
+        if name == ANSWER_FORMAT:
+            return Opened((_Asked.model_validate_json(raw).report(),))
+        if name == SCORE_FORMAT:
+            return _scored(ScoreOutput.model_validate_json(raw))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise FormatError(f"{str(path)!r} is damaged: {where}: {first['msg']}. Write it again.") from error
+    except KeyError as error:
+        raise FormatError(f"{str(path)!r} is damaged: it names the document {error}, but does not hold it.") from error
+    if str(name).rpartition("/")[0] in {part.rpartition("/")[0] for part in (ANSWER_FORMAT, SCORE_FORMAT)}:
+        raise FormatError(
+            f"{str(path)!r} has the format {name!r}; read are {ANSWER_FORMAT!r} and {SCORE_FORMAT!r}. "
+            "Write it again with this version of counterfoil."
+        )
+    raise FormatError(
+        f"{str(path)!r} has to be what `counterfoil ask --json` or `counterfoil score --json` wrote, "
+        f"but {'its format is ' + repr(name) if name else 'names no format'}"
+    )
+
+
+def report_of(output: AnswerOutput) -> Report:
+    """One scored answer as it is shown."""
+    return Report(
+        question=output.question or "",
+        answers=(
+            AnswerRecord(
+                label=label_of(output.mode, output.entailment),
+                text=output.answer,
+                statements=tuple(each.verdict() for each in output.statements),
+                recall=output.scores.recall,
+                precision=output.scores.precision,
+                f1=output.scores.f1,
+            ),
+        ),
+        documents=tuple(_document(each) for each in output.documents),
+        name=place_of(output.file, output.number, output.id),
+    )
+
+
+def label_of(mode: str, entailment: str) -> str:
+    """How an answer was scored, for a heading."""
+    return f"{mode} mode, checked by {entailment.rsplit('/', 1)[-1]}"
+
+
+def place_of(file: str, number: int, id: str) -> str:
+    """Where a record stands, for a reader."""
+    return f"{Path(file).name}, record {number}" + (f" ({id})" if id else "")
+
+
+def summary_of(
+    corpus: CorpusOutput, problems: Sequence[ProblemOutput], settings: dict[str, object], notes: tuple[str, ...] = ()
+) -> Summary:
+    """The figures of a corpus as they are shown."""
+    figures = []
+    for name, shown in FIGURES.items():
+        found = getattr(corpus, name)
+        figures.append(Figure(shown, found and found.value, found and found.low, found and found.high))
+    return Summary(
+        figures=tuple(figures),
+        n_answers=corpus.n_answers,
+        n_counted=corpus.n_counted,
+        counts=corpus.counts,
+        unread=tuple((place_of(each.file, each.number, ""), each.problem) for each in problems),
+        settings={name: str(value) for name, value in settings.items() if value is not None},
+        notes=notes,
+    )
+
+
+def _scored(output: ScoreOutput) -> Opened:
+    reports = tuple(report_of(each) for each in output.answers)
+    return Opened(reports, summary_of(output.corpus, output.problems, dict(output.settings)))
+
+
+def _document(written: DocumentOutput) -> Document:
+    return Document(written.id, written.text, written.title)
+
+
+def _format(raw: bytes, path: str | Path) -> str | None:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{str(path)!r} is not JSON: {error}") from error
+    name = value.get("format") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else None

@@ -1,0 +1,1 @@
+"""Citation scoring: verdicts, metrics, citing."""

@@ -1,0 +1,162 @@
+"""Giving an answer its citations: for each sentence the fewest documents that support it, and none where none do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..documents import Document
+from ..entailment import EntailmentModel, Judgement, Pair
+from ..entailment.batching import Steps, run, together
+from ..entailment.registry import default_entailment
+from ..text.markers import without_markers
+from ..text.segmentation import TextSpan
+from ..text.statements import Status, statements
+from .premises import STRICT
+from .quotes import quote
+from .results import Citation, StatementVerdict, supports, surer
+from .score import as_documents, checked_documents
+
+SHORTLIST = 4
+"""Sets of several documents are made from this many: those that support the sentence most, each alone."""
+
+_STOPS = ".!?…。！？"
+_CLOSERS = "\"'”’»)]*_"
+
+
+@dataclass(frozen=True)
+class CitedAnswer:
+    """An answer with citations.
+
+    Args:
+        text: The answer with its markers; `[n]` is the n-th of `documents`, from 1.
+        statements: Each sentence with its citations; the offsets are those of `text`.
+        documents: The ids, in the order of their numbers.
+        entailment: Name of the entailment model.
+        threshold: From which probability on it counted as support.
+    """
+
+    text: str
+    statements: tuple[StatementVerdict, ...]
+    documents: tuple[str, ...]
+    entailment: str
+    threshold: float
+
+
+def cite(
+    answer: str,
+    documents: Sequence[Document | str],
+    *,
+    entailment: EntailmentModel | None = None,
+    threshold: float | None = None,
+    max_documents: int = 3,
+) -> CitedAnswer:
+    """Attaches to each sentence of `answer` the fewest documents that support it.
+
+    One document is enough where one supports the sentence; the most probable is taken. Where none does, pairs and then
+    larger sets of the :data:`SHORTLIST` most probable ones are tried, which have to support it the more surely the
+    more sets were tried. A sentence that no set supports stays uncited.
+
+    Markers stand before the final punctuation of the sentence (`It rained [1].`), where every sentence splitter leaves
+    them with their sentence. Markers that the answer already has are taken out: citations are decided afresh.
+
+    Args:
+        answer: The answer.
+        documents: The sources; a plain string becomes a document with its number as id.
+        entailment: Who judges; `None` for the local model.
+        threshold: From which probability on it counts as support; `None` for the model's own.
+        max_documents: The largest set that is tried, at least 1.
+
+    Raises:
+        ValueError: Where `max_documents` is below 1 or two documents have one id.
+    """
+    if max_documents < 1:
+        raise ValueError(f"`max_documents` has to be at least 1, but is {max_documents}")
+    model = entailment or default_entailment()
+    threshold = model.threshold if threshold is None else threshold
+    sources = checked_documents(as_documents(documents))
+    clean = without_markers(answer)
+    spans = [TextSpan(s.start, s.end, s.text) for s in statements(clean, 0)]
+    verdicts = run(together(_supported(span, sources, threshold, max_documents) for span in spans), model.judge)
+    text, placed = _marked(clean, verdicts)
+    return CitedAnswer(text, placed, tuple(d.id for d in sources), model.name, threshold)
+
+
+def _supported(
+    span: TextSpan, documents: Sequence[Document], threshold: float, max_documents: int
+) -> Steps[StatementVerdict]:
+    """The verdict on one sentence, with the citations of the smallest set that supports it."""
+    singles = yield [Pair(STRICT.premise([document]), span.text) for document in documents]
+    chosen, judgement = _most_supporting([(n,) for n in range(len(documents))], singles)
+    judged = [n for n in range(len(documents)) if singles[n].supported is not None]
+    shortlist = sorted(judged, key=lambda n: (-(singles[n].supported or 0.0), n))[:SHORTLIST]
+    tried = len(documents)
+    for size in range(2, min(max_documents, len(shortlist)) + 1):
+        if judgement is None or supports(judgement, threshold):
+            break
+        sets = [tuple(sorted(some)) for some in itertools.combinations(shortlist, size)]
+        premises = [STRICT.premise([documents[n] for n in some]) for some in sets]
+        together_judged = yield [Pair(premise, span.text) for premise in premises]
+        larger, larger_judgement = _most_supporting(sets, together_judged)
+        tried += len(sets)
+        if larger_judgement is not None and supports(larger_judgement, surer(threshold, tried)):
+            chosen, judgement = larger, larger_judgement
+            break
+    verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED)
+    if judgement is None:
+        failure = next((single.failure for single in singles), None)
+        status = Status.NOT_CHECKED if failure else Status.NOT_SUPPORTED
+        return replace(verdict, status=status, failure=failure)
+    verdict = replace(
+        verdict,
+        probability=judgement.supported,
+        reason=judgement.reason,
+        contradicted=judgement.contradicted,
+    )
+    if not supports(judgement, threshold):
+        return verdict
+    cited = [_citation(n, documents[n], singles[n], span.text, threshold) for n in chosen]
+    return replace(verdict, status=Status.SUPPORTED, citations=tuple((yield from together(cited))))
+
+
+def _citation(number: int, document: Document, single: Judgement, statement: str, threshold: float) -> Steps[Citation]:
+    span = yield from quote(document, statement, threshold, STRICT)
+    citation = Citation(document.id, str(number + 1), Status.SUPPORTED, single.supported)
+    return replace(citation, start=span.start, end=span.end, quote=span.quote) if span else citation
+
+
+def _most_supporting(
+    sets: Sequence[tuple[int, ...]], judgements: Sequence[Judgement]
+) -> tuple[tuple[int, ...], Judgement | None]:
+    """The most probable set with its judgement, the first of equals; no judgement where none was made."""
+    judged = [(j, some) for some, j in zip(sets, judgements, strict=True) if j.supported is not None]
+    if not judged:
+        return (), None
+    judgement, some = max(judged, key=lambda entry: entry[0].supported or 0.0)
+    return some, judgement
+
+
+def _marked(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[str, tuple[StatementVerdict, ...]]:
+    """The text with the markers of the verdicts, which are moved to where their sentences then stand."""
+    pieces: list[str] = []
+    placed = []
+    position = shift = 0
+    for verdict in verdicts:
+        marker = "".join(f"[{citation.marker}]" for citation in verdict.citations)
+        start, end = verdict.start + shift, verdict.end + shift
+        if marker:
+            place = verdict.start + _before_final_punctuation(text[verdict.start : verdict.end])
+            pieces += [text[position:place], " ", marker]
+            position = place
+            shift += len(marker) + 1
+            end += len(marker) + 1
+        placed.append(replace(verdict, start=start, end=end))
+    return "".join([*pieces, text[position:]]), tuple(placed)
+
+
+def _before_final_punctuation(sentence: str) -> int:
+    """Where a marker goes; the end of a sentence without final punctuation."""
+    body = sentence.rstrip(_CLOSERS)
+    words = body.rstrip(_STOPS)
+    return len(words.rstrip()) if len(words) < len(body) else len(sentence)

@@ -1,0 +1,196 @@
+"""Citation recall and precision of an answer, and of a corpus of answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..documents import Document
+from ..entailment import EntailmentModel
+from ..entailment.batching import Steps, run, together
+from ..entailment.registry import default_entailment
+from ..text.segmentation import sentences as default_sentences
+from ..text.statements import Splitter, statements
+from . import alce, strict
+from .premises import ALCE, STRICT
+from .quotes import quoted
+from .results import CitationReport, StatementVerdict
+
+MODES = ("strict", "alce")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a corpus.
+
+    Args:
+        text: The answer with its markers.
+        documents: What `[1]`, `[2]`, ... refer to, in this order.
+        question: What was asked; read only for ALCE's list answers.
+        id: Free for the caller; the library copies it through.
+    """
+
+    text: str
+    documents: Sequence[Document]
+    question: str | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How answers are scored.
+
+    Args:
+        mode: `"strict"`, or `"alce"` for ALCE's figures number for number.
+        threshold: From which probability on it counts as support; `None` for the model's own.
+        sentences: Cuts an answer into sentences; `None` for :func:`.text.segmentation.sentences`.
+            ALCE itself uses NLTK's punkt: pass `nltk.sent_tokenize` for its exact boundaries.
+        list_answer: The answer is a list separated by commas and each item is read with the question before it, as
+            ALCE does for QAMPARI; in mode `"alce"` only.
+        max_citations: ALCE's limit of citations per sentence, `None` for no limit; in mode `"alce"` only.
+        quotes: Whether the supporting passage of each document is looked for, which asks the model for every
+            sentence of every supporting document.
+
+    Raises:
+        ValueError: For a mode that does not exist, a threshold outside [0, 1], a limit below 1, or a list answer in
+            another mode.
+    """
+
+    mode: str = "strict"
+    threshold: float | None = None
+    sentences: Splitter | None = field(default=None, compare=False)
+    list_answer: bool = False
+    max_citations: int | None = alce.MAX_CITATIONS
+    quotes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"`mode` has to be one of {', '.join(MODES)}, but is {self.mode!r}")
+        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"`threshold` has to be in [0, 1], but is {self.threshold}")
+        if self.max_citations is not None and self.max_citations < 1:
+            raise ValueError(f"`max_citations` has to be at least 1 or None, but is {self.max_citations}")
+        if self.list_answer and self.mode != "alce":
+            raise ValueError("`list_answer` has to be False in mode 'strict', but is True; use mode='alce'")
+
+    def steps(self, answer: Answer, name: str, threshold: float) -> Steps[CitationReport]:
+        """The questions one answer raises, and its report; `name` is the entailment model's."""
+        documents = checked_documents(answer.documents)
+        splitter = self.sentences or default_sentences
+        if self.mode == "alce":
+            if self.list_answer and answer.question is None:
+                raise ValueError("`question` has to be given with `list_answer`, but is None")
+            found = alce.claims(answer.text, splitter, answer.question if self.list_answer else None)
+            checks = [alce.check(claim, documents, threshold, self.max_citations) for claim in found]
+            metric, evidence = alce, ALCE
+        else:
+            split = statements(answer.text, len(documents), splitter)
+            checks = [strict.check(statement, documents, threshold) for statement in split]
+            metric, evidence = strict, STRICT
+
+        def verdict(check: Steps[StatementVerdict]) -> Steps[StatementVerdict]:
+            found = yield from check
+            return (yield from quoted(found, documents, threshold, evidence)) if self.quotes else found
+
+        verdicts = yield from together(verdict(check) for check in checks)
+        recall, precision = metric.recall(verdicts), metric.precision(verdicts)
+        return CitationReport(
+            mode=self.mode,
+            answer=answer.text,
+            statements=tuple(verdicts),
+            recall=recall,
+            precision=precision,
+            counted=recall is not None and precision is not None,
+            entailment=name,
+            threshold=threshold,
+        )
+
+
+def score_citations(
+    answer: str,
+    documents: Sequence[Document | str],
+    *,
+    entailment: EntailmentModel | None = None,
+    mode: str = "strict",
+    question: str | None = None,
+    threshold: float | None = None,
+    sentences: Splitter | None = None,
+    list_answer: bool = False,
+    max_citations: int | None = alce.MAX_CITATIONS,
+    quotes: bool = True,
+) -> CitationReport:
+    """Does what the answer cites support what it says?
+
+    Args:
+        answer: The answer with markers such as `[1]`, which count `documents` from 1.
+        documents: The sources, in the order of their numbers; a plain string becomes a document with its number as id.
+        entailment: Who judges; `None` for the local model.
+        mode: `"strict"` or `"alce"`; docs/scoring.md compares them case by case.
+        question: What was asked; read only with `list_answer`.
+        threshold: From which probability on it counts as support; `None` for the model's own.
+        sentences: Cuts the answer into sentences; `None` for the library's own splitter.
+        list_answer: See :class:`Scoring`.
+        max_citations: See :class:`Scoring`.
+        quotes: Whether to look for the supporting passage of each document.
+
+    Returns:
+        The report. Statements that the model gave no verdict on leave the denominators and are counted apart.
+
+    Raises:
+        ValueError: For arguments that cannot be meant, such as two documents with one id.
+        TypeError: Where the answer is not a string.
+    """
+    if not isinstance(answer, str):
+        raise TypeError(f"`answer` has to be a string, but is {type(answer).__name__}")
+    model = entailment or default_entailment()
+    scoring = Scoring(mode, threshold, sentences, list_answer, max_citations, quotes)
+    item = Answer(answer, as_documents(documents), question)
+    return next(iter(score_each([item], entailment=model, scoring=scoring)))
+
+
+def score_each(
+    answers: Iterable[Answer],
+    *,
+    entailment: EntailmentModel | None = None,
+    scoring: Scoring | None = None,
+    window: int = 256,
+) -> Iterator[CitationReport]:
+    """The report of each answer, in order, from a stream of any length.
+
+    Args:
+        answers: The answers; only `window` of them are held at once.
+        entailment: Who judges; `None` for the local model.
+        scoring: How; `None` for the defaults.
+        window: How many answers share their waves. Scores do not depend on it.
+
+    Raises:
+        ValueError: Where `window` is below 1.
+    """
+    if window < 1:
+        raise ValueError(f"`window` has to be at least 1, but is {window}")
+    model = entailment or default_entailment()
+    scoring = scoring or Scoring()
+    threshold = model.threshold if scoring.threshold is None else scoring.threshold
+    stream = iter(answers)
+    while some := list(itertools.islice(stream, window)):
+        steps = together(scoring.steps(answer, model.name, threshold) for answer in some)
+        yield from run(steps, model.judge)
+
+
+def as_documents(documents: Sequence[Document | str]) -> list[Document]:
+    """Documents, with plain strings made into documents whose ids are their numbers from 1."""
+    return [
+        Document(str(number), document) if isinstance(document, str) else document
+        for number, document in enumerate(documents, start=1)
+    ]
+
+
+def checked_documents(documents: Sequence[Document]) -> Sequence[Document]:
+    """The documents, which have to have different ids."""
+    seen: set[str] = set()
+    for document in documents:
+        if document.id in seen:
+            raise ValueError(f"`documents` have to have different ids, but two are called {document.id!r}")
+        seen.add(document.id)
+    return documents

@@ -1,0 +1,1 @@
+"""Text of an answer: markers, sentences, statements, word boundaries."""

@@ -1,8 +1,0 @@
-"""Looking one token ahead for k candidates: what contrastive search compares, for its loop and its processor alike."""
-
-from __future__ import annotations
-
-from .base import Lookahead
-from .choice import lookahead_for
-
-__all__ = ["Lookahead", "lookahead_for"]

@@ -1,0 +1,1 @@
+"""What the views read: prompts, several as one padded batch, images beside text."""

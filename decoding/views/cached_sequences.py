@@ -1,0 +1,154 @@
+"""Rows of one model: prompts, and what is appended to them, on one cache.
+
+Everything that depends on the architecture (position ids, which inputs belong to the prefill only, the kind of cache)
+is left to the hooks that `generate()` itself uses, so that a model that generates can be continued here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.generation.configuration_utils import GenerationMode
+from transformers.generation.utils import ALL_CACHE_NAMES
+
+from ..prompts.multimodal import positions_of
+from ..prompts.prompt import Prompt
+from .layer_view import unseen_by_taps
+
+
+class Continuation:
+    """A batch of sequences that grows by a token a step.
+
+    `ids` `[rows, length]` are the decoder's ids so far: prompt and continuation, or for an encoder-decoder model the
+    continuation alone. After :meth:`start`, :meth:`extend` and :meth:`reorder` keep ids, masks, positions and cache in
+    step.
+
+    Args:
+        model: A transformers model that can generate.
+        is_main: Whether the main sequence is among the rows: then taps on the model's layers are to see its forwards.
+    """
+
+    def __init__(self, model: PreTrainedModel, *, is_main: bool = False) -> None:
+        self.model: Any = model  # what generates has methods of GenerationMixin, which the base class does not declare
+        self.is_main = is_main
+        self.ids: Tensor | None = None
+        self._state: dict[str, Any] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many sequences there are."""
+        return 0 if self.ids is None else self.ids.shape[0]
+
+    @torch.no_grad()
+    def start(self, prompt: Prompt, continuation: Tensor) -> Tensor:
+        """Read the prompts and what already follows them.
+
+        Args:
+            prompt: One row for each row of `continuation`.
+            continuation: `[rows, n]` ids behind the prompt; n is 0 at the beginning. For an encoder-decoder model it is
+                the decoder's whole input, which has at least the start token.
+
+        Returns:
+            `[rows, vocab]` logits of the next token, in the model's dtype.
+        """
+        if self.model.config.is_encoder_decoder:
+            self.ids = continuation
+            encoder = self.model.get_encoder()
+            outputs = encoder(
+                input_ids=prompt.input_ids, attention_mask=prompt.attention_mask, return_dict=True, **prompt.extras
+            )
+            self._state = {"encoder_outputs": outputs, "attention_mask": prompt.attention_mask, "use_cache": True}
+            add_cache(self.model, self._state, self.rows)
+        elif prompt.extras and continuation.shape[1]:
+            # What images and token types mean for what stands behind them, the model's own prefill and steps know.
+            logits = self.start(prompt, continuation[:, :0])
+            for column in continuation.split(1, dim=-1):
+                logits = self.extend(column)
+            return logits
+        else:
+            self.ids = torch.cat([prompt.input_ids, continuation], dim=-1)
+            grown = prompt.attention_mask.new_ones(continuation.shape)
+            mask = torch.cat([prompt.attention_mask, grown], dim=-1)
+            self._state = prefill_state(self.model, self.ids, mask, prompt.extras)
+        return self._forward(is_first_iteration=True)
+
+    @torch.no_grad()
+    def extend(self, tokens: Tensor) -> Tensor:
+        """Append one token a row, `[rows, 1]`; the logits of the one after it."""
+        assert self.ids is not None
+        self.ids = torch.cat([self.ids, tokens], dim=-1)
+        return self._forward(next_sequence_length=None if self._cache_name() is None else 1)
+
+    @torch.no_grad()
+    def reorder(self, index: Tensor) -> None:
+        """Make row i what row `index[i]` was; `index` may repeat, drop and multiply rows."""
+        assert self.ids is not None
+        rows = self.ids.shape[0]
+        self.ids = self.ids[index]
+        for key, value in self._state.items():
+            if key in ALL_CACHE_NAMES:
+                if hasattr(self.model, "_reorder_cache"):
+                    self._state[key] = self.model._reorder_cache(value, index)
+                else:
+                    value.reorder_cache(index)
+            elif key == "encoder_outputs":
+                value.last_hidden_state = value.last_hidden_state[index]
+            elif isinstance(value, Tensor) and key == "position_ids":
+                # [rows, n], or [axes, rows, n] where positions have several axes; one row may stand for all.
+                self._state[key] = value if value.shape[-2] == 1 else value.index_select(-2, index)
+            elif isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == rows:
+                self._state[key] = value[index]
+
+    def clear(self) -> None:
+        """Let go of cache and inputs."""
+        self.ids = None
+        self._state = {}
+
+    def _forward(self, **stage: bool | int | None) -> Tensor:
+        inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
+        with nullcontext() if self.is_main else unseen_by_taps():
+            outputs = self.model(**inputs, return_dict=True)
+        self._state = self.model._update_model_kwargs_for_generation(
+            outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
+        )
+        return outputs.logits[:, -1]
+
+    def _cache_name(self) -> str | None:
+        return next((name for name in ALL_CACHE_NAMES if self._state.get(name) is not None), None)
+
+
+def prefill_state(
+    model: Any,  # noqa: ANN401  (as in Continuation)
+    ids: Tensor,
+    mask: Tensor,
+    extras: dict[str, Any],
+) -> dict[str, Any]:
+    """What `generate()` would hand to a decoder-only model's prefill, besides the ids.
+
+    Args:
+        model: The model.
+        ids: `[rows, length]`.
+        mask: `[rows, length]`.
+        extras: What else the model reads.
+    """
+    accepted = inspect.signature(model.forward).parameters
+    state = {"use_cache": True, **extras, "attention_mask": mask}
+    if "position_ids" in accepted:
+        given = extras.get("position_ids")
+        state["position_ids"] = positions_of(model, ids, state) if given is None else given
+        # Without a mask attention takes its fast path, and the positions have been made from it by now.
+        state["attention_mask"] = None if bool(mask.all()) else mask
+    if "logits_to_keep" in accepted:
+        state["logits_to_keep"] = 1
+    add_cache(model, state, len(ids))
+    return state
+
+
+def add_cache(model: Any, state: dict[str, Any], rows: int) -> None:  # noqa: ANN401
+    """Give `state` an empty cache. A model with a kind of its own makes and returns it in its first forward."""
+    model._prepare_cache_for_generation(GenerationConfig(use_cache=True), state, GenerationMode.GREEDY_SEARCH, rows, 0)

@@ -1,0 +1,1 @@
+"""An amateur model beside the expert in one engine."""

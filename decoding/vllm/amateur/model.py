@@ -1,0 +1,93 @@
+"""Expert and amateur as one vLLM model: the same tokens through both, each with its own paged cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig
+from vllm.compilation.backends import set_model_tag  # pyright: ignore[reportMissingImports]
+from vllm.config import VllmConfig  # pyright: ignore[reportMissingImports]
+from vllm.model_executor.model_loader import DefaultModelLoader  # pyright: ignore[reportMissingImports]
+from vllm.model_executor.model_loader.utils import initialize_model  # pyright: ignore[reportMissingImports]
+from vllm.model_executor.models.utils import maybe_prefix  # pyright: ignore[reportMissingImports]
+
+from ..engine_limits import AMATEUR
+
+
+class ExpertAndAmateur(nn.Module):
+    """Two decoders of one vocabulary. Its logits are the expert's; the amateur's are kept for the logits processor.
+
+    Its hidden states are both models', side by side: `[tokens, expert's width + amateur's width]`.
+
+    Args:
+        vllm_config: The expert's; its entry `counterfoil_amateur` names the amateur.
+        prefix: Of the modules' names.
+    """
+
+    amateur_logits: ClassVar[Tensor | None] = None
+    """`[rows, vocab]` of the last step in this process; its rows are those of the expert's logits."""
+
+    def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
+        super().__init__()
+        expert = vllm_config.model_config.hf_config
+        named = getattr(expert, AMATEUR)
+        amateur = AutoConfig.from_pretrained(named["model"], trust_remote_code=named["trust_remote_code"])
+        _check_length(vllm_config.model_config.max_model_len, amateur, named["model"])
+        self.width = expert.hidden_size
+        self.expert = _part(vllm_config, expert, named["architecture"], maybe_prefix(prefix, "expert"))
+        with set_model_tag("counterfoil_amateur"):
+            self.amateur = _part(vllm_config, amateur, named["architecture"], maybe_prefix(prefix, "amateur"))
+        self.make_empty_intermediate_tensors: Any = self.expert.make_empty_intermediate_tensors
+        # vLLM's loader reads these behind the weights of the model that was asked for.
+        self.secondary_weights = (DefaultModelLoader.Source(named["model"], revision=None, prefix="amateur."),)
+
+    def embed_input_ids(self, input_ids: Tensor) -> Tensor:
+        """The expert's embeddings `[tokens, width]`."""
+        return self.expert.embed_input_ids(input_ids)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        positions: Tensor,
+        intermediate_tensors: Any = None,  # noqa: ANN401
+        inputs_embeds: Tensor | None = None,
+    ) -> Tensor:
+        """Both models' last hidden states for `[tokens]` ids and positions."""
+        if intermediate_tensors is not None or inputs_embeds is not None:
+            raise ValueError("an engine with an amateur reads whole prompts of token ids, on one pipeline stage")
+        return torch.cat([self.expert(input_ids, positions), self.amateur(input_ids, positions)], dim=-1)
+
+    def compute_logits(self, hidden_states: Tensor) -> Tensor | None:
+        """The expert's logits `[rows, vocab]`."""
+        expert, amateur = hidden_states.split([self.width, hidden_states.shape[-1] - self.width], dim=-1)
+        type(self).amateur_logits = self.amateur.compute_logits(amateur.contiguous())
+        return self.expert.compute_logits(expert.contiguous())
+
+    def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
+        """Both models' weights, the amateur's under `amateur.`; returns the names that were set."""
+        loaded: set[str] = set()
+        for of_amateur, named in groupby(weights, lambda weight: weight[0].startswith("amateur.")):
+            part, name = (self.amateur, "amateur.") if of_amateur else (self.expert, "expert.")
+            stripped = ((key.removeprefix("amateur."), tensor) for key, tensor in named)
+            loaded |= {name + key for key in part.load_weights(stripped)}
+        return loaded
+
+
+def _part(vllm_config: VllmConfig, config: Any, architecture: str, prefix: str) -> Any:  # noqa: ANN401
+    part = vllm_config.with_hf_config(config, architectures=[architecture])
+    # One engine: the attention layers of both enter the one table from which caches are made.
+    part.compilation_config = vllm_config.compilation_config
+    return initialize_model(part, prefix=prefix)
+
+
+def _check_length(max_model_len: int, config: Any, name: str) -> None:  # noqa: ANN401
+    longest = getattr(config, "max_position_embeddings", max_model_len)
+    if longest < max_model_len:
+        raise ValueError(
+            f"--max-model-len has to be at most the amateur's {longest} tokens, but is {max_model_len}: {name} has not "
+            "learnt longer ones"
+        )

@@ -1,0 +1,1 @@
+"""The engine core process: pairs of requests in one scheduler."""

@@ -1,0 +1,153 @@
+"""The pictures that a twin sees: the same, none, or others that are made of the main request's.
+
+Made here, from what the model reads (resized, cropped, normalised pixels): the engine core has no file and no URL.
+A changed picture gets a name of its own. vLLM keeps encoded pictures and prompts by name, and under the old one the
+twin would be shown the picture as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ...images.diffusion_noise import noised
+from ...images.transforms import drawn
+from ..contrast_params import PairRequest
+
+if TYPE_CHECKING:
+    from vllm.config import ModelConfig  # pyright: ignore[reportMissingImports]
+    from vllm.multimodal.inputs import MultiModalFeatureSpec  # pyright: ignore[reportMissingImports]
+    from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
+
+PIXELS = "pixel_values"
+GRID = "image_grid_thw"
+
+
+def other_features(main: Request, contrast: PairRequest, config: ModelConfig) -> list[MultiModalFeatureSpec]:
+    """The twin's pictures, in the order of the main request's.
+
+    Args:
+        main: The client's request.
+        contrast: What it asked for.
+        config: The model's.
+
+    Raises:
+        ValueError: There is no picture to change, or none that can be; or a contrast of its own asks for one.
+    """
+    features = main.mm_features
+    if contrast.picture:
+        return _changed_features(features, contrast, config)
+    if contrast.contrast_ids is not None:
+        _check_text_alone(main, contrast.contrast_ids)
+        return []
+    if features and contrast.cut_context is not None:
+        raise ValueError("`cf_cut_context` has to go with a prompt of text alone, but there are pictures in it")
+    if not contrast.without_adapter:
+        return list(features)
+    # A name has the adapter in it that encoded the picture.
+    return [replace(feature, identifier=feature.mm_hash or feature.identifier) for feature in features]
+
+
+def _check_text_alone(main: Request, contrast_ids: Sequence[int]) -> None:
+    """Raise for a contrast with the place of a picture in it: there would be none to see there."""
+    prompt = main.prompt_token_ids or []
+    places: set[int] = set()
+    for feature in main.mm_features:
+        start, shown = feature.mm_position.offset, feature.mm_position.is_embed
+        for i, token in enumerate(prompt[start : start + feature.mm_position.length]):
+            if shown is None or shown[i]:
+                places.add(token)
+    for token in contrast_ids:
+        if token in places:
+            raise ValueError(
+                f"`cf_contrast_ids` has to be text alone where the prompt has a picture, but holds its token {token}"
+            )
+
+
+def _changed_features(
+    features: Sequence[MultiModalFeatureSpec], contrast: PairRequest, config: ModelConfig
+) -> list[MultiModalFeatureSpec]:
+    if not features:
+        raise ValueError(f"{contrast.method} has to be given a picture, but the prompt has none")
+    label = " ".join(f"{name}={value}" for name, value in contrast.picture.items())
+    changed = []
+    for index, feature in enumerate(features):
+        if feature.modality != "image":
+            raise ValueError(f"{contrast.method} has to be given pictures alone, but there is {feature.modality}")
+        item = _pixels_of(feature, contrast.method)
+        element = item[PIXELS]
+        make = _transformed if contrast.method == "ritual" else _noised
+        pixels = make(item, contrast.picture, index, config)
+        data = type(item)({**item, PIXELS: replace(element, data=pixels)})
+        name = f"{feature.identifier} {contrast.method} {index} {label}"
+        changed.append(replace(feature, data=data, identifier=name, mm_hash=None))
+    return changed
+
+
+def _pixels_of(feature: MultiModalFeatureSpec, method: str) -> Any:  # noqa: ANN401  (MultiModalKwargsItem)
+    item = feature.data
+    if item is None:
+        raise ValueError(
+            f"{method} has to see the pixels, but they are not in the engine core: start the engine with "
+            "--mm-processor-cache-type lru"
+        )
+    if PIXELS not in item or not isinstance(item[PIXELS].data, Tensor):
+        raise ValueError(f"{method} has to find `{PIXELS}`, but this model reads {', '.join(item)}: it is not served")
+    return item
+
+
+def _noised(item: Any, picture: Mapping[str, Any], index: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+    """VCD's noise, the same as that of its logits processor for the same seed."""
+    pixels = item[PIXELS].data
+    patches = GRID in item
+    inputs = {PIXELS: pixels, GRID: item[GRID].data.reshape(1, 3)} if patches else {PIXELS: pixels[None]}
+    frames = getattr(getattr(config.hf_config, "vision_config", None), "temporal_patch_size", 1)
+    step, seed = int(picture["noise_step"]), int(picture["seed"]) + index
+    changed = noised(inputs, step=step, seeds=[seed], frames=frames)[PIXELS]
+    return changed if patches else changed[0]
+
+
+def _transformed(item: Any, picture: Mapping[str, Any], index: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+    """RITUAL's transformation, of the picture as the model reads it and brought back to its size."""
+    pixels = item[PIXELS].data
+    if GRID in item or pixels.dim() not in (3, 4) or (pixels.dim() == 4 and len(pixels) != 1):
+        raise ValueError(
+            f"ritual has to find one picture of one tile, but this model reads it as {tuple(pixels.shape)}: transform "
+            "the picture before it is sent, with the logits processor in transformers"
+        )
+    mean, deviation = _normalisation(config)
+    plain = pixels.reshape(pixels.shape[-3:]).float() * deviation + mean
+    image = Image.fromarray((plain * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
+    seen = drawn(image, int(picture["seed"]) + index, picture["transform"])(image)
+    if seen.size != image.size:
+        seen = seen.resize(image.size, Image.Resampling.BICUBIC)
+    values = torch.from_numpy(np.asarray(seen).copy()).permute(2, 0, 1) / 255
+    return ((values - mean) / deviation).reshape(pixels.shape).to(pixels)
+
+
+def _normalisation(config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation, `[3, 1, 1]` each, with which the model's own processor normalises pixels."""
+    reader = _image_processor(config.model, config.revision, config.trust_remote_code)
+    mean, deviation = getattr(reader, "image_mean", None), getattr(reader, "image_std", None)
+    if mean is None or deviation is None:
+        raise ValueError(
+            "ritual has to know how the model's processor normalises pixels, but it has no image_mean and image_std"
+        )
+    return torch.tensor(mean)[:, None, None], torch.tensor(deviation)[:, None, None]
+
+
+@lru_cache(maxsize=1)
+def _image_processor(model: str, revision: str | None, trust_remote_code: bool) -> Any:  # noqa: ANN401
+    from transformers import AutoImageProcessor  # noqa: PLC0415
+
+    try:
+        return AutoImageProcessor.from_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, ImportError) as error:
+        raise ValueError(f"ritual has to read the model's image processor, but: {error}") from error

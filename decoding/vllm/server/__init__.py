@@ -1,0 +1,1 @@
+"""The API server process: the door of the served methods."""

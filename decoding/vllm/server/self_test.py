@@ -1,0 +1,159 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+"""The start-up test: one pair, decoded greedily, against the rule applied to plain requests of the same engine.
+
+What this plug-in relies on inside vLLM has no promise of stability. Where it has moved, the tokens of a pair are no
+longer those of the rule, and the server says so and stops instead of serving something else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+import torch
+
+from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, pair_request
+from ..engine_limits import EngineLimits
+from ..methods import combine
+from ..switch import switched_off
+
+ATTEMPTS = 4
+TOKENS = 4
+CHOICES = 16
+ALPHA = 2.0
+
+_serial = count()
+failures: list[str] = []
+"""Why this process did not start to serve."""
+
+
+async def refusal(state: Any) -> str | None:  # noqa: ANN401  (starlette's State)
+    """Why the server must not start, or `None`.
+
+    Args:
+        state: Of the server's app: it holds the engine.
+    """
+    try:
+        reason = await _failure_of(state)
+    except Exception as error:  # Whatever it is: an engine that cannot be tested is not served.
+        reason = f"{type(error).__name__}: {error}"
+    if reason is not None:
+        reason = (
+            f"the self-test failed: {reason}. This version of vLLM is not one that counterfoil can serve pairs "
+            "with: see docs/compatibility.md for those that are, or set COUNTERFOIL_DISABLE=1 to serve without them"
+        )
+        failures.append(reason)
+    return reason
+
+
+async def _failure_of(state: Any) -> str | None:  # noqa: ANN401
+    config = state.vllm_config
+    limits = EngineLimits.of(config)
+    if switched_off() or config.model_config.runner_type != "generate":
+        return None
+    if limits.max_num_seqs < 2 and not limits.amateur_model:
+        return None
+    engines = config.parallel_config.data_parallel_size
+    for rank in range(engines):
+        engine = _Engine(state.engine_client, rank if engines > 1 else None)
+        reason = await failure(engine, limits, tolerance(config.model_config.dtype))
+        if reason is not None:
+            return reason
+    return None
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """How far, in nats, a score may be from the best one without being wrong: two batches round differently."""
+    return 0.02 if dtype == torch.float32 else 0.5
+
+
+class _Engine:
+    """One engine of a server, asked for tokens."""
+
+    def __init__(self, client: Any, rank: int | None) -> None:  # noqa: ANN401  (vllm's EngineClient)
+        self._client, self._rank = client, rank
+
+    async def __call__(self, prompt: Sequence[int], **sampling: Any) -> Any:  # noqa: ANN401
+        from vllm import SamplingParams  # noqa: PLC0415
+        from vllm.inputs import tokens_input  # noqa: PLC0415
+
+        params = SamplingParams(temperature=0.0, ignore_eos=True, detokenize=False, **sampling)
+        name = f"counterfoil-self-test-{next(_serial)}"
+        stream = self._client.generate(tokens_input(list(prompt)), params, name, data_parallel_rank=self._rank)
+        *_, last = [output async for output in stream]
+        return last.outputs[0]
+
+
+async def failure(engine: Any, limits: EngineLimits, allowed: float) -> str | None:  # noqa: ANN401
+    """What an engine got wrong, or `None`.
+
+    Args:
+        engine: `await engine(prompt ids, **SamplingParams)` gives one `CompletionOutput`.
+        limits: The engine's.
+        allowed: See :func:`tolerance`.
+    """
+    if limits.amateur_model:
+        return await _amateur_failure(engine, limits)
+    for attempt in range(ATTEMPTS):
+        draw = random.Random(attempt)
+        main, other, choices = (
+            draw.sample(range(limits.vocabulary_size * 9 // 10), length) for length in (9, 7, CHOICES)
+        )
+        reason, conclusive = await _compared(engine, main, other, sorted(choices), allowed)
+        if reason is not None or conclusive:
+            return reason
+    return f"in {ATTEMPTS} attempts the contrast never changed a token"
+
+
+async def _compared(
+    engine: Any,  # noqa: ANN401
+    main: list[int],
+    other: list[int],
+    choices: list[int],
+    allowed: float,
+) -> tuple[str | None, bool]:
+    extra_args = {METHOD: "cad", f"{PREFIX}alpha": ALPHA, CONTRAST_IDS: other}
+    pair = pair_request(extra_args)
+    assert pair is not None
+    decoded = await engine(main, max_tokens=TOKENS, allowed_token_ids=choices, extra_args=extra_args)
+    tokens = list(decoded.token_ids)
+    if len(tokens) != TOKENS or not set(tokens) <= set(choices):
+        return f"a pair gave the tokens {tokens}, not {TOKENS} of the allowed ones", True
+    views = [view + tokens[:step] for step in range(TOKENS) for view in (main, other)]
+    # One after the other: an engine that is given many at once may run them in other shapes, which round differently.
+    rows = torch.stack([await _log_probabilities(engine, view, choices) for view in views])
+    scores = combine(pair, rows[::2], rows[1::2])
+    best = scores.amax(-1)
+    chosen = scores.gather(-1, torch.tensor([[choices.index(token)] for token in tokens]))[:, 0]
+    plain = scores.gather(-1, rows[::2].argmax(-1, keepdim=True))[:, 0]
+    wrong = (chosen < best - allowed).nonzero()[:, 0].tolist()
+    if wrong:
+        step = wrong[0]
+        expected = choices[int(scores[step].argmax())]
+        return f"token {step + 1} of a pair is {tokens[step]}, but the rule makes it {expected}", True
+    return None, bool((plain < best - allowed).any())
+
+
+async def _log_probabilities(engine: Any, prompt: list[int], choices: list[int]) -> torch.Tensor:  # noqa: ANN401
+    output = await engine(prompt, max_tokens=1, logprob_token_ids=choices)
+    return torch.tensor([output.logprobs[0][token].logprob for token in choices])
+
+
+async def _amateur_failure(engine: Any, limits: EngineLimits) -> str | None:  # noqa: ANN401
+    """The amateur's logits cannot be asked for, but what it does can: nothing at strength 0, something at a large
+    one."""
+    prompt = random.Random(0).sample(range(limits.vocabulary_size * 9 // 10), 9)
+    keys = {METHOD: "contrastive_decoding", f"{PREFIX}alpha": 0.0}
+    plain, unchanged, changed = await asyncio.gather(
+        engine(prompt, max_tokens=TOKENS),
+        engine(prompt, max_tokens=TOKENS, extra_args={**keys, f"{PREFIX}beta": 0.0}),
+        engine(prompt, max_tokens=TOKENS, extra_args={**keys, f"{PREFIX}beta": 1000.0}),
+    )
+    if plain.token_ids != unchanged.token_ids:
+        return f"at strength 0 the amateur changed {list(plain.token_ids)} to {list(unchanged.token_ids)}"
+    if plain.token_ids == changed.token_ids:
+        return "at strength 1000 the amateur changed nothing"
+    return None

@@ -1,0 +1,1 @@
+"""The worker process: rows of a pair combined, one token for both."""
