@@ -51,14 +51,14 @@ RUN = OMP_NUM_THREADS=1 $(BIN)/counterfoil eval run $(1) --data $(DATA) --sample
 results: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "name the folder of the data sets: make results DATA=..."; exit 2; }
 	@mkdir -p out/results
-	$(call RUN,conflict --method none$(,)cad --alpha 0.5$(,)1$(,)2,conflict)
+	$(call RUN,conflict --method none$(,)cad --strength 0.5$(,)1$(,)2,conflict)
 	$(call RUN,winogender_words --method none$(,)cid --strength 5$(,)20$(,)50 --limit 120,winogender_words)
 	$(call RUN,winogender --method none$(,)cid --strength 5$(,)20$(,)50 --limit 240,winogender)
-	$(call RUN,bbq --method none$(,)cad --alpha 0.5$(,)1 --limit 100,bbq)
+	$(call RUN,bbq --method none$(,)cad --strength 0.5$(,)1 --limit 100,bbq)
 	$(call RUN,bbq --method none$(,)cid --strength 5$(,)20$(,)50 --limit 100,bbq_cid)
 	$(call RUN,degeneration --method none$(,)contrastive_search --limit 200,degeneration)
 	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --set shots=2 --set new_tokens=128 --limit 50,gsm8k)
-	$(call RUN,memotrap --method none$(,)cad --alpha 0.5$(,)1$(,)2,memotrap)
+	$(call RUN,memotrap --method none$(,)cad --strength 0.5$(,)1$(,)2,memotrap)
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.
 benchmarks: $(ENGINE)

@@ -41,7 +41,7 @@ def a_contrast(draw: random.Random) -> dict[str, Any]:
     method = draw.choice(("cad", "cid", "contrastive_decoding"))
     keys: dict[str, Any] = {"cf_method": method}
     if method != "contrastive_decoding":
-        keys["cf_alpha" if method == "cad" else "cf_strength"] = draw.choice((0.5, 1, 5))
+        keys["cf_strength"] = draw.choice((0.5, 1, 5))
     kind = draw.random()
     if kind < 0.4:
         keys["cf_documents"] = [some_text(draw, 30) for _ in range(draw.randint(1, 2))]

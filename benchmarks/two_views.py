@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import DynamicCache, PreTrainedModel
 
-ALPHA = 0.5
+STRENGTH = 0.5
 Inputs = dict[str, torch.Tensor]
 
 
@@ -35,7 +35,7 @@ def two_forwards(model: PreTrainedModel, main: Inputs, contrast: Inputs, new_tok
             model(view, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
             for view, cache in zip(ids, caches, strict=True)
         ]
-        token = cad(logits[0], logits[1], alpha=ALPHA).argmax(-1, keepdim=True)
+        token = cad(logits[0], logits[1], strength=STRENGTH).argmax(-1, keepdim=True)
         ids = [token, token]
         clock.tick()
 
@@ -56,7 +56,7 @@ def measure(batch: int, prompt_tokens: int, new_tokens: int, repetitions: int) -
     contrast: Inputs = {"input_ids": torch.randint(100, 40_000, shape, device=model.device)}
     main["attention_mask"], contrast["attention_mask"] = (torch.ones_like(v["input_ids"]) for v in (main, contrast))
     call = functools.partial(generate, model, main, new_tokens)
-    make = functools.partial(CADLogitsProcessor, model, contrast, ALPHA)
+    make = functools.partial(CADLogitsProcessor, model, contrast, strength=STRENGTH)
     contenders = {
         "plain generate()": call,
         "two forwards, bare loop": lambda clock: two_forwards(model, main, contrast, new_tokens, clock),

@@ -114,7 +114,7 @@ def pairs_against_plain(bench: Bench, sizes: list[int], prompt_tokens: int, roun
     rows = []
     for size in sizes:
         mains, others = random_prompts(size, prompt_tokens, 1), random_prompts(size, prompt_tokens, 2)
-        keys = [{"cf_method": "cad", "cf_alpha": 0.5, "cf_contrast_ids": other} for other in others]
+        keys = [{"cf_method": "cad", "cf_strength": 0.5, "cf_contrast_ids": other} for other in others]
         seconds = in_turns(
             {
                 "pairs": lambda mains=mains, keys=keys: bench.serve(mains, keys),

@@ -115,12 +115,12 @@ def _decoded(settings: Settings, language: LanguageModel, prompt: Prompt, steps:
 
     limits = Limits(settings.max_new_tokens, settings.max_sentences)
     generated = []
-    for label, alpha in settings.decodings:
+    for label, strength in settings.decodings:
         with steps.step(f"Decoding ({label})", settings.max_new_tokens) as advance:
             text = generate(
                 language,
                 prompt,
-                alpha=alpha,
+                strength=strength,
                 limits=limits,
                 on_token=lambda n, advance=advance: advance(n, settings.max_new_tokens),
             )

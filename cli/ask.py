@@ -25,7 +25,7 @@ def ask(
     method: Annotated[
         str, typer.Option(help="cad: decode against the same question without documents. none: decode plainly.")
     ] = "cad",
-    alpha: Annotated[float, typer.Option(help="Strength of CAD; 0 is plain decoding.")] = 0.5,
+    strength: Annotated[float, typer.Option(help="Strength of CAD; 0 is plain decoding.")] = 0.5,
     compare: Annotated[bool, typer.Option("--compare", help="Decode plainly as well and show both answers.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the page for the browser here.", metavar="FILE")] = None,
     json: Annotated[Path | None, typer.Option(help="Write everything as JSON here.", metavar="FILE")] = None,
@@ -49,7 +49,7 @@ def ask(
             question=question,
             documents=(*(documents or ()), *(more or ())),
             method=method,
-            alpha=alpha,
+            strength=strength,
             compare=compare,
             model=model,
             embedding_model=embedding_model,

@@ -16,21 +16,17 @@ Model = Annotated[
 ]
 
 PARAMETERS: Mapping[str, Any] = {
-    "alpha": Annotated[
+    "strength": Annotated[
+        str | None,
+        typer.Option(help="cad, cid, contrastive_decoding, ritual, vcd: weight of the contrast.", metavar="NUMBER"),
+    ],
+    "plausibility": Annotated[
         str | None,
         typer.Option(
-            help="cad, ritual, vcd: strength. cid, contrastive_decoding, dola: plausibility cut in [0, 1].",
-            metavar="NUMBER",
+            help="cid (log_ratio), contrastive_decoding, dola, ritual, vcd, m3id: cut in [0, 1].", metavar="NUMBER"
         ),
     ],
-    "strength": Annotated[str | None, typer.Option(help="cid: strength.", metavar="NUMBER")],
     "rule": Annotated[str | None, typer.Option(help="cid: probability or log_ratio.", metavar="RULE")],
-    "beta": Annotated[
-        str | None,
-        typer.Option(
-            help="contrastive_decoding: strength. ritual, vcd, m3id: plausibility cut in [0, 1].", metavar="NUMBER"
-        ),
-    ],
     "formulation": Annotated[str | None, typer.Option(help="contrastive_decoding: obrien or li.", metavar="NAME")],
     "amateur_temperature": Annotated[
         float | None, typer.Option(help="contrastive_decoding, li: the amateur's temperature.", metavar="NUMBER")
@@ -91,7 +87,7 @@ PARAMETERS: Mapping[str, Any] = {
 }
 """The parameters of all methods under their Python names."""
 
-NUMBERS = ("alpha", "strength", "beta")
+NUMBERS = ("strength", "plausibility")
 """Those of which a command that compares methods takes several, with commas between them."""
 
 

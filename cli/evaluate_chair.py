@@ -33,8 +33,8 @@ def chair(
     ] = None,
     model: options.Model = "scenes",
     method: options.Method = "none,vcd,ritual,code,m3id",
-    alpha: options.Alpha = None,
-    beta: options.Beta = None,
+    strength: options.Strength = None,
+    plausibility: options.Plausibility = None,
     noise_step: options.NoiseStep = None,
     k: options.K = None,
     decay: options.Decay = None,
@@ -51,7 +51,8 @@ def chair(
 ) -> None:
     """Captions: the share of named objects that are not there, and of captions that name one; recall beside."""
     given = {
-        "alpha": alpha, "beta": beta, "noise_step": noise_step, "k": k, "decay": decay, "gate": gate, "offset": offset,
+        "strength": strength, "plausibility": plausibility, "noise_step": noise_step, "k": k, "decay": decay,
+        "gate": gate, "offset": offset,
     }  # fmt: skip
     with guarded(debug=debug):
         for path in filter(None, (file, objects, vocabulary)):

@@ -30,8 +30,8 @@ def pope(
     images: options.Images = None,
     model: options.Model = "scenes",
     method: options.Method = "none,vcd,ritual,code,m3id",
-    alpha: options.Alpha = None,
-    beta: options.Beta = None,
+    strength: options.Strength = None,
+    plausibility: options.Plausibility = None,
     noise_step: options.NoiseStep = None,
     k: options.K = None,
     decay: options.Decay = None,
@@ -54,7 +54,8 @@ def pope(
     your own program and give them as --answers.
     """
     given = {
-        "alpha": alpha, "beta": beta, "noise_step": noise_step, "k": k, "decay": decay, "gate": gate, "offset": offset,
+        "strength": strength, "plausibility": plausibility, "noise_step": noise_step, "k": k, "decay": decay,
+        "gate": gate, "offset": offset,
     }  # fmt: skip
     with guarded(debug=debug):
         for path in filter(None, (file, answers)):

@@ -68,7 +68,7 @@ def run(
 ) -> None:
     """Run TASKs on a model under several methods: a table each, every method beside the first.
 
-    --alpha, --strength and --beta take several values with commas between them. With --samples a run that was killed
+    --strength and --plausibility take several values with commas between them. With --samples a run that was killed
     goes on where it was. Leaves with code 3 where an entailment model gave no verdict on an item.
     """
     with guarded(debug=debug):

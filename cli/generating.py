@@ -53,20 +53,22 @@ class Generated:
 
 
 def generate(
-    language: LanguageModel, prompt: Prompt, *, alpha: float | None, limits: Limits, on_token: OnToken | None = None
+    language: LanguageModel, prompt: Prompt, *, strength: float | None, limits: Limits, on_token: OnToken | None = None
 ) -> Generated:
     """Decodes one answer greedily.
 
     Args:
         language: The model and its tokenizer.
         prompt: Both views of the question.
-        alpha: Strength of CAD; `None` decodes plainly.
+        strength: Strength of CAD; `None` decodes plainly.
         limits: When to stop.
         on_token: Told how far it is.
     """
     inputs = {name: tensor.to(language.model.device) for name, tensor in prompt.inputs.items()}
     length = inputs["input_ids"].shape[1]
-    cad = None if alpha is None else CADLogitsProcessor(language.model, prompt.contrast, alpha=alpha, trace=True)
+    cad = (
+        None if strength is None else CADLogitsProcessor(language.model, prompt.contrast, strength=strength, trace=True)
+    )
     generate_tokens: Any = language.model.generate
     sequences = generate_tokens(
         **inputs,

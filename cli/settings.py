@@ -18,7 +18,7 @@ class Settings:
         question: What is asked.
         documents: Files and folders.
         method: `"cad"` decodes against the same question without documents, `"none"` plainly.
-        alpha: Strength of CAD, at least 0.
+        strength: Strength of CAD, at least 0.
         compare: Decode plainly as well.
         model: Language model; `None` for the default.
         embedding_model: For retrieval; `None` for the default.
@@ -36,7 +36,7 @@ class Settings:
     question: str
     documents: tuple[Path, ...]
     method: str = "cad"
-    alpha: float = 0.5
+    strength: float = 0.5
     compare: bool = False
     model: str | None = None
     embedding_model: str | None = None
@@ -59,8 +59,8 @@ class Settings:
             raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {self.method!r}")
         if self.locate not in LOCATING:
             raise ValueError(f"--locate has to be one of {', '.join(LOCATING)}, but is {self.locate!r}")
-        if not math.isfinite(self.alpha) or self.alpha < 0:
-            raise ValueError(f"--alpha has to be at least 0, but is {self.alpha}")
+        if not math.isfinite(self.strength) or self.strength < 0:
+            raise ValueError(f"--strength has to be at least 0, but is {self.strength}")
         if self.compare and self.method == "none":
             raise ValueError("--compare sets CAD beside plain decoding, so --method has to be cad, but is none")
         for name in ("top_k", "max_new_tokens", "max_sentences"):
@@ -70,9 +70,9 @@ class Settings:
 
     @property
     def decodings(self) -> tuple[tuple[str, float | None], ...]:
-        """Label and alpha of each answer to decode; `None` is plain decoding."""
+        """Label and strength of each answer to decode; `None` is plain decoding."""
         plain = ("Plain decoding", None)
         if self.method == "none":
             return (plain,)
-        cad = (f"Context-aware decoding, alpha {self.alpha:g}", self.alpha)
+        cad = (f"Context-aware decoding, strength {self.strength:g}", self.strength)
         return (cad, plain) if self.compare else (cad,)

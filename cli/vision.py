@@ -24,8 +24,10 @@ Method = Annotated[
         "temperature and transformed come with ritual where answers are asked for."
     ),
 ]
-Alpha = Annotated[float | None, typer.Option(help="vcd, ritual, temperature: strength.", metavar="NUMBER")]
-Beta = Annotated[float | None, typer.Option(help="vcd, ritual, temperature, m3id: plausibility cut.", metavar="NUMBER")]
+Strength = Annotated[float | None, typer.Option(help="vcd, ritual, temperature: strength.", metavar="NUMBER")]
+Plausibility = Annotated[
+    float | None, typer.Option(help="vcd, ritual, temperature, m3id: plausibility cut.", metavar="NUMBER")
+]
 NoiseStep = Annotated[int | None, typer.Option(help="vcd: how much noise, 0 to 999.", metavar="COUNT")]
 K = Annotated[float | None, typer.Option("--k", help="code: power of the divergence.", metavar="NUMBER")]
 Decay = Annotated[float | None, typer.Option(help="m3id: how fast the picture is forgotten.", metavar="NUMBER")]

@@ -141,7 +141,7 @@ class Decoder:
             raise ValueError(f"`contrast_inputs` has to be given for {method}, but is None")
         if method == "contrastive_decoding":
             size = len(self.language.tokenizer)
-            return ContrastiveDecodingLogitsProcessor(self._amateur_view(inputs), vocabulary_size=size, **given)
+            return ContrastiveDecodingLogitsProcessor(model, self._amateur_view(inputs), vocabulary_size=size, **given)
         if method == "dola":
             return DoLaLogitsProcessor(model, **given)
         return DECLARED[method](model, contrast_inputs, **given)

@@ -1,7 +1,7 @@
 """lm-evaluation-harness under any method: its generation tasks decode by it, its likelihood tasks score with it.
 
     python -m counterfoil.eval.harness run --model counterfoil \\
-        --model_args pretrained=smollm2,method=cad,alpha=0.5,contrast_from=Question: --tasks ...
+        --model_args pretrained=smollm2,method=cad,strength=0.5,contrast_from=Question: --tasks ...
 
 The harness finds no models by itself, so this command is its own, with this model made known to it. From Python, pass
 :class:`CounterfoilLM` to `lm_eval.simple_evaluate(model=...)`.

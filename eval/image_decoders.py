@@ -29,8 +29,8 @@ DRAWING = ("ritual", "vcd")
 COMBINED: dict[str, dict[str, Any]] = {
     # The cut is the first one's, on the image alone; RITUAL's code has M3ID without a gate, and with the cut.
     "vcd": {},
-    "m3id": {"gate": 1.0, "beta": 0.1, "max_weight": None},
-    "ritual": {"beta": 0.0},
+    "m3id": {"gate": 1.0, "plausibility": 0.1, "max_weight": None},
+    "ritual": {"plausibility": 0.0},
 }
 """What the parts of a combination are given beside their defaults; the first part is the one that is not RITUAL."""
 

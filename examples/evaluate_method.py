@@ -59,7 +59,7 @@ class Moved(Task):
 def main() -> None:
     """Run the task on SmolLM2-135M-Instruct."""
     engine = LocalEngine(load_language_model())
-    methods = [Decoding("none"), Decoding("cad", {"alpha": 0.5}), Decoding("cad", {"alpha": 1.0})]
+    methods = [Decoding("none"), Decoding("cad", {"strength": 0.5}), Decoding("cad", {"strength": 1.0})]
     print_result(run(Moved(), engine, methods, PLACES))
 
 

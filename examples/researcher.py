@@ -24,8 +24,8 @@ def main() -> None:
         return lm.tokenizer.decode(ids[0, length:], skip_special_tokens=True).strip()
 
     print("plain:                  ", continued())
-    cad = CADLogitsProcessor(lm.model, contrast, alpha=1.0, trace=True)
-    print("CAD, alpha 1:           ", continued(logits_processor=[cad]))
+    cad = CADLogitsProcessor(lm.model, contrast, strength=1.0, trace=True)
+    print("CAD, strength 1:           ", continued(logits_processor=[cad]))
     print("the same, one forward:  ", continued(logits_processor=[cad], custom_generate=batched_views))
     print("contrastive search:     ", continued(custom_generate=contrastive_search, penalty_alpha=0.6, top_k=4))
 

@@ -48,12 +48,14 @@ async def main() -> None:
     plain, contrasted = Text(), Text()
     question = {"role": "user", "content": QUESTION}
     with_document = {"role": "user", "content": f"{DOCUMENT}\n\n{QUESTION}"}
-    panels = Columns([Panel(plain, title="plain", width=56), Panel(contrasted, title="CAD, alpha 1", width=56)])
+    panels = Columns([Panel(plain, title="plain", width=56), Panel(contrasted, title="CAD, strength 1", width=56)])
     with Live(Group(Text(f"{DOCUMENT}\n\n{QUESTION}", style="dim"), panels), refresh_per_second=10):
         await asyncio.gather(
             stream(client, plain, [with_document], None),
             # The server puts the document in front of the question, and leaves it out of the other view.
-            stream(client, contrasted, [question], {"cf_method": "cad", "cf_alpha": 1.0, "cf_documents": [DOCUMENT]}),
+            stream(
+                client, contrasted, [question], {"cf_method": "cad", "cf_strength": 1.0, "cf_documents": [DOCUMENT]}
+            ),
         )
 
 

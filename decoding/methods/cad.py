@@ -7,20 +7,20 @@ from torch import Tensor
 from .masked_logits import extrapolate
 
 
-def cad(main: Tensor, other: Tensor, *, alpha: float) -> Tensor:
+def cad(main: Tensor, contrast: Tensor, *, strength: float) -> Tensor:
     """Context-aware decoding: away from what the model would say without the context.
 
-        scores = (1 + alpha) * z(y | context, x) - alpha * z(y | x)
+        scores = (1 + strength) * z(y | context, x) - strength * z(y | x)
 
     Shi et al. 2023, arXiv 2305.14739, equation 2, without a plausibility mask, as in the paper.
 
     Args:
         main: `[rows, vocab]` logits with the context.
-        other: `[rows, vocab]` logits without it.
-        alpha: At least 0. The paper takes 0.5 for summaries and 1.0 where context and memory conflict; 0 is plain
+        contrast: `[rows, vocab]` logits without it.
+        strength: At least 0. The paper takes 0.5 for summaries and 1.0 where context and memory conflict; 0 is plain
             decoding.
 
     Returns:
         `[rows, vocab]` float32.
     """
-    return extrapolate(main, other, alpha)
+    return extrapolate(main, contrast, strength)

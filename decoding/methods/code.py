@@ -9,7 +9,7 @@ from .masked_logits import extrapolate, probabilities_as_in
 from .plausibility import masked_to_plausible
 
 
-def bounded_divergence(main: Tensor, other: Tensor, *, k: float) -> Tensor:
+def bounded_divergence(main: Tensor, contrast: Tensor, *, k: float) -> Tensor:
     """How far two distributions are apart, from 0 (the same) to 1 (nothing in common).
 
         D = 1/2 * sum_w (p(w) + q(w)) * log2(|p(w) - q(w)|^k + 1)
@@ -22,7 +22,7 @@ def bounded_divergence(main: Tensor, other: Tensor, *, k: float) -> Tensor:
 
     Args:
         main: `[rows, vocab]` logits; may hold -inf, at least one finite value a row.
-        other: The same shape.
+        contrast: The same shape.
         k: Above 0.
 
     Returns:
@@ -31,12 +31,12 @@ def bounded_divergence(main: Tensor, other: Tensor, *, k: float) -> Tensor:
     # A small power of a difference that is all rounding is not small (1e-7 ** 0.3 = 0.008), so the difference is taken
     # in double precision, where there is such a thing.
     precise = torch.float32 if main.device.type == "mps" else torch.float64
-    p, q = main.to(precise).softmax(-1), probabilities_as_in(main, other.to(precise))
+    p, q = main.to(precise).softmax(-1), probabilities_as_in(main, contrast.to(precise))
     terms = (p + q) * torch.log2((p - q).abs() ** k + 1)
     return (terms.sum(-1, keepdim=True) / 2).clamp(0.0, 1.0).float()
 
 
-def code(main: Tensor, other: Tensor, *, k: float = 0.3) -> Tensor:
+def code(main: Tensor, contrast: Tensor, *, k: float = 0.3) -> Tensor:
     """CODE: away from what the model would say if it had only its own description of the image.
 
         scores = (1 + a_t) * z_v - a_t * z_d   where p_v >= b_t * max p_v, else -inf;    a_t = 1 - D_t,    b_t = D_t
@@ -47,12 +47,12 @@ def code(main: Tensor, other: Tensor, *, k: float = 0.3) -> Tensor:
 
     Args:
         main: `[rows, vocab]` logits with the image.
-        other: `[rows, vocab]` logits with the description in its place.
+        contrast: `[rows, vocab]` logits with the description in its place.
         k: Above 0, the power in the divergence. 0.3 in the paper; the released code's command line passes 0.7 (under
             the name `cd_alpha`), its function falls back to 0.2.
 
     Returns:
         `[rows, vocab]` float32.
     """
-    divergence = bounded_divergence(main, other, k=k)
-    return masked_to_plausible(extrapolate(main, other, 1.0 - divergence), main, divergence)
+    divergence = bounded_divergence(main, contrast, k=k)
+    return masked_to_plausible(extrapolate(main, contrast, 1.0 - divergence), main, divergence)

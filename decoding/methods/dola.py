@@ -48,19 +48,20 @@ def dola_layer(final: Tensor, early: Tensor) -> Tensor:
     return torch.stack([jensen_shannon(log_p, log_q) for log_q in allowed]).argmax(0)
 
 
-def dola(final: Tensor, early: Tensor, *, alpha: float = 0.1) -> Tensor:
+def dola(main: Tensor, contrast: Tensor, *, plausibility: float = 0.1) -> Tensor:
     """Contrast the last layer with an earlier one.
 
-        scores = log softmax z_N - log softmax z_j   where p_N >= alpha * max p_N, else -inf      (ibid., equations 3
-        and 4)
+        scores = log softmax z_N - log softmax z_j   where p_N >= plausibility * max p_N, else -inf
+
+    Ibid., equations 3 and 4.
 
     Args:
-        final: `[rows, vocab]` logits of the last layer.
-        early: `[rows, vocab]` logits of the early layer of each row, see :func:`dola_layer`.
-        alpha: In [0, 1]: the plausibility cut.
+        main: `[rows, vocab]` logits of the last layer.
+        contrast: `[rows, vocab]` logits of the early layer of each row, see :func:`dola_layer`.
+        plausibility: In [0, 1]: the plausibility cut.
 
     Returns:
         `[rows, vocab]` float32.
     """
-    contrast = final.float().log_softmax(-1) - finite_floor(early).log_softmax(-1)
-    return masked_to_plausible(contrast, final, alpha)
+    difference = main.float().log_softmax(-1) - finite_floor(contrast).log_softmax(-1)
+    return masked_to_plausible(difference, main, plausibility)

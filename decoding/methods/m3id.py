@@ -39,12 +39,12 @@ def m3id_weight(
 
 def m3id(
     main: Tensor,
-    other: Tensor,
+    contrast: Tensor,
     *,
     step: Tensor | int,
     decay: float = 0.02,
     gate: float = 0.3,
-    beta: float = 0.0,
+    plausibility: float = 0.0,
     max_weight: float | None = 10.0,
 ) -> Tensor:
     """M3ID: the longer the answer, the more it moves away from what the model would say without the image.
@@ -52,23 +52,23 @@ def m3id(
         scores = log p_c + w_t * (log p_c - log p_u)      with w_t of :func:`m3id_weight`
 
     Favero et al. 2024, arXiv 2403.14003, on logits: a row's normalisers shift all its scores alike. Written from a
-    second-hand account of the paper, which has no public code. It has neither a plausibility cut (`beta=0`) nor a bound
-    of the weight, which without one is 0.2 at the tenth token, 1.7 at the fiftieth and 28,000 at the five hundred and
+    second-hand account of the paper, which has no public code. It has neither a cut (`plausibility=0`) nor a bound of
+    the weight, which without one is 0.2 at the tenth token, 1.7 at the fiftieth and 28,000 at the five hundred and
     twelfth; `max_weight` differs from it beyond the hundred and twentieth token.
 
-    The M3ID in the released code of RITUAL has no gate and always the cut: `gate=1, beta=0.1, max_weight=None`.
+    The M3ID in the released code of RITUAL has no gate and always the cut: `gate=1, plausibility=0.1, max_weight=None`.
 
     Args:
         main: `[rows, vocab]` logits with the image.
-        other: `[rows, vocab]` logits of the same prompt without it.
+        contrast: `[rows, vocab]` logits of the same prompt without it.
         step: As for :func:`m3id_weight`.
         decay: As there; 0 is plain decoding.
         gate: As there.
-        beta: In [0, 1], a plausibility cut; 0 cuts nothing.
+        plausibility: In [0, 1], a plausibility cut; 0 cuts nothing.
         max_weight: As there.
 
     Returns:
         `[rows, vocab]` float32.
     """
     weight = m3id_weight(main, step=step, decay=decay, gate=gate, max_weight=max_weight)
-    return masked_to_plausible(extrapolate(main, other, weight), main, beta)
+    return masked_to_plausible(extrapolate(main, contrast, weight), main, plausibility)

@@ -30,27 +30,27 @@ def forbidden_as_in(main: Tensor, scores: Tensor) -> Tensor:
     return scores.masked_fill(main == -torch.inf, -torch.inf)
 
 
-def probabilities_as_in(main: Tensor, other: Tensor) -> Tensor:
-    """The probabilities of `other` among the tokens that `main` allows, in the type of `other`.
+def probabilities_as_in(main: Tensor, contrast: Tensor) -> Tensor:
+    """The probabilities of `contrast` among the tokens that `main` allows, in the type of `contrast`.
 
-    What an earlier processor has taken from one view alone is no disagreement between the two. A row whose `other`
+    What an earlier processor has taken from one view alone is no disagreement between the two. A row whose `contrast`
     rules out all that `main` allows becomes zeros.
 
     Args:
         main: `[rows, vocab]` logits; may hold -inf.
-        other: The same shape.
+        contrast: The same shape.
     """
-    return forbidden_as_in(main, other).softmax(-1).nan_to_num(0.0)
+    return forbidden_as_in(main, contrast).softmax(-1).nan_to_num(0.0)
 
 
-def extrapolate(main: Tensor, other: Tensor, gain: Tensor | float) -> Tensor:
-    """`(1 + gain) * main - gain * other`: away from `other`, in float32, -inf of `main` kept.
+def extrapolate(main: Tensor, contrast: Tensor, gain: Tensor | float) -> Tensor:
+    """`(1 + gain) * main - gain * contrast`: away from `contrast`, in float32, -inf of `main` kept.
 
     Args:
         main: `[rows, vocab]` logits or log-probabilities.
-        other: The same shape, of the view to move away from.
+        contrast: The same shape, of the view to move away from.
         gain: A number, or `[rows, 1]`.
     """
     base = main.float()
     allowed = base.masked_fill(base == -torch.inf, 0.0)
-    return forbidden_as_in(base, (1.0 + gain) * allowed - gain * finite_floor(other))
+    return forbidden_as_in(base, (1.0 + gain) * allowed - gain * finite_floor(contrast))

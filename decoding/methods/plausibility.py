@@ -13,19 +13,23 @@ import torch
 from torch import Tensor
 
 
-def plausible(main: Tensor, alpha: Tensor | float) -> Tensor:
+def plausible(main: Tensor, plausibility: Tensor | float) -> Tensor:
     """Which tokens stay: `[rows, vocab]` bool, at least one true a row that has a finite value.
 
     Args:
         main: `[rows, vocab]` logits or log-probabilities of the main view.
-        alpha: In [0, 1], a number or `[rows, 1]`: the least share of the largest probability. 0 keeps every token.
+        plausibility: The paper's alpha, in [0, 1], a number or `[rows, 1]`: the least share of the largest
+            probability. 0 keeps every token.
     """
     values = main.float()
-    cut = torch.log(alpha) if isinstance(alpha, Tensor) else (math.log(alpha) if alpha > 0 else -math.inf)
+    if isinstance(plausibility, Tensor):
+        cut = torch.log(plausibility)
+    else:
+        cut = math.log(plausibility) if plausibility > 0 else -math.inf
     # Not `values >= max + cut`: rounding of that sum must never cut the largest token itself.
     return (values - values.amax(-1, keepdim=True) >= cut) & (values > -torch.inf)
 
 
-def masked_to_plausible(scores: Tensor, main: Tensor, alpha: Tensor | float) -> Tensor:
+def masked_to_plausible(scores: Tensor, main: Tensor, plausibility: Tensor | float) -> Tensor:
     """`scores` with -inf outside of :func:`plausible`."""
-    return scores.masked_fill(~plausible(main, alpha), -torch.inf)
+    return scores.masked_fill(~plausible(main, plausibility), -torch.inf)

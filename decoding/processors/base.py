@@ -36,7 +36,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
     One object serves any number of `generate()` calls, one after the other.
 
     Args:
-        view: The other view.
+        view: The contrast.
         vocabulary_size: How many tokens the tokenizer has. Needed where the two views' logits differ in width because
             one of the models pads its vocabulary: what lies beyond is padding.
         trace: Record, for each token, its log-probability under both views; see :meth:`trace`.
@@ -61,13 +61,13 @@ class ContrastLogitsProcessor(LogitsProcessor):
         return self._length - self._prompt_length
 
     @abstractmethod
-    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+    def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """The method's rule: `[rows, vocab]` scores from two `[rows, vocab]` views."""
 
-    def reference(self, main: Tensor, other: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def reference(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What the view's answer means for these rows: logits `[rows, vocab]`, and the method's coefficients
         `[rows]`."""
-        return other, {}
+        return contrast, {}
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The contrastive log-probabilities `[rows, vocab]` after `input_ids` `[rows, length]`.
@@ -84,16 +84,18 @@ class ContrastLogitsProcessor(LogitsProcessor):
             if self._recorder is not None:
                 self._recorder.begin(input_ids)
         with torch.no_grad():
-            other = self.view.logits(input_ids, generation).to(scores.device)
-            main, other = self._aligned(scores, other)
+            contrast = self.view.logits(input_ids, generation).to(scores.device)
+            main, contrast = self._aligned(scores, contrast)
             if first:
-                _check(main, other)
-            other, coefficients = self.reference(main, other)
-            combined = self.combine(main, other)
+                _check(main, contrast)
+            contrast, coefficients = self.reference(main, contrast)
+            combined = self.combine(main, contrast)
             if self.normalised:
                 combined = combined.log_softmax(-1)
             if self._recorder is not None:
-                self._recorder.record(input_ids, main=main, other=other, combined=combined, coefficients=coefficients)
+                self._recorder.record(
+                    input_ids, main=main, contrast=contrast, combined=combined, coefficients=coefficients
+                )
         return self._widened(combined, scores)
 
     def trace(self, sequences: Tensor) -> Trace:
@@ -121,24 +123,24 @@ class ContrastLogitsProcessor(LogitsProcessor):
             self._prompt_length = ids.shape[1]
         self._length, self._last = ids.shape[1], ids if direct else None
 
-    def _aligned(self, main: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    def _aligned(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, Tensor]:
         size = self.vocabulary_size
         if size is not None:
-            main, other = main[:, :size], other[..., :size]
-        if main.shape[-1] != other.shape[-1]:
+            main, contrast = main[:, :size], contrast[..., :size]
+        if main.shape[-1] != contrast.shape[-1]:
             raise ValueError(
-                f"the views have to share one vocabulary, but the main one has {main.shape[-1]} logits and the other "
-                f"{other.shape[-1]}. If only padding differs, pass vocabulary_size=len(tokenizer)"
+                f"the views have to share one vocabulary, but the main one has {main.shape[-1]} logits and the "
+                f"contrast {contrast.shape[-1]}. If only padding differs, pass vocabulary_size=len(tokenizer)"
             )
-        return main, other
+        return main, contrast
 
     def _widened(self, combined: Tensor, scores: Tensor) -> Tensor:
         missing = scores.shape[-1] - combined.shape[-1]
         return torch.nn.functional.pad(combined, (0, missing), value=-torch.inf) if missing else combined
 
 
-def _check(main: Tensor, other: Tensor) -> None:
-    for name, view in (("main", main), ("other", other)):
+def _check(main: Tensor, contrast: Tensor) -> None:
+    for name, view in (("main", main), ("contrast", contrast)):
         if bool(view.isnan().any()):
             raise ValueError(f"the logits of the {name} view have to be numbers, but hold NaN")
     if bool((main == -torch.inf).all(-1).any()):

@@ -17,7 +17,7 @@ from .base import ContrastLogitsProcessor
 class CADLogitsProcessor(ContrastLogitsProcessor):
     r"""Context-aware decoding: trust the documents over what the model remembers.
 
-        scores = (1 + alpha) * z(y | context, x) - alpha * z(y | x)
+        scores = (1 + strength) * z(y | context, x) - strength * z(y | x)
 
     Shi et al. 2023, [Trusting Your Evidence](https://arxiv.org/abs/2305.14739), equation 2, with no plausibility mask,
     as in the paper; the released code has an optional top-p filter of each view, off by default, which this has not.
@@ -26,7 +26,7 @@ class CADLogitsProcessor(ContrastLogitsProcessor):
         model: The model that generates; it reads the contrast as well, on a cache of its own.
         contrast_inputs: What the tokenizer returns for the prompts *without* the context, one row for each prompt of
             the batch: `input_ids` and `attention_mask`, padded on either side.
-        alpha: At least 0. 0.5 for summaries and 1.0 where documents contradict memory, in the paper; larger trusts
+        strength: At least 0. 0.5 for summaries and 1.0 where documents contradict memory, in the paper; larger trusts
             the documents more, 0 is plain decoding.
         trace: Record both views' log-probability of every token, see :meth:`trace`.
 
@@ -43,17 +43,17 @@ class CADLogitsProcessor(ContrastLogitsProcessor):
         ...     return lm.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :])
         >>> continued()
         ' Paris.'
-        >>> continued(CADLogitsProcessor(lm.model, contrast, alpha=1.0))
+        >>> continued(CADLogitsProcessor(lm.model, contrast, strength=1.0))
         ' Lyon.'
     """
 
     def __init__(
-        self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], alpha: float = 0.5, *, trace: bool = False
+        self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, strength: float = 0.5, trace: bool = False
     ) -> None:
-        check_at_least("alpha", alpha, 0)
+        check_at_least("strength", strength, 0)
         super().__init__(OtherPrompt(model, contrast_inputs), trace=trace)
-        self.alpha = alpha
+        self.strength = strength
 
-    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+    def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """See :func:`counterfoil.decoding.methods.cad`."""
-        return cad(main, other, alpha=self.alpha)
+        return cad(main, contrast, strength=self.strength)

@@ -26,7 +26,7 @@ class CODELogitsProcessor(ContrastLogitsProcessor):
 
     Args:
         model: The model that generates; it reads the description as well, on a cache of its own.
-        description_inputs: What the processor returns for the prompts with the description in place of the image, one
+        contrast_inputs: What the processor returns for the prompts with the description in place of the image, one
             row for each prompt; :meth:`from_image` makes them.
         k: Above 0, the power in the divergence. 0.3 in the paper, 0.7 from the released code's command line; the
             smaller, the closer to greedy decoding of the image.
@@ -37,10 +37,10 @@ class CODELogitsProcessor(ContrastLogitsProcessor):
     """
 
     def __init__(
-        self, model: PreTrainedModel, description_inputs: Mapping[str, Any], k: float = 0.3, *, trace: bool = False
+        self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, k: float = 0.3, trace: bool = False
     ) -> None:
         check_above("k", k, 0)
-        super().__init__(OtherPrompt(model, description_inputs, "description_inputs"), trace=trace)
+        super().__init__(OtherPrompt(model, contrast_inputs), trace=trace)
         self.k = k
         self.descriptions: tuple[str, ...] = ()
 
@@ -50,8 +50,8 @@ class CODELogitsProcessor(ContrastLogitsProcessor):
         model: PreTrainedModel,
         processor: Any,  # noqa: ANN401  (each family has a class of its own)
         request: Requests,
-        k: float = 0.3,
         *,
+        k: float = 0.3,
         description: str | Sequence[str] | None = None,
         instruction: str = INSTRUCTION,
         max_new_tokens: int = 512,
@@ -89,15 +89,15 @@ class CODELogitsProcessor(ContrastLogitsProcessor):
                 raise ValueError(
                     f"`description` has to be one for each of the {len(prompts)} requests, but is {len(written)}"
                 )
-        made = cls(reader.model, reader.inputs_without_images(prompts, written), k, trace=trace)
+        made = cls(reader.model, reader.inputs_without_images(prompts, written), k=k, trace=trace)
         made.descriptions = tuple(written)
         return made
 
-    def reference(self, main: Tensor, other: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def reference(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The description's logits, with the divergence of the two views for the trace."""
         traced = self._recorder is not None
-        return other, {"divergence": bounded_divergence(main, other, k=self.k)[:, 0]} if traced else {}
+        return contrast, {"divergence": bounded_divergence(main, contrast, k=self.k)[:, 0]} if traced else {}
 
-    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+    def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """See :func:`counterfoil.decoding.methods.code`."""
-        return code(main, other, k=self.k)
+        return code(main, contrast, k=self.k)

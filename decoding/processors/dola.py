@@ -19,8 +19,8 @@ from .base import ContrastLogitsProcessor
 class DoLaLogitsProcessor(ContrastLogitsProcessor):
     r"""Decoding by contrasting layers: what the last layer knows that an earlier one did not yet.
 
-        scores = log p_N - log p_j   where p_N >= alpha * max p_N,   j = argmax JSD(p_N || p_j) over the candidate
-        layers
+        scores = log p_N - log p_j   where p_N >= plausibility * max p_N
+        j      = argmax JSD(p_N || p_j) over the candidate layers
 
     Chuang et al. 2023, [DoLa](https://arxiv.org/abs/2309.03883), equations 2 to 4. Differs from the released code: the
     layer is chosen for each row by itself (there it depends on who else is in the batch) and by the Jensen-Shannon
@@ -33,7 +33,7 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         layers: `"low"` or `"high"` for the candidates of the lower or upper half, every second layer (for more than 40
             layers the first or last 20); a list of candidates; or one layer, which is then always the one. 0 is the
             embeddings, and the last layer is no candidate.
-        alpha: In [0, 1], the plausibility cut, 0.1 in the paper.
+        plausibility: In [0, 1], the plausibility cut, 0.1 in the paper.
         norm: Apply the model's final norm to an early layer before the head, as an early exit does. The released code
             does not (`norm=False`): on models whose hidden states are large the early distributions are then one-hot,
             all divergences reach log 2 and rounding chooses the layer (SmolLM2: the eight upper candidates within 1e-6
@@ -45,26 +45,26 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         self,
         model: PreTrainedModel,
         layers: Literal["low", "high"] | int | Sequence[int] = "high",
-        alpha: float = 0.1,
         *,
+        plausibility: float = 0.1,
         norm: bool = True,
         trace: bool = False,
     ) -> None:
-        check_share("alpha", alpha)
+        check_share("plausibility", plausibility)
         model = unwrapped(model, "model")
         self.layers = _candidates(model, layers)
-        self.alpha = alpha
+        self.plausibility = plausibility
         super().__init__(_LayerLogits(model, self.layers, norm), trace=trace)
 
-    def reference(self, main: Tensor, other: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def reference(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The early logits of each row's layer, out of `[layers, rows, vocab]`."""
-        chosen = dola_layer(main, other) if len(other) > 1 else main.new_zeros(len(main), dtype=torch.long)
+        chosen = dola_layer(main, contrast) if len(contrast) > 1 else main.new_zeros(len(main), dtype=torch.long)
         layers = torch.tensor(self.layers, device=main.device)[chosen]
-        return other[chosen, torch.arange(len(main), device=main.device)], {"layer": layers}
+        return contrast[chosen, torch.arange(len(main), device=main.device)], {"layer": layers}
 
-    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+    def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """See :func:`counterfoil.decoding.methods.dola`."""
-        return dola(main, other, alpha=self.alpha)
+        return dola(main, contrast, plausibility=self.plausibility)
 
 
 class _LayerLogits:

@@ -25,12 +25,12 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
 
     Args:
         model: The model that generates; it reads the prompt without the image as well, on a cache of its own.
-        text_inputs: What the processor returns for the prompts without their images, one row for each prompt;
+        contrast_inputs: What the processor returns for the prompts without their images, one row for each prompt;
             :meth:`from_image` makes them.
         decay: At least 0, the paper's lambda, 0.02: how fast the image is forgotten. 0 is plain decoding.
         gate: In [0, 1], the paper's alpha, 0.3: a token that the model gives this probability or more is left alone. 1
             leaves none alone.
-        beta: In [0, 1], a plausibility cut, which the paper has not; 0 cuts nothing.
+        plausibility: In [0, 1], a plausibility cut, which the paper has not; 0 cuts nothing.
         max_weight: At least 0, the most that w may become, which the paper does not bound: 10 is reached at the 120th
             token. `None` for no bound.
         offset: At least 0, added to t: the paper counts from 0 in captions and from about the question's length (10)
@@ -41,23 +41,24 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
     def __init__(
         self,
         model: PreTrainedModel,
-        text_inputs: Mapping[str, Any],
+        contrast_inputs: Mapping[str, Any],
+        *,
         decay: float = 0.02,
         gate: float = 0.3,
-        beta: float = 0.0,
+        plausibility: float = 0.0,
         max_weight: float | None = 10.0,
         offset: int = 0,
-        *,
         trace: bool = False,
     ) -> None:
         check_at_least("decay", decay, 0)
         check_share("gate", gate)
-        check_share("beta", beta)
+        check_share("plausibility", plausibility)
         if max_weight is not None:
             check_at_least("max_weight", max_weight, 0)
         check_integer("offset", offset, 0)
-        super().__init__(OtherPrompt(model, text_inputs, "text_inputs"), trace=trace)
-        self.decay, self.gate, self.beta, self.max_weight, self.offset = decay, gate, beta, max_weight, offset
+        super().__init__(OtherPrompt(model, contrast_inputs), trace=trace)
+        self.decay, self.gate, self.plausibility = decay, gate, plausibility
+        self.max_weight, self.offset = max_weight, offset
 
     @classmethod
     def from_image(
@@ -65,12 +66,12 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
         model: PreTrainedModel,
         processor: Any,  # noqa: ANN401  (each family has a class of its own)
         request: Requests,
+        *,
         decay: float = 0.02,
         gate: float = 0.3,
-        beta: float = 0.0,
+        plausibility: float = 0.0,
         max_weight: float | None = 10.0,
         offset: int = 0,
-        *,
         trace: bool = False,
     ) -> Self:
         """M3ID for an image and a question.
@@ -81,7 +82,7 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
             request: `(image, question)`, chat messages with one image, or a list of either, in the order of the rows.
             decay: As for the class.
             gate: As for the class.
-            beta: As for the class.
+            plausibility: As for the class.
             max_weight: As for the class.
             offset: As for the class.
             trace: As for the class.
@@ -92,25 +93,34 @@ class M3IDLogitsProcessor(ContrastLogitsProcessor):
         reader = ImageReader(model, processor)
         prompts = reader.prompts(request)
         inputs = reader.inputs_without_images(prompts, [""] * len(prompts))
-        return cls(reader.model, inputs, decay, gate, beta, max_weight, offset, trace=trace)
+        return cls(
+            reader.model,
+            inputs,
+            decay=decay,
+            gate=gate,
+            plausibility=plausibility,
+            max_weight=max_weight,
+            offset=offset,
+            trace=trace,
+        )
 
-    def reference(self, main: Tensor, other: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def reference(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The logits without the image, with the weight of the contrast for the trace."""
         if self._recorder is None:
-            return other, {}
+            return contrast, {}
         weight = m3id_weight(
             main, step=self.step + self.offset, decay=self.decay, gate=self.gate, max_weight=self.max_weight
         )
-        return other, {"weight": weight[:, 0]}
+        return contrast, {"weight": weight[:, 0]}
 
-    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+    def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """See :func:`counterfoil.decoding.methods.m3id`."""
         return m3id(
             main,
-            other,
+            contrast,
             step=self.step + self.offset,
             decay=self.decay,
             gate=self.gate,
-            beta=self.beta,
+            plausibility=self.plausibility,
             max_weight=self.max_weight,
         )

@@ -28,22 +28,22 @@ CHOOSING = (
 class RITUALLogitsProcessor(ContrastLogitsProcessor):
     r"""RITUAL: a random transformation of the image as a second opinion.
 
-        scores = z_v + alpha * z_T   where p_v >= beta * max p_v
+        scores = z_v + strength * z_T   where p_v >= plausibility * max p_v
 
-    Woo et al. 2024, [RITUAL](https://arxiv.org/abs/2405.17821). The sum is not divided by `1 + alpha`, there or here:
-    with the identity for a transformation it is temperature 1 / (1 + alpha) on the plausible tokens, so compare it with
-    that, not with sampling at temperature 1.
+    Woo et al. 2024, [RITUAL](https://arxiv.org/abs/2405.17821). The sum is not divided by `1 + strength`, there or
+    here: with the identity for a transformation it is temperature 1 / (1 + strength) on the plausible tokens, so
+    compare it with that, not with sampling at temperature 1.
 
     Behind VCD or M3ID and without a cut of its own it is the combination that the paper reports, see
-    docs/methods/ritual.md: `logits_processor=[vcd, RITUALLogitsProcessor(..., beta=0)]`.
+    docs/methods/ritual.md: `logits_processor=[vcd, RITUALLogitsProcessor(..., plausibility=0)]`.
 
     Args:
         model: The model that generates; it reads the transformed image as well, on a cache of its own.
-        transformed_inputs: What the processor returns for the prompts with the transformed images, one row for each
+        contrast_inputs: What the processor returns for the prompts with the transformed images, one row for each
             prompt; :meth:`from_image` makes them.
-        alpha: At least 0, 3 in the paper; 0 is plain decoding of the plausible tokens.
-        beta: In [0, 1], the plausibility cut, 0.1 in the paper; 0 cuts nothing.
-        normalize: Divide by `1 + alpha`, the weighted mean of the two views.
+        strength: At least 0, 3 in the paper; 0 is plain decoding of the plausible tokens.
+        plausibility: In [0, 1], the plausibility cut, 0.1 in the paper; 0 cuts nothing.
+        normalize: Divide by `1 + strength`, the weighted mean of the two views.
         trace: Record both views' log-probability of every token, see :meth:`trace`.
 
     Attributes:
@@ -53,17 +53,17 @@ class RITUALLogitsProcessor(ContrastLogitsProcessor):
     def __init__(
         self,
         model: PreTrainedModel,
-        transformed_inputs: Mapping[str, Any],
-        alpha: float = 3.0,
-        beta: float = 0.1,
+        contrast_inputs: Mapping[str, Any],
         *,
+        strength: float = 3.0,
+        plausibility: float = 0.1,
         normalize: bool = False,
         trace: bool = False,
     ) -> None:
-        check_at_least("alpha", alpha, 0)
-        check_share("beta", beta)
-        super().__init__(OtherPrompt(model, transformed_inputs, "transformed_inputs"), trace=trace)
-        self.alpha, self.beta, self.normalize = alpha, beta, normalize
+        check_at_least("strength", strength, 0)
+        check_share("plausibility", plausibility)
+        super().__init__(OtherPrompt(model, contrast_inputs), trace=trace)
+        self.strength, self.plausibility, self.normalize = strength, plausibility, normalize
         self.transforms: tuple[Transform, ...] = ()
 
     @classmethod
@@ -72,9 +72,9 @@ class RITUALLogitsProcessor(ContrastLogitsProcessor):
         model: PreTrainedModel,
         processor: Any,  # noqa: ANN401  (each family has a class of its own)
         request: Requests,
-        alpha: float = 3.0,
-        beta: float = 0.1,
         *,
+        strength: float = 3.0,
+        plausibility: float = 0.1,
         normalize: bool = False,
         transform: str | Transform | None = None,
         seed: int = 0,
@@ -86,8 +86,8 @@ class RITUALLogitsProcessor(ContrastLogitsProcessor):
             model: A vision-language model.
             processor: Its processor.
             request: `(image, question)`, chat messages with one image, or a list of either, in the order of the rows.
-            alpha: As for the class.
-            beta: As for the class.
+            strength: As for the class.
+            plausibility: As for the class.
             normalize: As for the class.
             transform: `None` draws one of the paper's six; a name draws the parameters of that one; `"model"` lets the
                 model choose which (RITUAL+), and draws where its answer names none; `"identity"` is the control. Or a
@@ -99,19 +99,20 @@ class RITUALLogitsProcessor(ContrastLogitsProcessor):
             ValueError: The request, the model or the processor will not do; the message says why.
         """
         check_integer("seed", seed, 0)
-        check_at_least("alpha", alpha, 0)  # before the model is asked for a transformation
-        check_share("beta", beta)
+        check_at_least("strength", strength, 0)  # before the model is asked for a transformation
+        check_share("plausibility", plausibility)
         reader = ImageReader(model, processor)
         prompts = reader.prompts(request)
         transforms = [_chosen(reader, prompt, transform, seed + i) for i, prompt in enumerate(prompts)]
         seen = [replace(p, image=chosen(p.image)) for p, chosen in zip(prompts, transforms, strict=True)]
-        made = cls(reader.model, reader.inputs(seen), alpha, beta, normalize=normalize, trace=trace)
+        inputs = reader.inputs(seen)
+        made = cls(reader.model, inputs, strength=strength, plausibility=plausibility, normalize=normalize, trace=trace)
         made.transforms = tuple(transforms)
         return made
 
-    def combine(self, main: Tensor, other: Tensor) -> Tensor:
+    def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """See :func:`counterfoil.decoding.methods.ritual`."""
-        return ritual(main, other, alpha=self.alpha, beta=self.beta, normalize=self.normalize)
+        return ritual(main, contrast, strength=self.strength, plausibility=self.plausibility, normalize=self.normalize)
 
 
 def _chosen(reader: ImageReader, prompt: ImagePrompt, transform: str | Transform | None, seed: int) -> Transform:

@@ -1,4 +1,4 @@
-"""The trace: what the other view said of every token that was chosen. It was computed anyway; this keeps it."""
+"""The trace: what the contrast said of every token that was chosen. It was computed anyway; this keeps it."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ class Trace:
 
     Args:
         main: Log-probability under the main view.
-        other: Log-probability under the other view.
+        contrast: Log-probability under the contrast.
         plausible: How many tokens the method left to choose from.
         coefficients: The method's own, by name (CODE's divergence, DoLa's layer).
     """
 
     main: Tensor
-    other: Tensor
+    contrast: Tensor
     plausible: Tensor
     coefficients: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def difference(self) -> Tensor:
-        """`main - other`, in nats: how much more likely the main view's input made the token.
+        """`main - contrast`, in nats: how much more likely the main view's input made the token.
 
         Under CAD: what the documents are responsible for.
         """
-        return self.main - self.other
+        return self.main - self.contrast
 
 
 @dataclass(frozen=True)
 class _Step:
     main: Tensor  # [rows, vocab] while the choice is unknown, then [rows]
-    other: Tensor
+    contrast: Tensor
     plausible: Tensor
     coefficients: dict[str, Tensor]
 
     def chosen(self, tokens: Tensor) -> _Step:
         """The step once the tokens `[rows]` that it led to are known."""
-        return replace(self, main=_of(self.main, tokens), other=_of(self.other, tokens))
+        return replace(self, main=_of(self.main, tokens), contrast=_of(self.contrast, tokens))
 
 
 def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class TraceRecorder:
         self._steps, self._ids, self._reordered, self._prompt_length = [], None, False, ids.shape[1]
 
     def record(
-        self, ids: Tensor, *, main: Tensor, other: Tensor, combined: Tensor, coefficients: dict[str, Tensor]
+        self, ids: Tensor, *, main: Tensor, contrast: Tensor, combined: Tensor, coefficients: dict[str, Tensor]
     ) -> None:
         """Take in one step: the ids `[rows, length]` before it, three views `[rows, vocab]`, coefficients `[rows]`."""
         if self._ids is not None:
@@ -78,7 +78,7 @@ class TraceRecorder:
         self._ids = ids
         if not self._reordered:
             plausible = (combined > -torch.inf).sum(-1)
-            log_probabilities = main.float().log_softmax(-1), other.float().log_softmax(-1)
+            log_probabilities = main.float().log_softmax(-1), contrast.float().log_softmax(-1)
             self._steps.append(_Step(*log_probabilities, plausible, coefficients))
 
     def trace(self, sequences: Tensor) -> Trace:
@@ -101,7 +101,7 @@ class TraceRecorder:
             steps[-1] = steps[-1].chosen(new[:, -1])
         return Trace(
             torch.stack([step.main for step in steps], -1),
-            torch.stack([step.other for step in steps], -1),
+            torch.stack([step.contrast for step in steps], -1),
             torch.stack([step.plausible for step in steps], -1),
             {name: torch.stack([step.coefficients[name] for step in steps], -1) for name in steps[0].coefficients},
         )

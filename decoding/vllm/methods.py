@@ -86,18 +86,18 @@ def _checked(check: Callable[[str, Any, Any], None], bound: object, name: str, v
 
 
 METHODS: Mapping[str, Method] = {
-    "cad": Method(rules.cad, "CADLogitsProcessor", {"alpha": _at_least(0)}),
+    "cad": Method(rules.cad, "CADLogitsProcessor", {"strength": _at_least(0)}),
     "cid": Method(
         rules.cid,
         "CIDLogitsProcessor",
-        {"strength": _at_least(0), "rule": _one_of(CIDRule), "alpha": check_share},
+        {"strength": _at_least(0), "rule": _one_of(CIDRule), "plausibility": check_share},
     ),
     "contrastive_decoding": Method(
         rules.contrastive_decoding,
         "ContrastiveDecodingLogitsProcessor",
         {
-            "alpha": check_share,
-            "beta": _at_least(0),
+            "strength": _at_least(0),
+            "plausibility": check_share,
             "formulation": _one_of(Formulation),
             "amateur_temperature": _above(0),
         },
@@ -106,13 +106,13 @@ METHODS: Mapping[str, Method] = {
     "ritual": Method(
         rules.ritual,
         "RITUALLogitsProcessor",
-        {"alpha": _at_least(0), "beta": check_share, "normalize": check_flag},
+        {"strength": _at_least(0), "plausibility": check_share, "normalize": check_flag},
         picture={"transform": _transform, "seed": _integer},
     ),
     "vcd": Method(
         rules.vcd,
         "VCDLogitsProcessor",
-        {"alpha": _at_least(0), "beta": check_share},
+        {"strength": _at_least(0), "plausibility": check_share},
         picture={"noise_step": _noise_step, "seed": _integer},
     ),
 }

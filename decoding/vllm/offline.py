@@ -1,6 +1,6 @@
 """Contrasts for `LLM.generate()`: text and messages made into what an engine takes, with the names of the server.
 
-request = chat_request(llm.get_tokenizer(), messages, "cad", documents=[passage], alpha=1.0)
+request = chat_request(llm.get_tokenizer(), messages, "cad", documents=[passage], strength=1.0)
 llm.generate(request.prompt, SamplingParams(max_tokens=64, extra_args=request.extra_args))
 """
 

@@ -34,7 +34,7 @@ def labelled_as(method: Method, decoder: ImageDecoder) -> str:
     """A way to answer with its parameters, for a table."""
     if method.control is None:
         return decoder.label
-    kept = ("alpha", "beta") if method.control == "temperature" else ("transform",)
+    kept = ("strength", "plausibility") if method.control == "temperature" else ("transform",)
     shown = {name: decoder.settings[name] for name in kept if decoder.settings[name] is not None}
     return labelled(method.control, shown)
 

@@ -20,8 +20,8 @@ from .objects import NAMES
 from .testing import Exam, Sight, draw_exam
 
 GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    "vcd": {"alpha": (1.0, 0.5), "noise_step": (500, 300, 700)},
-    "ritual": {"alpha": (3.0, 1.0, 0.5)},
+    "vcd": {"strength": (1.0, 0.5), "noise_step": (500, 300, 700)},
+    "ritual": {"strength": (3.0, 1.0, 0.5)},
     "code": {"k": (0.3, 0.7, 1.0)},
     "m3id": {"gate": (1.0,), "offset": (10,), "decay": (0.02, 0.05, 0.1)},
 }

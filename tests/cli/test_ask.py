@@ -93,7 +93,7 @@ def test_every_offset_of_the_json_is_true(recorded):
 def test_the_json_has_all_that_is_promised(recorded):
     assert recorded["format"] == "counterfoil.answer/2"
     assert recorded["question"] == QUESTION
-    assert recorded["method"] == "Context-aware decoding, alpha 0.5"
+    assert recorded["method"] == "Context-aware decoding, strength 0.5"
     assert [answer["method"] for answer in recorded["compared_with"]] == ["Plain decoding"]
     assert recorded["compared_with"][0]["trace"] == []
     covered = sum(span["end"] - span["start"] for span in recorded["trace"])
@@ -158,8 +158,8 @@ def one_line(result, *words):
         (("Why?", "-d", "{tmp}/broken.pdf"), ("broken.pdf", "no readable PDF")),
         (("Why?", "-d", "{tmp}/table.xlsx"), ("table.xlsx", "not read", ".pdf")),
         (("Why?", "-d", EXAMPLES, "--method", "magic"), ("--method", "cad, none", "'magic'")),
-        (("Why?", "-d", EXAMPLES, "--alpha", "-1"), ("--alpha", "at least 0")),
-        (("Why?", "-d", EXAMPLES, "--alpha", "nan"), ("--alpha", "at least 0")),
+        (("Why?", "-d", EXAMPLES, "--strength", "-1"), ("--strength", "at least 0")),
+        (("Why?", "-d", EXAMPLES, "--strength", "nan"), ("--strength", "at least 0")),
         (("Why?", "-d", EXAMPLES, "--top-k", "0"), ("--top-k", "at least 1")),
         (("Why?", "-d", EXAMPLES, "--max-new-tokens", "0"), ("--max-new-tokens", "at least 1")),
         (("Why?", "-d", EXAMPLES, "--method", "none", "--compare"), ("--compare", "--method")),
@@ -222,7 +222,7 @@ def test_ctrl_c_while_decoding(tmp_path):
     report = tmp_path / "report.html"
     report.write_text("the report of last week")
     terminal, child = pty.openpty()
-    options = ["--report", str(report), "--max-new-tokens", "900", "--max-sentences", "99", "--alpha", "0"]
+    options = ["--report", str(report), "--max-new-tokens", "900", "--max-sentences", "99", "--strength", "0"]
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONWARNINGS"}
     process = interruptible(
         [*COMMAND, "ask", QUESTION, "--documents", str(EXAMPLES), *options],

@@ -76,8 +76,8 @@ def test_alpha_zero_is_plain_decoding_and_the_trace_covers_the_answer(smollm):
     prompt = build_prompt(QUESTION, [FIRST], smollm, 40)
     steps = []
     limits = Limits(40, 1)
-    zero = generate(smollm, prompt, alpha=0.0, limits=limits, on_token=steps.append)
-    plain = generate(smollm, prompt, alpha=None, limits=limits)
+    zero = generate(smollm, prompt, strength=0.0, limits=limits, on_token=steps.append)
+    plain = generate(smollm, prompt, strength=None, limits=limits)
     assert zero.text == plain.text
     assert zero.text == zero.text.strip() != ""
     assert steps == list(range(1, zero.n_tokens + 1))
@@ -87,14 +87,14 @@ def test_alpha_zero_is_plain_decoding_and_the_trace_covers_the_answer(smollm):
 
 def test_the_answer_ends_with_a_whole_sentence(smollm):
     prompt = build_prompt("Tell me a long story about the ferry.", [FIRST, SECOND], smollm, 60)
-    long = generate(smollm, prompt, alpha=None, limits=Limits(60, 50))
+    long = generate(smollm, prompt, strength=None, limits=Limits(60, 50))
     assert long.n_tokens == 60
     assert long.unfinished
     assert long.text.endswith((".", "!", "?"))
-    two = generate(smollm, prompt, alpha=None, limits=Limits(60, 1))
+    two = generate(smollm, prompt, strength=None, limits=Limits(60, 1))
     assert two.n_tokens < 60
     assert not two.unfinished
     assert long.text.startswith(two.text)
-    cut = generate(smollm, prompt, alpha=None, limits=Limits(3, 1))
+    cut = generate(smollm, prompt, strength=None, limits=Limits(3, 1))
     assert cut.unfinished
     assert cut.text, "where no sentence was finished, its beginning is the answer"

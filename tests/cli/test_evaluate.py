@@ -56,17 +56,17 @@ def rows(output: str) -> list[list[str]]:
 def test_memotrap_prints_a_row_a_method_and_writes_figures_and_samples(traps: Path, tmp_path: Path) -> None:
     figures, samples = tmp_path / "figures.json", tmp_path / "samples.jsonl"
     result = run(
-        "memotrap", "--data", traps, "--method", "none,cad", "--alpha", "0.5,2", "--limit", 10, "--json", figures,
+        "memotrap", "--data", traps, "--method", "none,cad", "--strength", "0.5,2", "--limit", 10, "--json", figures,
         "--samples", samples,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     head, _, *found = rows(result.stdout)
     assert head == ["method", "accuracy", "difference", "gained", "lost", "McNemar p"]
-    assert [row[0] for row in found] == ["none", "cad (alpha 0.5)", "cad (alpha 2)"]
+    assert [row[0] for row in found] == ["none", "cad (strength 0.5)", "cad (strength 2)"]
     (recorded,) = json.loads(figures.read_text())["results"]
     assert recorded["task"] == "memotrap"
     assert recorded["data"]["n"] == 10
-    assert [method["settings"] for method in recorded["methods"]] == [{}, {"alpha": 0.5}, {"alpha": 2.0}]
+    assert [method["settings"] for method in recorded["methods"]] == [{}, {"strength": 0.5}, {"strength": 2.0}]
     assert found[2][1].startswith(f"{recorded['methods'][2]['figures']['accuracy']['value']:.3f} [")
     assert len(samples.read_text().splitlines()) == 30
 
@@ -91,8 +91,11 @@ def test_degeneration_prints_the_authors_beside_the_methods(running: Path) -> No
     ("arguments", "message"),
     [
         (("memotrap", "TRAPS", "--method", "contrastive_search"), "contrastive_search gives tokens no probability"),
-        (("memotrap", "TRAPS", "--beta", "1"), "`beta` has to be a parameter of one of none, cad, but is of none"),
-        (("memotrap", "TRAPS", "--alpha", "1,x"), "--alpha has to be a number, but is 'x'"),
+        (
+            ("memotrap", "TRAPS", "--plausibility", "1"),
+            "`plausibility` has to be a parameter of one of none, cad, but is of none",
+        ),
+        (("memotrap", "TRAPS", "--strength", "1,x"), "--strength has to be a number, but is 'x'"),
         (("memotrap", "TRAPS", "--limit", "-1"), "--limit has to be at least 0, but is -1"),
         (("memotrap", "TRAPS", "--set", "shots=1"), "--set shots has to be an option of a task"),
         (("degeneration", "TRAPS", "--set", "new_tokens=x"), "`new_tokens` of degeneration has to be int, but is 'x'"),
@@ -199,7 +202,7 @@ def test_a_server_is_asked_the_same_tasks(tmp_path: Path) -> None:
     file = tmp_path / "facts.jsonl"
     file.write_text("".join(json.dumps(fact) + "\n" for fact in facts))
     with openai_server() as (url, seen):
-        arguments = ["conflict", "--data", file, "--set", "new_tokens=6", "--alpha", "1,2"]
+        arguments = ["conflict", "--data", file, "--set", "new_tokens=6", "--strength", "1,2"]
         here, there = run(*arguments), run(*arguments, "--endpoint", url)
         refused = run("memotrap", "--data", file, "--endpoint", url)
     assert there.exit_code == 0, there.output

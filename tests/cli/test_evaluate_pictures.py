@@ -25,10 +25,10 @@ def test_drawn_scenes_under_every_method(tmp_path: Path) -> None:
     assert code == 0, output
     for row in (
         "adversarial: none, greedy",
-        "adversarial: temperature (alpha 3, beta 0.1), sampled",
+        "adversarial: temperature (strength 3, plausibility 0.1), sampled",
         "adversarial: transformed, greedy",
-        "popular: vcd (alpha 1, beta 0.1, noise_step 500), greedy",
-        "random: ritual (alpha 3, beta 0.1, normalize False), sampled",
+        "popular: vcd (strength 1, plausibility 0.1, noise_step 500), greedy",
+        "random: ritual (strength 3, plausibility 0.1, normalize False), sampled",
         "random: code (k 0.3), greedy",
         "random: m3id",
     ):
@@ -66,7 +66,7 @@ def test_a_file_of_questions_with_a_folder_of_pictures(tmp_path: Path) -> None:
     questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
     code, output = invoke("pope", str(questions), "--images", str(tmp_path), "--method", "none,ritual")
     assert code == 0, output
-    assert "mine: ritual (alpha 3, beta 0.1, normalize False), greedy" in output
+    assert "mine: ritual (strength 3, plausibility 0.1, normalize False), greedy" in output
     code, output = invoke("pope", str(questions))
     assert code == 2
     assert "--images has to be the folder" in output
@@ -101,7 +101,7 @@ def test_answers_and_captions_that_are_there_already(tmp_path: Path) -> None:
         (["pope", "--method", "none,dola"], "`method` has to be one of none, code, ritual, vcd"),
         (["pope", "--method", "none,vcd", "--k", "0.3"], "`k` has to be a parameter of one of none,vcd"),
         (["pope", "--sight", "dark"], "--sight has to be one of clear, unclear, but is 'dark'"),
-        (["pope", "--choose", "--alpha", "1"], "--choose has to be left out where settings are given"),
+        (["pope", "--choose", "--strength", "1"], "--choose has to be left out where settings are given"),
         (["pope", "--answers", "nowhere.jsonl"], "cannot read 'nowhere.jsonl'"),
         (["pope", "--model", "nowhere", "--pictures", "2"], "cannot load model 'nowhere'"),
         (["pope", "--pictures", "2", "--method", "vcd", "--noise-step", "1000"], "`noise_step` has to be at most 999"),

@@ -36,13 +36,14 @@ def run(*arguments: str):
 @pytest.mark.parametrize(
     ("arguments", "label"),
     [
-        (("cad", *BOTH, "--alpha", "1"), "cad (alpha 1)"),
-        (("cid", *BOTH, "--strength", "20"), "cid (strength 20, rule probability, alpha 0.1)"),
-        (("dola", *ONE, "--layers", "16,20"), "dola (layers (16, 20), alpha 0.1, norm True)"),
+        (("cad", *BOTH, "--strength", "1"), "cad (strength 1)"),
+        (("cid", *BOTH, "--strength", "20"), "cid (strength 20, rule probability, plausibility 0.1)"),
+        (("dola", *ONE, "--layers", "16,20"), "dola (layers (16, 20), plausibility 0.1, norm True)"),
         (("contrastive_search", *ONE, "--top-k", "5"), "contrastive_search (penalty_alpha 0.6, top_k 5)"),
         (
             ("contrastive_decoding", *ONE, "--early-exit", "15", "--formulation", "li"),
-            "contrastive_decoding (alpha 0.1, beta 0.5, formulation li, amateur_temperature 1, early_exit 15)",
+            "contrastive_decoding (strength 0.5, plausibility 0.1, formulation li, amateur_temperature 1, "
+            "early_exit 15)",
         ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -58,17 +59,17 @@ def test_each_method_is_shown_beside_plain_decoding(arguments: tuple[str, ...], 
 
 @pytest.mark.usefixtures("one_model")
 def test_cad_follows_the_passage_where_plain_decoding_follows_memory() -> None:
-    result = run("--method", "cad", *BOTH, "--alpha", "1", "--max-new-tokens", "2", "--json")
+    result = run("--method", "cad", *BOTH, "--strength", "1", "--max-new-tokens", "2", "--json")
     recorded = json.loads(result.stdout)
     assert (recorded["contrastive"], recorded["plain"]) == (" Lyon.", " Paris.")
-    assert recorded["settings"] == {"alpha": 1.0}
+    assert recorded["settings"] == {"strength": 1.0}
     assert recorded["format"] == "counterfoil.generation/1"
     assert recorded["sampling"] is None
 
 
 @pytest.mark.usefixtures("one_model")
 def test_strength_zero_samples_what_plain_decoding_samples() -> None:
-    arguments = ("--method", "cad", *BOTH, "--alpha", "0", "--sample", "--temperature", "0.9", "--top-p", "0.9")
+    arguments = ("--method", "cad", *BOTH, "--strength", "0", "--sample", "--temperature", "0.9", "--top-p", "0.9")
     seeded = [json.loads(run(*arguments, *SHORT, "--seed", seed, "--json").stdout) for seed in ("1", "1", "2")]
     assert seeded[0] == seeded[1]
     assert seeded[0]["contrastive"] == seeded[0]["plain"]
@@ -92,9 +93,9 @@ def test_a_chat_template_changes_what_is_read() -> None:
         (("dola", *BOTH), "--contrast has to be left out for dola"),
         (("none", *ONE), "--method has to be a contrastive one"),
         (("greedy", *ONE), "`method` has to be one of none, cad"),
-        (("cad", *BOTH, "--strength", "3"), "`strength` has to be a parameter of cad, but that has alpha"),
-        (("contrastive_search", *ONE, "--alpha", "1"), "`alpha` has to be a parameter of contrastive_search"),
-        (("cad", *BOTH, "--alpha", "much"), "--alpha has to be a number, but is 'much'"),
+        (("cad", *BOTH, "--plausibility", "0.3"), "`plausibility` has to be a parameter of cad, but that has strength"),
+        (("contrastive_search", *ONE, "--strength", "1"), "`strength` has to be a parameter of contrastive_search"),
+        (("cad", *BOTH, "--strength", "much"), "--strength has to be a number, but is 'much'"),
         (("dola", *ONE, "--layers", "middle"), "--layers has to be a number, but is 'middle'"),
         (("contrastive_decoding", *ONE), "`amateur` has to be given for contrastive_decoding"),
         (("dola", "--prompt", " "), "--prompt has to hold a word"),
@@ -119,9 +120,9 @@ def test_what_cannot_be_served_is_said_in_one_line_before_a_model_is_loaded(
 
 @pytest.mark.usefixtures("one_model")
 def test_a_value_out_of_range_is_refused_in_the_words_of_the_method() -> None:
-    result = run("--method", "cad", *BOTH, "--alpha", "-1")
+    result = run("--method", "cad", *BOTH, "--strength", "-1")
     assert result.exit_code == 2
-    assert result.stderr == "counterfoil: error: `alpha` has to be a number of at least 0, but is -1.0\n"
+    assert result.stderr == "counterfoil: error: `strength` has to be a number of at least 0, but is -1.0\n"
 
 
 def outcome(contrastive: str, plain: str) -> Continued:

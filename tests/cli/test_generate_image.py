@@ -43,16 +43,20 @@ def asked(folder: Path, picture: Path, *more: object) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "label", "view"),
     [
-        (("ritual",), "ritual (alpha 3, beta 0.1, normalize False)", "transform: vertical_flip\n"),
+        (("ritual",), "ritual (strength 3, plausibility 0.1, normalize False)", "transform: vertical_flip\n"),
         (
             ("ritual", "--transform", "rotation", "--normalize"),
-            "ritual (alpha 3, beta 0.1, normalize True, transform rotation)",
+            "ritual (strength 3, plausibility 0.1, normalize True, transform rotation)",
             "transform: rotation (angle ",
         ),
-        (("vcd", "--noise-step", "700", "--alpha", "2"), "vcd (alpha 2, beta 0.1, noise_step 700)", ""),
+        (("vcd", "--noise-step", "700", "--strength", "2"), "vcd (strength 2, plausibility 0.1, noise_step 700)", ""),
         (("code", "--k", "0.7"), "code (k 0.7)", "description: "),
         (("code", "--description", "w30 w31"), "code (k 0.3)", "description: w30 w31\n"),
-        (("m3id", "--gate", "1", "--offset", "10"), "m3id (decay 0.02, gate 1, beta 0, max_weight 10, offset 10)", ""),
+        (
+            ("m3id", "--gate", "1", "--offset", "10"),
+            "m3id (decay 0.02, gate 1, plausibility 0, max_weight 10, offset 10)",
+            "",
+        ),
         (("ritual+vcd",), "ritual+vcd (noise_step 500)", "transform: "),
         (
             ("ritual+m3id", "--transform", "vertical_flip"),
@@ -80,13 +84,13 @@ def test_json_says_what_was_asked_and_what_was_drawn(folder: Path, picture: Path
     assert first == again
     assert first["views"] != other["views"]
     assert (first["image"], first["question"], first["seed"]) == (str(picture), "w10 w11", 3)
-    assert first["settings"] == {"alpha": 3.0, "beta": 0.1, "normalize": False, "transform": None}
+    assert first["settings"] == {"strength": 3.0, "plausibility": 0.1, "normalize": False, "transform": None}
     assert first["sampling"] is None
 
 
 def test_strength_zero_samples_what_plain_decoding_samples(folder: Path, picture: Path) -> None:
-    strength = ("--method", "vcd", "--alpha", "0", "--beta", "0", "--sample", "--temperature", "2")
-    recorded = json.loads(asked(folder, picture, *strength, "--seed", 5, "--json").stdout)
+    arguments = ("--method", "vcd", "--strength", "0", "--plausibility", "0", "--sample", "--temperature", "2")
+    recorded = json.loads(asked(folder, picture, *arguments, "--seed", 5, "--json").stdout)
     assert recorded["contrastive"] == recorded["plain"]
     assert recorded["sampling"] == {"temperature": 2.0, "top_p": 1.0, "seed": 5}
 

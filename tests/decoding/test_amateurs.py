@@ -30,8 +30,8 @@ NEW = 8
 PROMPTS = random_prompts([9, 3, 6, 5], seed=21)
 LAYERED = ["llama", "gpt2", "qwen3", "gemma3_text", "gpt_neox", "opt", "bloom"]
 FORMULATIONS = {
-    "obrien": {"alpha": 0.05, "beta": 1.0},
-    "li": {"alpha": 0.05, "formulation": "li", "amateur_temperature": 0.5},
+    "obrien": {"plausibility": 0.05, "strength": 1.0},
+    "li": {"plausibility": 0.05, "formulation": "li", "amateur_temperature": 0.5},
 }
 BEAMS = {"num_beams": 3, "num_return_sequences": 2}
 
@@ -76,7 +76,7 @@ def test_contrastive_decoding_equals_its_reference_for_every_row(kind: str, form
     model = tiny_model("llama")
     parameters = FORMULATIONS[formulation]
     amateur, reference = amateur_of(kind, model)
-    output = generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(amateur, **parameters)])
+    output = generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(model, amateur, **parameters)])
     oracle = functools.partial(oracles.contrastive_decoding, **parameters)
     for i, prompt in enumerate(PROMPTS):
         expected = reference_greedy(model, prompt, functools.partial(reference, prompt), oracle, NEW)
@@ -87,7 +87,7 @@ def test_contrastive_decoding_equals_its_reference_for_every_row(kind: str, form
 def test_early_exits_follow_beams_because_they_ride_on_the_main_forward(family: str) -> None:
     model = tiny_model(family)
     parameters = FORMULATIONS["obrien"]
-    exit_processor = ContrastiveDecodingLogitsProcessor(EarlyExit(model, 2), **parameters)
+    exit_processor = ContrastiveDecodingLogitsProcessor(model, EarlyExit(model, 2), **parameters)
 
     class Reference(ReferenceProcessor):
         def __call__(self, input_ids, scores):
@@ -107,8 +107,8 @@ def test_early_exits_follow_beams_because_they_ride_on_the_main_forward(family: 
 @pytest.mark.parametrize("mode", [{}, BEAMS, {"do_sample": True, "num_return_sequences": 2}])
 def test_a_smaller_model_under_beams_and_sampling(mode: dict) -> None:
     model, small = tiny_model("llama"), tiny_model("gpt2", seed=5)
-    oracle = functools.partial(oracles.contrastive_decoding, alpha=0.05, beta=1.0)
-    processor = ContrastiveDecodingLogitsProcessor(small, alpha=0.05, beta=1.0)
+    oracle = functools.partial(oracles.contrastive_decoding, plausibility=0.05, strength=1.0)
+    processor = ContrastiveDecodingLogitsProcessor(model, small, plausibility=0.05, strength=1.0)
     reference = ReferenceProcessor(small, PROMPTS, oracle, 9)
     assert (
         generate(model, PROMPTS, [processor], **mode).tolist() == generate(model, PROMPTS, [reference], **mode).tolist()
@@ -119,10 +119,12 @@ def test_a_smaller_model_under_beams_and_sampling(mode: dict) -> None:
 def test_the_exit_after_the_last_layer_is_the_model(family: str) -> None:
     model = tiny_model(family)
     last = model.config.num_hidden_layers
-    processor = ContrastiveDecodingLogitsProcessor(EarlyExit(model, last), alpha=0.0, beta=1.0, trace=True)
+    processor = ContrastiveDecodingLogitsProcessor(
+        model, EarlyExit(model, last), plausibility=0.0, strength=1.0, trace=True
+    )
     output = generate(model, PROMPTS, [processor])
     trace = processor.trace(output)
-    torch.testing.assert_close(trace.main, trace.other, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(trace.main, trace.contrast, atol=1e-4, rtol=1e-4)
     assert output.tolist() == generate(model, PROMPTS, []).tolist()
 
 
@@ -171,8 +173,10 @@ def test_dola_candidates_are_those_of_the_paper(count: int, tied: int, bucket: s
 def test_another_view_of_the_same_model_does_not_reach_the_taps() -> None:
     model = tiny_model("llama")
     contrasts = random_prompts([4] * 4, seed=9)
-    early = functools.partial(ContrastiveDecodingLogitsProcessor, alpha=0.05, beta=1.0)
-    after = generate(model, PROMPTS, [CADLogitsProcessor(model, padded(contrasts), 0.0), early(EarlyExit(model, 2))])
+    early = functools.partial(ContrastiveDecodingLogitsProcessor, model, plausibility=0.05, strength=1.0)
+    after = generate(
+        model, PROMPTS, [CADLogitsProcessor(model, padded(contrasts), strength=0.0), early(EarlyExit(model, 2))]
+    )
     assert after.tolist() == generate(model, PROMPTS, [early(EarlyExit(model, 2))]).tolist()
 
 
@@ -195,10 +199,10 @@ def test_a_view_of_another_model_than_the_one_that_generates_is_refused() -> Non
 def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is_cut() -> None:
     model = tiny_model("llama")
     wide = tiny_model("gpt2", seed=6, vocab_size=VOCABULARY + 32)
-    with pytest.raises(ValueError, match=r"96 logits and the other 128.*vocabulary_size=len\(tokenizer\)"):
-        generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(wide)])
+    with pytest.raises(ValueError, match=r"96 logits and the contrast 128.*vocabulary_size=len\(tokenizer\)"):
+        generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(model, wide)])
     size = 90
-    processor = ContrastiveDecodingLogitsProcessor(wide, alpha=0.0, beta=1.0, vocabulary_size=size)
+    processor = ContrastiveDecodingLogitsProcessor(model, wide, plausibility=0.0, strength=1.0, vocabulary_size=size)
     output = generate(model, PROMPTS[:1], [processor])
 
     def rule(main: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -213,28 +217,40 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda m: ContrastiveDecodingLogitsProcessor(m, alpha=3), r"`alpha` has to be in \[0, 1\], but is 3"),
         (
-            lambda m: ContrastiveDecodingLogitsProcessor(m, beta=-1),
-            "`beta` has to be a number of at least 0, but is -1",
+            lambda m: ContrastiveDecodingLogitsProcessor(m, m, plausibility=3),
+            r"`plausibility` has to be in \[0, 1\], but is 3",
         ),
-        (lambda m: ContrastiveDecodingLogitsProcessor(m, beta=float("nan")), "`beta` has to be .* but is nan"),
         (
-            lambda m: ContrastiveDecodingLogitsProcessor(m, formulation="other"),
+            lambda m: ContrastiveDecodingLogitsProcessor(m, m, strength=-1),
+            "`strength` has to be a number of at least 0, but is -1",
+        ),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, m, strength=float("nan")),
+            "`strength` has to be .* but is nan",
+        ),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, m, formulation="other"),
             "`formulation` has to be one of 'obrien', 'li', but is 'other'",
         ),
         (
-            lambda m: ContrastiveDecodingLogitsProcessor(m, amateur_temperature=0),
+            lambda m: ContrastiveDecodingLogitsProcessor(m, m, amateur_temperature=0),
             "`amateur_temperature` has to be a number above 0, but is 0",
         ),
-        (lambda m: ContrastiveDecodingLogitsProcessor(m, vocabulary_size=0), "`vocabulary_size` has to be at least 1"),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, m, vocabulary_size=0),
+            "`vocabulary_size` has to be at least 1",
+        ),
         (lambda m: EarlyExit(m, 0), r"`layer` has to be in \[1, 4\], but is 0"),
         (lambda m: EarlyExit(m, 5), r"`layer` has to be in \[1, 4\], but is 5"),
         (lambda m: CutContext(m, 0), "`last` has to be an integer of at least 1, but is 0"),
         (lambda m: CutContext(m, 2.5), "`last` has to be an integer of at least 1, but is 2.5"),
         (lambda m: EarlyExit(m, True), r"`layer` has to be in \[1, 4\], but is True"),
         (lambda m: DoLaLogitsProcessor(m, [1, 1]), r"`layers` has to be different layers in \[0, 3\], but is \[1, 1\]"),
-        (lambda m: ContrastiveDecodingLogitsProcessor("gpt2"), "`amateur` has to be a transformers model, but is str"),
+        (
+            lambda m: ContrastiveDecodingLogitsProcessor(m, "gpt2"),
+            "`amateur` has to be a transformers model, but is str",
+        ),
         (lambda m: CADLogitsProcessor("gpt2", padded([[5]])), "`model` has to be a transformers model, but is str"),
         (
             lambda m: EarlyExit(tiny_model("opt", word_embed_proj_dim=16), 2),
@@ -246,10 +262,16 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
         (lambda m: DoLaLogitsProcessor(tiny_model("t5")), "`model` has to be decoder-only"),
         (lambda m: EarlyExit(tiny_model("t5"), 1), "`model` has to be decoder-only"),
         (lambda m: SamePrompt(tiny_model("t5")), "`amateur` has to be decoder-only"),
-        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=-0.1), "`alpha` has to be a number of at least 0"),
-        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=10**400), "`alpha` has to be a number of at least 0"),
-        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha=1e39), r"`alpha` has to be a number of at most 1e\+06"),
-        (lambda m: CADLogitsProcessor(m, padded([[5]]), alpha="1"), "`alpha` has to be .* but is '1'"),
+        (lambda m: CADLogitsProcessor(m, padded([[5]]), strength=-0.1), "`strength` has to be a number of at least 0"),
+        (
+            lambda m: CADLogitsProcessor(m, padded([[5]]), strength=10**400),
+            "`strength` has to be a number of at least 0",
+        ),
+        (
+            lambda m: CADLogitsProcessor(m, padded([[5]]), strength=1e39),
+            r"`strength` has to be a number of at most 1e\+06",
+        ),
+        (lambda m: CADLogitsProcessor(m, padded([[5]]), strength="1"), "`strength` has to be .* but is '1'"),
     ],
 )
 def test_parameters_out_of_range_are_refused_when_made(make, message: str) -> None:
@@ -302,7 +324,7 @@ def test_threads_that_share_a_model_do_not_share_its_hidden_states() -> None:
 def test_two_processors_may_share_an_early_exit() -> None:
     model = tiny_model("llama")
     shared = EarlyExit(model, 2)
-    make = functools.partial(ContrastiveDecodingLogitsProcessor, alpha=0.05, beta=0.5)
+    make = functools.partial(ContrastiveDecodingLogitsProcessor, model, plausibility=0.05, strength=0.5)
     both = generate(model, PROMPTS, [make(shared), make(shared)])
     assert both.tolist() == generate(model, PROMPTS, [make(EarlyExit(model, 2)), make(EarlyExit(model, 2))]).tolist()
 
@@ -323,9 +345,9 @@ def test_a_tap_keeps_one_state_a_row_and_not_the_prompts() -> None:
 
 def test_compiled_and_adapted_models_are_unwrapped() -> None:
     model, small = tiny_model("llama"), tiny_model("gpt2", seed=5)
-    expected = generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(small)])
+    expected = generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(model, small)])
     assert (
-        generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(torch.compile(small))]).tolist()
+        generate(model, PROMPTS, [ContrastiveDecodingLogitsProcessor(model, torch.compile(small))]).tolist()
         == expected.tolist()
     )
 
@@ -333,8 +355,8 @@ def test_compiled_and_adapted_models_are_unwrapped() -> None:
 def test_padding_is_known_also_where_the_amateur_names_no_pad_token() -> None:
     model, small = tiny_model("llama"), copy.deepcopy(tiny_model("gpt2", seed=5))
     small.generation_config.pad_token_id = None
-    processor = ContrastiveDecodingLogitsProcessor(small, alpha=0.05, beta=1.0)
-    expected = [ContrastiveDecodingLogitsProcessor(tiny_model("gpt2", seed=5), alpha=0.05, beta=1.0)]
+    processor = ContrastiveDecodingLogitsProcessor(model, small, plausibility=0.05, strength=1.0)
+    expected = [ContrastiveDecodingLogitsProcessor(model, tiny_model("gpt2", seed=5), plausibility=0.05, strength=1.0)]
     for options in ({}, BEAMS, {"custom_generate": batched_views}):
         found = generate(model, PROMPTS, [processor], **options)
         assert found.tolist() == generate(model, PROMPTS, expected, **options).tolist()
@@ -345,6 +367,6 @@ def test_padding_is_known_also_where_the_amateur_names_no_pad_token() -> None:
 def test_a_prompt_of_embeddings_cannot_be_read_by_another_view() -> None:
     model = tiny_model("llama")
     embeddings = model.get_input_embeddings()(torch.tensor([PROMPTS[0]]))
-    processor = ContrastiveDecodingLogitsProcessor(tiny_model("gpt2", seed=5))
+    processor = ContrastiveDecodingLogitsProcessor(model, tiny_model("gpt2", seed=5))
     with pytest.raises(ValueError, match="has to be given as `input_ids`"):
         model.generate(inputs_embeds=embeddings, logits_processor=[processor], max_new_tokens=3)

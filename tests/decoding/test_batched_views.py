@@ -25,14 +25,16 @@ NEW = 8
 PROMPTS, CONTRASTS = random_prompts([9, 3, 6, 5], seed=41), random_prompts([2, 12, 5, 1], seed=42)
 FAMILIES = ["llama", "gpt2", "qwen3", "mistral", "gemma3_text", "gpt_neox", "bloom", "opt", "qwen3_next"]
 METHODS = {
-    "cad": lambda m: [CADLogitsProcessor(m, padded(CONTRASTS), 1.0)],
-    "cid": lambda m: [CIDLogitsProcessor(m, padded(CONTRASTS, side="right"), 20.0)],
-    "cut context": lambda m: [ContrastiveDecodingLogitsProcessor(CutContext(m, 2), 0.05, 1.0)],
-    "another model": lambda m: [ContrastiveDecodingLogitsProcessor(tiny_model("gpt2", seed=5), 0.05, 1.0)],
-    "early exit": lambda m: [ContrastiveDecodingLogitsProcessor(EarlyExit(m, 2), 0.05, 1.0)],
+    "cad": lambda m: [CADLogitsProcessor(m, padded(CONTRASTS), strength=1.0)],
+    "cid": lambda m: [CIDLogitsProcessor(m, padded(CONTRASTS, side="right"), strength=20.0)],
+    "cut context": lambda m: [ContrastiveDecodingLogitsProcessor(m, CutContext(m, 2), plausibility=0.05, strength=1.0)],
+    "another model": lambda m: [
+        ContrastiveDecodingLogitsProcessor(m, tiny_model("gpt2", seed=5), plausibility=0.05, strength=1.0)
+    ],
+    "early exit": lambda m: [ContrastiveDecodingLogitsProcessor(m, EarlyExit(m, 2), plausibility=0.05, strength=1.0)],
     "two views and a layer": lambda m: [
-        CADLogitsProcessor(m, padded(CONTRASTS), 0.5),
-        CIDLogitsProcessor(m, padded(CONTRASTS[::-1]), 10.0),
+        CADLogitsProcessor(m, padded(CONTRASTS), strength=0.5),
+        CIDLogitsProcessor(m, padded(CONTRASTS[::-1]), strength=10.0),
         DoLaLogitsProcessor(m, "low"),
     ],
 }
@@ -86,7 +88,7 @@ def test_there_is_one_forward_a_token() -> None:
 @pytest.mark.parametrize("mode", ["greedy", "sampling", "5 beams"])
 def test_zero_strength_is_plain_decoding(mode: str) -> None:
     model = tiny_model("llama")
-    zero = [CADLogitsProcessor(model, padded(CONTRASTS), 0.0)]
+    zero = [CADLogitsProcessor(model, padded(CONTRASTS), strength=0.0)]
     joint = generate(model, zero, custom_generate=batched_views, **MODES[mode])
     assert joint.tolist() == generate(model, [], **MODES[mode]).tolist()
 
@@ -110,7 +112,7 @@ def test_the_trace_is_recorded_as_ever() -> None:
     ours = joint.trace(generate(model, [joint], custom_generate=batched_views))
     theirs = alone.trace(generate(model, [alone]))
     torch.testing.assert_close(ours.main, theirs.main, atol=2e-4, rtol=1e-4)
-    torch.testing.assert_close(ours.other, theirs.other, atol=2e-4, rtol=1e-4)
+    torch.testing.assert_close(ours.contrast, theirs.contrast, atol=2e-4, rtol=1e-4)
 
 
 def test_one_object_serves_both_paths_in_turn() -> None:
@@ -123,7 +125,7 @@ def test_one_object_serves_both_paths_in_turn() -> None:
 
 def test_an_error_in_mid_generation_leaves_nothing_behind() -> None:
     model = tiny_model("llama")
-    processor = CADLogitsProcessor(model, padded(CONTRASTS), 1.0)
+    processor = CADLogitsProcessor(model, padded(CONTRASTS), strength=1.0)
 
     class StopError(Exception):
         pass
@@ -171,7 +173,7 @@ class Recorder:
 def test_a_streamer_sees_every_token(name: str) -> None:
     model = tiny_model("llama")
     streamer = Recorder()
-    processors = [CADLogitsProcessor(model, padded(CONTRASTS[:1]), 1.0)]
+    processors = [CADLogitsProcessor(model, padded(CONTRASTS[:1]), strength=1.0)]
     output = generate(model, processors, PROMPTS[:1], custom_generate=batched_views, **{name: streamer})
     assert streamer.tokens == output[0].tolist()
     assert streamer.ended
@@ -198,4 +200,4 @@ def test_what_it_cannot_serve_is_refused_by_name(options: dict, message: str) ->
 def test_encoder_decoder_models_are_refused_by_name() -> None:
     model = tiny_model("t5")
     with pytest.raises(ValueError, match="the encoder-decoder model T5ForConditionalGeneration"):
-        generate(model, [CADLogitsProcessor(model, padded(CONTRASTS), 1.0)], custom_generate=batched_views)
+        generate(model, [CADLogitsProcessor(model, padded(CONTRASTS), strength=1.0)], custom_generate=batched_views)

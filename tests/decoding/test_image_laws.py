@@ -97,7 +97,7 @@ def test_code_with_the_image_for_a_description_is_plain_decoding(family: str, mo
     tiny = tiny_vision(family)
     # At k = 0.3 the rounding between two equal rows is a divergence of 0.01, which cuts off what is that unlikely.
     k = 0.3 if mode == "greedy" else 1.0
-    code = CODELogitsProcessor(tiny.model, image_inputs(tiny.model, tiny.processor, REQUESTS), k)
+    code = CODELogitsProcessor(tiny.model, image_inputs(tiny.model, tiny.processor, REQUESTS), k=k)
     plain = generate(tiny, **MODES[mode]).tolist()
     for path in PATHS.values():
         assert generate(tiny, code, **MODES[mode], **path).tolist() == plain
@@ -109,8 +109,8 @@ def test_zero_strength_is_plain_decoding(family: str, mode: str) -> None:
     tiny = tiny_vision(family)
     plain = generate(tiny, **MODES[mode]).tolist()
     for processor in (
-        make(RITUALLogitsProcessor, tiny, alpha=0.0, beta=0.0),
-        make(VCDLogitsProcessor, tiny, alpha=0.0, beta=0.0),
+        make(RITUALLogitsProcessor, tiny, strength=0.0, plausibility=0.0),
+        make(VCDLogitsProcessor, tiny, strength=0.0, plausibility=0.0),
         make(M3IDLogitsProcessor, tiny, decay=0.0),
     ):
         assert generate(tiny, processor, **MODES[mode]).tolist() == plain
@@ -135,7 +135,7 @@ def test_each_picture_is_read_once_and_no_view_of_text_reads_any(family: str, mo
 def test_the_loop_runs_the_decoder_once_a_token_for_both_images(family: str) -> None:
     tiny = tiny_vision(family)
     decoder = getattr(tiny.model.model, "language_model", None) or tiny.model.model.text_model
-    both = [make(VCDLogitsProcessor, tiny), make(RITUALLogitsProcessor, tiny, beta=0.0)]
+    both = [make(VCDLogitsProcessor, tiny), make(RITUALLogitsProcessor, tiny, plausibility=0.0)]
     with counted(decoder) as calls:
         generate(tiny, *both, custom_generate=batched_views)
     assert len(calls) == NEW
@@ -152,8 +152,8 @@ def test_ritual_behind_another_is_the_papers_combination(family: str, negative: 
     if negative == "vcd":
         first = make(VCDLogitsProcessor, tiny, request, trace=True)
     else:
-        first = make(M3IDLogitsProcessor, tiny, request, decay=0.1, gate=1.0, beta=0.1)
-    second = make(RITUALLogitsProcessor, tiny, request, beta=0.0, seed=4)
+        first = make(M3IDLogitsProcessor, tiny, request, decay=0.1, gate=1.0, plausibility=0.1)
+    second = make(RITUALLogitsProcessor, tiny, request, plausibility=0.0, seed=4)
     output = generate(
         tiny, first, second, requests=request, **PATHS[path], return_dict_in_generate=True, output_scores=True
     )
@@ -229,7 +229,7 @@ def test_the_trace_holds_both_views_and_the_methods_coefficients(path: str) -> N
         z, other = (next_logits(tiny, view, new[:step]) for view in (main, view_inputs(code)))
         z[96:] = -np.inf
         assert float(trace.main[0, step]) == pytest.approx(oracles.log_softmax(z)[token], abs=1e-3)
-        assert float(trace.other[0, step]) == pytest.approx(oracles.log_softmax(other)[token], abs=1e-3)
+        assert float(trace.contrast[0, step]) == pytest.approx(oracles.log_softmax(other)[token], abs=1e-3)
         divergence = oracles.bounded_divergence(z, other, 0.3)
         assert float(trace.coefficients["divergence"][0, step]) == pytest.approx(divergence, abs=1e-3)
 
@@ -275,15 +275,15 @@ def test_half_precision_models_are_combined_in_float32(family: str) -> None:
 def test_methods_that_read_the_main_prompt_without_its_pixels_refuse_it() -> None:
     tiny, amateur = tiny_vision("llava"), tiny_vision("llava", seed=5)
     with pytest.raises(ValueError, match="bring the pixels of its images"):
-        generate(tiny, ContrastiveDecodingLogitsProcessor(amateur.model))
+        generate(tiny, ContrastiveDecodingLogitsProcessor(tiny.model, amateur.model))
 
 
 def test_a_contrast_of_text_goes_with_an_image_as_well() -> None:
     tiny = tiny_vision("llava")
     contrast = tiny.processor.tokenizer(["w20 w21", "w22"], padding=True, return_tensors="pt")
     contrast.pop("token_type_ids", None)
-    alone = generate(tiny, CADLogitsProcessor(tiny.model, contrast, 1.0))
-    joint = generate(tiny, CADLogitsProcessor(tiny.model, contrast, 1.0), custom_generate=batched_views)
+    alone = generate(tiny, CADLogitsProcessor(tiny.model, contrast, strength=1.0))
+    joint = generate(tiny, CADLogitsProcessor(tiny.model, contrast, strength=1.0), custom_generate=batched_views)
     assert alone.tolist() == joint.tolist()
     assert alone.tolist() != generate(tiny).tolist()
 

@@ -61,8 +61,8 @@ def made(tiny: TinyVision, method: str, which: list[int], **options: Any) -> Any
     if method == "vcd":
         return VCDLogitsProcessor.from_image(*start, seed=SEED + which[0], **options)
     if method == "code":
-        return CODELogitsProcessor.from_image(*start, 2.0, description=[DESCRIPTIONS[i] for i in which], **options)
-    return M3IDLogitsProcessor.from_image(*start, 0.1, 1.0, offset=10, **options)
+        return CODELogitsProcessor.from_image(*start, k=2.0, description=[DESCRIPTIONS[i] for i in which], **options)
+    return M3IDLogitsProcessor.from_image(*start, decay=0.1, gate=1.0, offset=10, **options)
 
 
 def text_of(tiny: TinyVision, i: int) -> str:

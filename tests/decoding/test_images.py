@@ -211,13 +211,13 @@ def test_image_tokens_without_pixels_are_refused() -> None:
         (CODELogitsProcessor, {"k": 0}, "`k` has to be a number above 0"),
         (CODELogitsProcessor, {"max_new_tokens": 0}, "`max_new_tokens` has to be an integer of at least 1"),
         (CODELogitsProcessor, {"description": ["w1", "w2"]}, "one for each of the 1 requests, but is 2"),
-        (RITUALLogitsProcessor, {"alpha": -1}, "`alpha` has to be a number of at least 0"),
-        (RITUALLogitsProcessor, {"beta": 2}, r"`beta` has to be in \[0, 1\]"),
+        (RITUALLogitsProcessor, {"strength": -1}, "`strength` has to be a number of at least 0"),
+        (RITUALLogitsProcessor, {"plausibility": 2}, r"`plausibility` has to be in \[0, 1\]"),
         (RITUALLogitsProcessor, {"transform": "shear"}, "`transform` has to be one of 'horizontal_flip'"),
         (RITUALLogitsProcessor, {"seed": -1}, "`seed` has to be an integer of at least 0"),
         (VCDLogitsProcessor, {"noise_step": 1000}, "`noise_step` has to be at most 999"),
         (VCDLogitsProcessor, {"noise_step": -1}, "`noise_step` has to be an integer of at least 0"),
-        (VCDLogitsProcessor, {"beta": -0.1}, r"`beta` has to be in \[0, 1\]"),
+        (VCDLogitsProcessor, {"plausibility": -0.1}, r"`plausibility` has to be in \[0, 1\]"),
         (M3IDLogitsProcessor, {"decay": -1}, "`decay` has to be a number of at least 0"),
         (M3IDLogitsProcessor, {"gate": 3}, r"`gate` has to be in \[0, 1\]"),
         (M3IDLogitsProcessor, {"max_weight": -1}, "`max_weight` has to be a number of at least 0"),
@@ -233,7 +233,7 @@ def test_parameters_out_of_range_are_refused(method: Any, options: dict, message
 def test_the_model_is_not_asked_for_a_transformation_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = llava()
     monkeypatch.setattr(ImageReader, "generated", lambda *_: pytest.fail("asked the model first"))
-    for options in ({"alpha": -1}, {"beta": 2}):
+    for options in ({"strength": -1}, {"plausibility": 2}):
         with pytest.raises(ValueError, match="has to be"):
             RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", **options)
 

@@ -49,9 +49,9 @@ def counts_of(processor: object, **options: object) -> tuple[list[int], int, int
 def test_a_thousand_steps_hold_no_more_tensors_than_a_hundred(method: str) -> None:
     model = tiny_model("llama", max_position_embeddings=2048)
     make = {
-        "cad": functools.partial(CADLogitsProcessor, model, padded(CONTRASTS), 1.0),
-        "cad, one forward": functools.partial(CADLogitsProcessor, model, padded(CONTRASTS), 1.0),
-        "cut context": lambda: ContrastiveDecodingLogitsProcessor(CutContext(model, 2)),
+        "cad": functools.partial(CADLogitsProcessor, model, padded(CONTRASTS), strength=1.0),
+        "cad, one forward": functools.partial(CADLogitsProcessor, model, padded(CONTRASTS), strength=1.0),
+        "cut context": lambda: ContrastiveDecodingLogitsProcessor(model, CutContext(model, 2)),
         "dola": functools.partial(DoLaLogitsProcessor, model),
         "contrastive search": functools.partial(ContrastiveSearchLogitsProcessor, model),
     }[method]

@@ -16,7 +16,7 @@ NEW = 8
 PROMPTS = random_prompts([9, 3, 6, 5], seed=11)
 CONTRASTS = random_prompts([2, 7, 5, 1], seed=12)
 METHODS = {
-    "cad": (functools.partial(CADLogitsProcessor, alpha=1.0), functools.partial(oracles.cad, alpha=1.0)),
+    "cad": (functools.partial(CADLogitsProcessor, strength=1.0), functools.partial(oracles.cad, strength=1.0)),
     "cid": (functools.partial(CIDLogitsProcessor, strength=20.0), functools.partial(oracles.cid, strength=20.0)),
     "cid_log_ratio": (
         functools.partial(CIDLogitsProcessor, strength=0.5, rule="log_ratio"),
@@ -82,7 +82,7 @@ def test_encoder_decoder_models_contrast_their_encoder_inputs(mode: str) -> None
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    "make", [functools.partial(CADLogitsProcessor, alpha=0.0), functools.partial(CIDLogitsProcessor, strength=0.0)]
+    "make", [functools.partial(CADLogitsProcessor, strength=0.0), functools.partial(CIDLogitsProcessor, strength=0.0)]
 )
 def test_zero_strength_is_plain_decoding_token_for_token(make, mode: str) -> None:
     model = tiny_model("llama")
@@ -167,10 +167,10 @@ def test_a_streamer_sees_every_token() -> None:
 def test_processors_compose_in_their_order() -> None:
     model = tiny_model("llama")
     inputs, width = padded(PROMPTS), 9
-    cad = CADLogitsProcessor(model, padded(CONTRASTS), alpha=1.0)
+    cad = CADLogitsProcessor(model, padded(CONTRASTS), strength=1.0)
     cid = CIDLogitsProcessor(model, padded(CONTRASTS[::-1]), strength=20.0)
     references = [
-        ReferenceProcessor(model, CONTRASTS, functools.partial(oracles.cad, alpha=1.0), width),
+        ReferenceProcessor(model, CONTRASTS, functools.partial(oracles.cad, strength=1.0), width),
         ReferenceProcessor(model, CONTRASTS[::-1], functools.partial(oracles.cid, strength=20.0), width),
     ]
     both = model.generate(**inputs, logits_processor=[cad, cid], max_new_tokens=NEW, do_sample=False)
@@ -183,11 +183,11 @@ def test_half_precision_models_are_combined_in_float32(dtype: torch.dtype) -> No
     model = tiny_model("llama", seed=1).to(dtype)
     try:
         inputs, contrast = padded(PROMPTS[:2]), padded(CONTRASTS[:2])
-        processor = CADLogitsProcessor(model, contrast, alpha=1.0)
+        processor = CADLogitsProcessor(model, contrast, strength=1.0)
         output = generate(model, inputs, processor, return_dict_in_generate=True, output_scores=True)
         assert output.scores[0].dtype == torch.float32
         assert not output.scores[-1].isnan().any()
-        zero = generate(model, inputs, CADLogitsProcessor(model, contrast, alpha=0.0))
+        zero = generate(model, inputs, CADLogitsProcessor(model, contrast, strength=0.0))
         assert zero.tolist() == generate(model, inputs).tolist()
     finally:
         model.float()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from counterfoil.decoding import rules
+from counterfoil.decoding import methods as rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -21,19 +21,31 @@ shares = st.floats(0.01, 1)
 strengths = st.floats(0, 5)
 
 RULES = {
-    "cad": (rules.cad, oracles.cad, {"alpha": strengths}),
+    "cad": (rules.cad, oracles.cad, {"strength": strengths}),
     "cid_probability": (rules.cid, oracles.cid, {"strength": st.floats(0, 80)}),
-    "cid_log_ratio": (rules.cid, oracles.cid, {"strength": strengths, "rule": st.just("log_ratio"), "alpha": shares}),
-    "obrien": (rules.contrastive_decoding, oracles.contrastive_decoding, {"alpha": shares, "beta": strengths}),
+    "cid_log_ratio": (
+        rules.cid,
+        oracles.cid,
+        {"strength": strengths, "rule": st.just("log_ratio"), "plausibility": shares},
+    ),
+    "obrien": (
+        rules.contrastive_decoding,
+        oracles.contrastive_decoding,
+        {"plausibility": shares, "strength": strengths},
+    ),
     "li": (
         rules.contrastive_decoding,
         oracles.contrastive_decoding,
-        {"alpha": shares, "formulation": st.just("li"), "amateur_temperature": st.floats(0.25, 4)},
+        {"plausibility": shares, "formulation": st.just("li"), "amateur_temperature": st.floats(0.25, 4)},
     ),
-    "dola": (rules.dola, oracles.dola, {"alpha": shares}),
+    "dola": (rules.dola, oracles.dola, {"plausibility": shares}),
     "code": (rules.code, oracles.code, {"k": st.floats(0.1, 3)}),
-    "ritual": (rules.ritual, oracles.ritual, {"alpha": strengths, "beta": shares, "normalize": st.booleans()}),
-    "vcd": (rules.vcd, oracles.vcd, {"alpha": strengths, "beta": shares}),
+    "ritual": (
+        rules.ritual,
+        oracles.ritual,
+        {"strength": strengths, "plausibility": shares, "normalize": st.booleans()},
+    ),
+    "vcd": (rules.vcd, oracles.vcd, {"strength": strengths, "plausibility": shares}),
     "m3id": (
         rules.m3id,
         oracles.m3id,
@@ -41,7 +53,7 @@ RULES = {
             "step": st.integers(0, 300),
             "decay": st.floats(0, 0.1),
             "gate": st.sampled_from([0.53, 1.0]),  # two equal tokens are at a half, on the gate but for rounding
-            "beta": shares,
+            "plausibility": shares,
             "max_weight": st.floats(0, 5),
         },
     ),
@@ -52,7 +64,7 @@ def cut_of(name: str, main: np.ndarray, other: np.ndarray, parameters: dict) -> 
     """The plausibility cut of one row."""
     if name == "code":
         return oracles.bounded_divergence(main, other, parameters["k"])
-    return parameters.get("beta" if name in ("ritual", "vcd", "m3id") else "alpha", 0.1)
+    return parameters.get("plausibility", 0.1)
 
 
 def masks(allowed: st.SearchStrategy) -> st.SearchStrategy:
@@ -100,13 +112,11 @@ def test_rule_equals_its_float64_oracle_and_keeps_the_contract(name: str, data: 
 def test_rows_do_not_see_each_other(name: str, main: np.ndarray, other: np.ndarray, order: list[int]) -> None:
     rule, _, parameters = RULES[name]
     fixed = {
-        key: {"alpha": 0.1, "strength": 2.0, "beta": 0.5, "amateur_temperature": 0.5, "k": 0.3, "normalize": True}.get(
-            key
-        )
+        key: {"plausibility": 0.1, "strength": 2.0, "amateur_temperature": 0.5, "k": 0.3, "normalize": True}.get(key)
         for key in parameters
     }
     if name == "m3id":
-        fixed = {"step": 40, "gate": 0.9, "beta": 0.1}
+        fixed = {"step": 40, "gate": 0.9, "plausibility": 0.1}
     fixed |= {"rule": "log_ratio"} if "rule" in parameters else {}
     fixed |= {"formulation": "li"} if "formulation" in parameters else {}
     m, o = torch.tensor(main), torch.tensor(other)
@@ -120,8 +130,8 @@ INF = math.inf
 @pytest.mark.parametrize(
     ("scores", "expected"),
     [
-        (rules.cad(Z_C, Z_R, alpha=1.0), [3.0, 0.5, -0.2, -1.0]),
-        (rules.contrastive_decoding(Z_C, Z_R, alpha=0.1, beta=0.5), [2.5, 0.75, -0.1, -INF]),
+        (rules.cad(Z_C, Z_R, strength=1.0), [3.0, 0.5, -0.2, -1.0]),
+        (rules.contrastive_decoding(Z_C, Z_R, plausibility=0.1, strength=0.5), [2.5, 0.75, -0.1, -INF]),
         (rules.contrastive_decoding(Z_C, Z_R, formulation="li"), [0.7333, -0.7667, -0.4667, -INF]),
         (
             rules.contrastive_decoding(Z_C, Z_R, formulation="li", amateur_temperature=0.5),
@@ -150,11 +160,11 @@ def test_values_computed_by_hand(scores: torch.Tensor, expected: list[float]) ->
 @given(main=views, other=views)
 def test_zero_strength_is_the_main_view(main: np.ndarray, other: np.ndarray) -> None:
     m, o = torch.tensor(main), torch.tensor(other)
-    assert torch.equal(rules.cad(m, o, alpha=0.0), m)
+    assert torch.equal(rules.cad(m, o, strength=0.0), m)
     torch.testing.assert_close(rules.cid(m, o, strength=0.0), m.log_softmax(-1))
-    assert torch.equal(rules.contrastive_decoding(m, o, alpha=0.0, beta=0.0), m)
-    assert torch.equal(rules.ritual(m, o, alpha=0.0, beta=0.0), m)
-    assert torch.equal(rules.vcd(m, o, alpha=0.0, beta=0.0), m)
+    assert torch.equal(rules.contrastive_decoding(m, o, plausibility=0.0, strength=0.0), m)
+    assert torch.equal(rules.ritual(m, o, strength=0.0, plausibility=0.0), m)
+    assert torch.equal(rules.vcd(m, o, strength=0.0, plausibility=0.0), m)
     assert torch.equal(rules.m3id(m, o, step=100, decay=0.0), m)
     assert torch.equal(rules.m3id(m, o, step=0), m)
     torch.testing.assert_close(rules.code(m, m), m)
@@ -232,7 +242,7 @@ def test_what_is_forbidden_is_no_disagreement() -> None:
     main = torch.tensor([[1.0, 2.0, -INF, -INF]])
     alike = torch.tensor([[1.0, 2.0, 9.0, 9.0]])
     torch.testing.assert_close(rules.cid(main, alike, strength=50.0), main.log_softmax(-1))
-    scores = rules.contrastive_decoding(main, alike, formulation="li", alpha=0.0)
+    scores = rules.contrastive_decoding(main, alike, formulation="li", plausibility=0.0)
     torch.testing.assert_close(scores, torch.tensor([[0.0, 0.0, -INF, -INF]]))
     unlike = torch.tensor([[2.0, 1.0, -9.0, -9.0]])
     assert rules.dola_layer(main, torch.stack([alike, unlike])).tolist() == [1]
@@ -253,7 +263,9 @@ def test_ritual_with_the_image_itself_is_a_quarter_of_the_temperature_on_the_pla
 @given(main=views, noised=views, transformed=views)
 def test_ritual_behind_vcd_is_their_combination(main: np.ndarray, noised: np.ndarray, transformed: np.ndarray) -> None:
     z, negative, positive = torch.tensor(main), torch.tensor(noised), torch.tensor(transformed)
-    chained = rules.ritual(rules.vcd(z, negative, alpha=1.0, beta=0.1).log_softmax(-1), positive, beta=0.0)
+    chained = rules.ritual(
+        rules.vcd(z, negative, strength=1.0, plausibility=0.1).log_softmax(-1), positive, plausibility=0.0
+    )
     expected = (2 * z - negative + 3 * positive).masked_fill(~rules.plausible(z, 0.1), -INF)
     torch.testing.assert_close(chained.log_softmax(-1), expected.log_softmax(-1), atol=1e-3, rtol=1e-4)
 

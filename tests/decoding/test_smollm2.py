@@ -98,22 +98,24 @@ def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 METHODS = {
     "cad": (
-        lambda lm, rows: CADLogitsProcessor(lm.model, batch_of(lm, [contrast_of(row) for row in rows]), 1.0),
+        lambda lm, rows: CADLogitsProcessor(lm.model, batch_of(lm, [contrast_of(row) for row in rows]), strength=1.0),
         lambda lm, prompt, new: all_logits(lm, contrast_of(prompt), new),
-        functools.partial(oracles.cad, alpha=1.0),
+        functools.partial(oracles.cad, strength=1.0),
     ),
     "cid": (
-        lambda lm, rows: CIDLogitsProcessor(lm.model, batch_of(lm, [contrast_of(row) for row in rows]), 50.0),
+        lambda lm, rows: CIDLogitsProcessor(lm.model, batch_of(lm, [contrast_of(row) for row in rows]), strength=50.0),
         lambda lm, prompt, new: all_logits(lm, contrast_of(prompt), new),
         functools.partial(oracles.cid, strength=50.0),
     ),
     "cut context": (
-        lambda lm, rows: ContrastiveDecodingLogitsProcessor(CutContext(lm.model, 4), 0.1, 0.5),
+        lambda lm, rows: ContrastiveDecodingLogitsProcessor(
+            lm.model, CutContext(lm.model, 4), plausibility=0.1, strength=0.5
+        ),
         lambda lm, prompt, new: all_logits(lm, prompt[-4:], new),
-        functools.partial(oracles.contrastive_decoding, alpha=0.1, beta=0.5),
+        functools.partial(oracles.contrastive_decoding, plausibility=0.1, strength=0.5),
     ),
     "early exit": (
-        lambda lm, rows: ContrastiveDecodingLogitsProcessor(EarlyExit(lm.model, 15), formulation="li"),
+        lambda lm, rows: ContrastiveDecodingLogitsProcessor(lm.model, EarlyExit(lm.model, 15), formulation="li"),
         lambda lm, prompt, new: layer_logits(lm, 15, True, prompt, new),
         functools.partial(oracles.contrastive_decoding, formulation="li"),
     ),

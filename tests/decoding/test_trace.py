@@ -15,7 +15,7 @@ PROMPTS, CONTRASTS = random_prompts([7, 4], seed=31), random_prompts([3, 5], see
 
 def traced(**options):
     model = tiny_model("llama")
-    processor = CADLogitsProcessor(model, padded(CONTRASTS), alpha=1.0, trace=True)
+    processor = CADLogitsProcessor(model, padded(CONTRASTS), strength=1.0, trace=True)
     torch.manual_seed(0)
     return processor, model.generate(
         **padded(PROMPTS), logits_processor=[processor], max_new_tokens=6, **{"do_sample": False, **options}
@@ -28,20 +28,20 @@ def traced(**options):
 def test_it_holds_each_tokens_log_probability_under_both_views(options: dict) -> None:
     processor, sequences = traced(**options)
     trace = processor.trace(sequences)
-    assert trace.main.shape == trace.other.shape == trace.plausible.shape == (2, 6)
+    assert trace.main.shape == trace.contrast.shape == trace.plausible.shape == (2, 6)
     for row in range(2):
         new = sequences[row, 7:].tolist()
         for step, token in enumerate(new):
-            for kept, prompt in ((trace.main, PROMPTS[row]), (trace.other, CONTRASTS[row])):
+            for kept, prompt in ((trace.main, PROMPTS[row]), (trace.contrast, CONTRASTS[row])):
                 expected = oracles.log_softmax(next_logits(tiny_model("llama"), prompt + new[:step]))[token]
                 assert float(kept[row, step]) == pytest.approx(expected, abs=2e-4)
-    torch.testing.assert_close(trace.difference, trace.main - trace.other)
+    torch.testing.assert_close(trace.difference, trace.main - trace.contrast)
     assert bool((trace.plausible == 96).all())
 
 
 def test_it_counts_the_plausible_set() -> None:
     model = tiny_model("llama")
-    processor = ContrastiveDecodingLogitsProcessor(tiny_model("gpt2"), alpha=0.2, trace=True)
+    processor = ContrastiveDecodingLogitsProcessor(model, tiny_model("gpt2"), plausibility=0.2, trace=True)
     sequences = model.generate(**padded(PROMPTS[:1]), logits_processor=[processor], max_new_tokens=4, do_sample=False)
     plausible = processor.trace(sequences).plausible[0].tolist()
     for step, count in enumerate(plausible):
@@ -86,7 +86,7 @@ class Mine(CADLogitsProcessor):
 
 def test_a_subclass_is_followed_and_freed_like_its_base() -> None:
     model = tiny_model("llama")
-    mine = Mine(model, padded(CONTRASTS), alpha=1.0, trace=True)
+    mine = Mine(model, padded(CONTRASTS), strength=1.0, trace=True)
     sequences = model.generate(**padded(PROMPTS), logits_processor=[mine], max_new_tokens=6, do_sample=False)
     base, expected = traced()
     assert sequences.tolist() == expected.tolist()
@@ -110,7 +110,7 @@ def test_another_last_token_has_another_log_probability() -> None:
 def test_padding_beyond_a_cut_vocabulary_does_no_harm() -> None:
     model = tiny_model("llama")
     amateur = tiny_model("gpt2", seed=6, vocab_size=128)
-    processor = ContrastiveDecodingLogitsProcessor(amateur, alpha=0.0, vocabulary_size=90, trace=True)
+    processor = ContrastiveDecodingLogitsProcessor(model, amateur, plausibility=0.0, vocabulary_size=90, trace=True)
     sequences = model.generate(
         **padded(PROMPTS), logits_processor=[processor], max_new_tokens=6, do_sample=False,
         eos_token_id=list(range(40, 80)), pad_token_id=95,

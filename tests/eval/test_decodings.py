@@ -24,10 +24,10 @@ def test_every_parameter_is_one_of_the_method_itself(method: str) -> None:
     ("method", "parameters", "message"),
     [
         ("greedy", {}, "`method` has to be one of none, cad, .*, but is 'greedy'"),
-        ("none", {"alpha": 1}, "`alpha` has to be a parameter of none, but that has no parameters"),
-        ("cad", {"strength": 1}, "`strength` has to be a parameter of cad, but that has alpha"),
+        ("none", {"strength": 1}, "`strength` has to be a parameter of none, but that has no parameters"),
+        ("cad", {"plausibility": 1}, "`plausibility` has to be a parameter of cad, but that has strength"),
         ("dola", {"top_k": 4}, "`top_k` has to be a parameter of dola"),
-        ("contrastive_decoding", {"beta": 1}, "`amateur` has to be given"),
+        ("contrastive_decoding", {"strength": 1}, "`amateur` has to be given"),
         ("contrastive_decoding", {"early_exit": 1, "cut_context": 2}, "`early_exit` has to be the only amateur"),
     ],
 )
@@ -37,13 +37,15 @@ def test_what_does_not_fit_is_refused(method: str, parameters: dict, message: st
 
 
 def test_lists_make_a_decoding_a_value_and_parameters_go_where_they_belong() -> None:
-    found = decodings("none, cad,cid", {"alpha": [0.5, 1.0], "strength": [2.0], "rule": None})
+    found = decodings("none, cad,cid", {"plausibility": [0.1, 0.2], "strength": [0.5, 1.0], "rule": None})
     assert found == [
         Decoding("none"),
-        Decoding("cad", {"alpha": 0.5}),
-        Decoding("cad", {"alpha": 1.0}),
-        Decoding("cid", {"strength": 2.0, "alpha": 0.5}),
-        Decoding("cid", {"strength": 2.0, "alpha": 1.0}),
+        Decoding("cad", {"strength": 0.5}),
+        Decoding("cad", {"strength": 1.0}),
+        Decoding("cid", {"strength": 0.5, "plausibility": 0.1}),
+        Decoding("cid", {"strength": 0.5, "plausibility": 0.2}),
+        Decoding("cid", {"strength": 1.0, "plausibility": 0.1}),
+        Decoding("cid", {"strength": 1.0, "plausibility": 0.2}),
     ]
 
 
@@ -52,17 +54,17 @@ def test_several_layers_are_one_value() -> None:
 
 
 def test_a_parameter_of_no_method_is_refused() -> None:
-    with pytest.raises(ValueError, match="`beta` has to be a parameter of one of none, cad, but is of none"):
-        decodings("none,cad", {"beta": 1.0})
+    with pytest.raises(ValueError, match="`plausibility` has to be a parameter of one of none, cad, but is of none"):
+        decodings("none,cad", {"plausibility": 1.0})
 
 
 @pytest.mark.parametrize(
     ("decoding", "label"),
     [
         (Decoding("none"), "none"),
-        (Decoding("cad"), "cad (alpha 0.5)"),
-        (Decoding("cid", {"strength": 3.0}), "cid (strength 3, rule probability, alpha 0.1)"),
-        (Decoding("dola", {"layers": (1, 2)}), "dola (layers (1, 2), alpha 0.1, norm True)"),
+        (Decoding("cad"), "cad (strength 0.5)"),
+        (Decoding("cid", {"strength": 3.0}), "cid (strength 3, rule probability, plausibility 0.1)"),
+        (Decoding("dola", {"layers": (1, 2)}), "dola (layers (1, 2), plausibility 0.1, norm True)"),
         (Decoding("contrastive_search", {"top_k": 6}), "contrastive_search (penalty_alpha 0.6, top_k 6)"),
     ],
 )

@@ -16,9 +16,9 @@ from tests.support.tiny_language import tiny_language
 
 METHODS = [
     Decoding("none"),
-    Decoding("cad", {"alpha": 2.0}),
+    Decoding("cad", {"strength": 2.0}),
     Decoding("cid", {"strength": 6.0}),
-    Decoding("contrastive_decoding", {"cut_context": 1, "beta": 1.5}),
+    Decoding("contrastive_decoding", {"cut_context": 1, "strength": 1.5}),
 ]
 REQUESTS = [Generation(f"w{n} w{n + 1} w{n + 2}", 6, contrast=f"w{n + 2}", stop=("w9",)) for n in range(5, 15)]
 

@@ -25,7 +25,7 @@ ROWS = [
     for n in range(10, 22)
 ]
 PROMPT = "{{context}} w4 {{question}}"
-METHODS = [("none", {}), ("cad", {"alpha": 3.0}), ("dola", {"layers": 1}), ("cid", {"strength": 4.0})]
+METHODS = [("none", {}), ("cad", {"strength": 3.0}), ("dola", {"layers": 1}), ("cid", {"strength": 4.0})]
 
 CHOICE = f"""
 task: tiny_choice

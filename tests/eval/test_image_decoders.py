@@ -54,9 +54,13 @@ def test_methods_of_text_are_refused_for_an_image() -> None:
     [
         ("none", {}, "none"),
         ("code", {"description": "w30"}, "code (k 0.3)"),
-        ("ritual", {"transform": "rotation"}, "ritual (alpha 3, beta 0.1, normalize False, transform rotation)"),
-        ("vcd", {"alpha": 0.5}, "vcd (alpha 0.5, beta 0.1, noise_step 500)"),
-        ("m3id", {}, "m3id (decay 0.02, gate 0.3, beta 0, max_weight 10, offset 0)"),
+        (
+            "ritual",
+            {"transform": "rotation"},
+            "ritual (strength 3, plausibility 0.1, normalize False, transform rotation)",
+        ),
+        ("vcd", {"strength": 0.5}, "vcd (strength 0.5, plausibility 0.1, noise_step 500)"),
+        ("m3id", {}, "m3id (decay 0.02, gate 0.3, plausibility 0, max_weight 10, offset 0)"),
         ("ritual+vcd", {"noise_step": 700}, "ritual+vcd (noise_step 700)"),
     ],
 )
@@ -72,12 +76,12 @@ def test_combinations_are_the_papers() -> None:
     vcd, ritual = decoder("ritual+vcd", transform="vertical_flip").processors(REQUEST, seed=4)
     assert isinstance(vcd, VCDLogitsProcessor)
     assert isinstance(ritual, RITUALLogitsProcessor)
-    assert (vcd.alpha, vcd.beta, ritual.alpha, ritual.beta) == (1.0, 0.1, 3.0, 0.0)
+    assert (vcd.strength, vcd.plausibility, ritual.strength, ritual.plausibility) == (1.0, 0.1, 3.0, 0.0)
     assert ritual.transforms[0].name == "vertical_flip"
     options = decoder("ritual+m3id").options(REQUEST)
     m3id, ritual = options["logits_processor"]
     assert isinstance(m3id, M3IDLogitsProcessor)
-    assert (m3id.gate, m3id.beta, m3id.max_weight, ritual.beta) == (1.0, 0.1, None, 0.0)
+    assert (m3id.gate, m3id.plausibility, m3id.max_weight, ritual.plausibility) == (1.0, 0.1, None, 0.0)
     assert options["custom_generate"] is batched_views
 
 

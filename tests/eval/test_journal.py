@@ -55,13 +55,13 @@ def test_without_a_file_answers_last_as_long_as_the_journal():
 
 def test_a_digest_changes_with_everything_that_changes_an_answer():
     found = [
-        digest(MODEL, "cad", {"alpha": 1.0}, WRITE),
-        digest({**MODEL, "dtype": "bfloat16"}, "cad", {"alpha": 1.0}, WRITE),
-        digest(MODEL, "cid", {"alpha": 1.0}, WRITE),
-        digest(MODEL, "cad", {"alpha": 0.5}, WRITE),
-        digest(MODEL, "cad", {"alpha": 1.0}, Generation("a b", 5)),
-        digest(MODEL, "cad", {"alpha": 1.0}, Generation("a b", 4, contrast="b")),
-        digest(MODEL, "cad", {"alpha": 1.0}, Choice("a b", (" c",))),
+        digest(MODEL, "cad", {"strength": 1.0}, WRITE),
+        digest({**MODEL, "dtype": "bfloat16"}, "cad", {"strength": 1.0}, WRITE),
+        digest(MODEL, "cid", {"strength": 1.0}, WRITE),
+        digest(MODEL, "cad", {"strength": 0.5}, WRITE),
+        digest(MODEL, "cad", {"strength": 1.0}, Generation("a b", 5)),
+        digest(MODEL, "cad", {"strength": 1.0}, Generation("a b", 4, contrast="b")),
+        digest(MODEL, "cad", {"strength": 1.0}, Choice("a b", (" c",))),
     ]
     assert len(set(found)) == len(found)
-    assert digest(MODEL, "cad", {"alpha": 1.0}, Generation("a b", 4)) == found[0]
+    assert digest(MODEL, "cad", {"strength": 1.0}, Generation("a b", 4)) == found[0]

@@ -29,19 +29,20 @@ CHOICES = [
 SMALL = tiny_language("gpt2", seed=5)
 METHODS = [
     Decoding("none"),
-    Decoding("cad", {"alpha": 1.5}),
+    Decoding("cad", {"strength": 1.5}),
     Decoding("cid", {"strength": 20.0}),
-    Decoding("cid", {"strength": 1.0, "rule": "log_ratio", "alpha": 0.001}),
-    Decoding("contrastive_decoding", {"amateur": "small", "alpha": 0.001, "beta": 0.7}),
-    Decoding("contrastive_decoding", {"amateur": "small", "cut_context": 2, "alpha": 0.001}),
+    Decoding("cid", {"strength": 1.0, "rule": "log_ratio", "plausibility": 0.001}),
+    Decoding("contrastive_decoding", {"amateur": "small", "plausibility": 0.001, "strength": 0.7}),
+    Decoding("contrastive_decoding", {"amateur": "small", "cut_context": 2, "plausibility": 0.001}),
     Decoding(
-        "contrastive_decoding", {"cut_context": 1, "alpha": 0.001, "formulation": "li", "amateur_temperature": 0.5}
+        "contrastive_decoding",
+        {"cut_context": 1, "plausibility": 0.001, "formulation": "li", "amateur_temperature": 0.5},
     ),
-    Decoding("contrastive_decoding", {"early_exit": 2, "alpha": 0.001}),
-    Decoding("contrastive_decoding", {"early_exit": 4, "alpha": 0.001}),
-    Decoding("dola", {"layers": 1, "alpha": 0.001}),
-    Decoding("dola", {"layers": (0, 2, 3), "alpha": 0.001}),
-    Decoding("dola", {"layers": (1, 2), "alpha": 0.001, "norm": False}),
+    Decoding("contrastive_decoding", {"early_exit": 2, "plausibility": 0.001}),
+    Decoding("contrastive_decoding", {"early_exit": 4, "plausibility": 0.001}),
+    Decoding("dola", {"layers": 1, "plausibility": 0.001}),
+    Decoding("dola", {"layers": (0, 2, 3), "plausibility": 0.001}),
+    Decoding("dola", {"layers": (1, 2), "plausibility": 0.001, "norm": False}),
 ]
 
 
@@ -155,7 +156,7 @@ def test_an_option_that_the_plausibility_mask_excludes_is_impossible() -> None:
     likeliest = int(next_logits(tiny_language().model, PROMPTS[0]).argmax())
     other = likeliest + 1 if likeliest < 95 else likeliest - 1
     choice = Choice(text(PROMPTS[0]), (f" w{likeliest}", f" w{other}"), text(CONTRASTS[0]))
-    decoding = Decoding("contrastive_decoding", {"early_exit": 1, "alpha": 1.0})
+    decoding = Decoding("contrastive_decoding", {"early_exit": 1, "plausibility": 1.0})
     assert computed(decoding, choices=[choice])[0][0] == [pytest.approx(0.0), -math.inf]
 
 

@@ -11,13 +11,13 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAYS = {
-    "researcher.py": ["CAD, alpha 1:            Lyon", "the same, one forward:   Lyon", "contrastive search:"],
+    "researcher.py": ["CAD, strength 1:            Lyon", "the same, one forward:   Lyon", "contrastive search:"],
     "score_in_ci.py": ["exit codes: 0 for the good answers, 1 with the wrong ones", "mean_f1 is 0."],
     "ask_documents.py": [
         "supported: The ferry crossing from Port Anwen to Stannick takes 55 minutes.",
         "KiB of report",
     ],
-    "evaluate_method.py": ["moved (version 1), 12 items of places.txt", "| cad (alpha 1) | "],
+    "evaluate_method.py": ["moved (version 1), 12 items of places.txt", "| cad (strength 1) | "],
 }
 ELSEWHERE = {"serving.py"}
 """Needs a server; tests/decoding/vllm starts one."""

@@ -11,9 +11,9 @@ def log_softmax(z: np.ndarray) -> np.ndarray:
         return shifted - np.log(np.exp(shifted).sum())
 
 
-def mask(scores: np.ndarray, main: np.ndarray, alpha: float) -> np.ndarray:
+def mask(scores: np.ndarray, main: np.ndarray, plausibility: float) -> np.ndarray:
     p = np.exp(log_softmax(main))
-    return np.where((p >= alpha * p.max() * (1 - 1e-12)) & (main > -np.inf), scores, -np.inf)
+    return np.where((p >= plausibility * p.max() * (1 - 1e-12)) & (main > -np.inf), scores, -np.inf)
 
 
 def _finite(z: np.ndarray) -> np.ndarray:
@@ -21,30 +21,31 @@ def _finite(z: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(z), z, finite.min() if finite.size else 0.0)
 
 
-def _allowed(main: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.where(main == -np.inf, -np.inf, other)
+def _allowed(main: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+    return np.where(main == -np.inf, -np.inf, contrast)
 
 
-def cad(main, other, alpha):
-    return np.where(main == -np.inf, -np.inf, (1 + alpha) * np.where(main == -np.inf, 0, main) - alpha * _finite(other))
+def cad(main, contrast, strength):
+    allowed = np.where(main == -np.inf, 0, main)
+    return np.where(main == -np.inf, -np.inf, (1 + strength) * allowed - strength * _finite(contrast))
 
 
-def cid(main, other, strength, rule="probability", alpha=0.1):
+def cid(main, contrast, strength, rule="probability", plausibility=0.1):
     if rule == "log_ratio":
-        return mask(cad(main, other, strength), main, alpha)
+        return mask(cad(main, contrast, strength), main, plausibility)
     lp = log_softmax(main)
-    allowed = _allowed(main, other)
-    p_other = np.exp(log_softmax(allowed)) if (allowed > -np.inf).any() else 0.0
-    return lp + strength * (np.exp(lp) - p_other)
+    allowed = _allowed(main, contrast)
+    p_contrast = np.exp(log_softmax(allowed)) if (allowed > -np.inf).any() else 0.0
+    return lp + strength * (np.exp(lp) - p_contrast)
 
 
-def contrastive_decoding(main, other, alpha=0.1, beta=0.5, formulation="obrien", amateur_temperature=1.0):
+def contrastive_decoding(main, contrast, strength=0.5, plausibility=0.1, formulation="obrien", amateur_temperature=1.0):
     if formulation == "obrien":
-        scores = cad(main, other, beta)
+        scores = cad(main, contrast, strength)
     else:
         with np.errstate(invalid="ignore"):
-            scores = log_softmax(main) - log_softmax(_allowed(main, _finite(other) / amateur_temperature))
-    return mask(scores, main, alpha)
+            scores = log_softmax(main) - log_softmax(_allowed(main, _finite(contrast) / amateur_temperature))
+    return mask(scores, main, plausibility)
 
 
 def jensen_shannon(p, q):
@@ -55,35 +56,36 @@ def jensen_shannon(p, q):
     return total
 
 
-def dola(final, early, alpha=0.1):
-    return mask(log_softmax(final) - log_softmax(_finite(early)), final, alpha)
+def dola(main, contrast, plausibility=0.1):
+    return mask(log_softmax(main) - log_softmax(_finite(contrast)), main, plausibility)
 
 
-def bounded_divergence(main, other, k):
+def bounded_divergence(main, contrast, k):
     total = 0.0
-    allowed = _allowed(main, other)
+    allowed = _allowed(main, contrast)
     q_log = log_softmax(allowed) if (allowed > -np.inf).any() else allowed
     for p, q in zip(np.exp(log_softmax(main)), np.exp(q_log), strict=True):
         total += (p + q) / 2 * np.log2(abs(p - q) ** k + 1)
     return total
 
 
-def code(main, other, k=0.3):
-    divergence = bounded_divergence(main, other, k)
-    return mask(cad(main, other, 1 - divergence), main, divergence)
+def code(main, contrast, k=0.3):
+    divergence = bounded_divergence(main, contrast, k)
+    return mask(cad(main, contrast, 1 - divergence), main, divergence)
 
 
-def ritual(main, other, alpha=3.0, beta=0.1, normalize=False):
-    return mask((main + alpha * _finite(other)) / (1 + alpha if normalize else 1), main, beta)
+def ritual(main, contrast, strength=3.0, plausibility=0.1, normalize=False):
+    total = main + strength * _finite(contrast)
+    return mask(total / (1 + strength if normalize else 1), main, plausibility)
 
 
-def vcd(main, other, alpha=1.0, beta=0.1):
-    return mask(cad(main, other, alpha), main, beta)
+def vcd(main, contrast, strength=1.0, plausibility=0.1):
+    return mask(cad(main, contrast, strength), main, plausibility)
 
 
-def m3id(main, other, step, decay=0.02, gate=0.3, beta=0.0, max_weight=10.0):
+def m3id(main, contrast, step, decay=0.02, gate=0.3, plausibility=0.0, max_weight=10.0):
     forgotten = np.exp(-decay * step)
     weight = (
         min((1 - forgotten) / forgotten, max_weight) if gate >= 1 or np.exp(log_softmax(main)).max() < gate else 0.0
     )
-    return mask(cad(main, other, weight), main, beta)
+    return mask(cad(main, contrast, weight), main, plausibility)

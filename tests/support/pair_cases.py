@@ -40,15 +40,15 @@ class Case:
 
 
 RULES = {
-    "cad": ({"cf_method": "cad", "cf_alpha": 1.0}, functools.partial(oracles.cad, alpha=1.0)),
+    "cad": ({"cf_method": "cad", "cf_strength": 1.0}, functools.partial(oracles.cad, strength=1.0)),
     "cid": ({"cf_method": "cid", "cf_strength": 30.0}, functools.partial(oracles.cid, strength=30.0)),
     "cid log ratio": (
         {"cf_method": "cid", "cf_strength": 1.0, "cf_rule": "log_ratio"},
         functools.partial(oracles.cid, strength=1.0, rule="log_ratio"),
     ),
     "contrastive decoding": (
-        {"cf_method": "contrastive_decoding", "cf_beta": 0.7},
-        functools.partial(oracles.contrastive_decoding, beta=0.7),
+        {"cf_method": "contrastive_decoding", "cf_strength": 0.7},
+        functools.partial(oracles.contrastive_decoding, strength=0.7),
     ),
     "li": (
         {"cf_method": "contrastive_decoding", "cf_formulation": "li"},

@@ -18,7 +18,7 @@ from counterfoil.eval.tools import Tools
 from tests.support.tiny_language import tiny_language
 
 LINES = Source("lines.txt", "", "\n".join(f"w{n} w{n + 1} w{n + 2}" for n in range(5, 35)))
-PAIR = [Decoding("none"), Decoding("cad", {"alpha": 2.0})]
+PAIR = [Decoding("none"), Decoding("cad", {"strength": 2.0})]
 
 
 @dataclass(frozen=True)

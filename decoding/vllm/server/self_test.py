@@ -23,7 +23,7 @@ from ..switch import switched_off
 ATTEMPTS = 4
 TOKENS = 4
 CHOICES = 16
-ALPHA = 2.0
+STRENGTH = 2.0
 
 _serial = count()
 failures: list[str] = []
@@ -115,7 +115,7 @@ async def _compared(
     choices: list[int],
     allowed: float,
 ) -> tuple[str | None, bool]:
-    extra_args = {METHOD: "cad", f"{PREFIX}alpha": ALPHA, CONTRAST_IDS: other}
+    extra_args = {METHOD: "cad", f"{PREFIX}strength": STRENGTH, CONTRAST_IDS: other}
     pair = pair_request(extra_args)
     assert pair is not None
     decoded = await engine(main, max_tokens=TOKENS, allowed_token_ids=choices, extra_args=extra_args)
@@ -146,11 +146,11 @@ async def _amateur_failure(engine: Any, limits: EngineLimits) -> str | None:  # 
     """The amateur's logits cannot be asked for, but what it does can: nothing at strength 0, something at a large
     one."""
     prompt = random.Random(0).sample(range(limits.vocabulary_size * 9 // 10), 9)
-    keys = {METHOD: "contrastive_decoding", f"{PREFIX}alpha": 0.0}
+    keys = {METHOD: "contrastive_decoding", f"{PREFIX}plausibility": 0.0}
     plain, unchanged, changed = await asyncio.gather(
         engine(prompt, max_tokens=TOKENS),
-        engine(prompt, max_tokens=TOKENS, extra_args={**keys, f"{PREFIX}beta": 0.0}),
-        engine(prompt, max_tokens=TOKENS, extra_args={**keys, f"{PREFIX}beta": 1000.0}),
+        engine(prompt, max_tokens=TOKENS, extra_args={**keys, f"{PREFIX}strength": 0.0}),
+        engine(prompt, max_tokens=TOKENS, extra_args={**keys, f"{PREFIX}strength": 1000.0}),
     )
     if plain.token_ids != unchanged.token_ids:
         return f"at strength 0 the amateur changed {list(plain.token_ids)} to {list(unchanged.token_ids)}"

@@ -60,7 +60,7 @@ def engine() -> Engine:
 def test_with_and_without_the_adapter(engine: Engine) -> None:
     _, folder, base, adapted = saved_models()
     prompts = [[5, 9, 13, 21], [7, 7, 30, 31, 32, 33, 40], [50, 51, 52]]
-    keys = {"cf_method": "contrastive_decoding", "cf_without_adapter": 1, "cf_beta": 0.8}
+    keys = {"cf_method": "contrastive_decoding", "cf_without_adapter": 1, "cf_strength": 0.8}
     pair, plain = (
         SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True, detokenize=False, extra_args=extra)
         for extra in (keys, None)
@@ -68,7 +68,7 @@ def test_with_and_without_the_adapter(engine: Engine) -> None:
     adapter = LoRARequest("adapter", 1, str(folder))
     for _ in range(2):  # the second time from the prefix cache, which must not mix the two up
         found = engine.tokens(prompts * 3, [pair] * 3 + [plain] * 6, lora_request=[adapter] * 6 + [None] * 3)
-        rule = functools.partial(oracles.contrastive_decoding, beta=0.8)
+        rule = functools.partial(oracles.contrastive_decoding, strength=0.8)
         for prompt, new in zip(prompts, found[:3], strict=True):
             main, other = all_logits(adapted, prompt, new), all_logits(base, prompt, new)
             assert new == [int(rule(m, o).argmax()) for m, o in zip(main, other, strict=True)]

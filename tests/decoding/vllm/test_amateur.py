@@ -27,8 +27,11 @@ PROMPTS = [
     "In the beginning the keeper of the lighthouse wrote in his book that the ferry had not come for nine days, " * 2,
 ]
 REQUESTS: list[tuple[dict[str, Any] | None, Callable[..., np.ndarray]]] = [
-    ({"cf_beta": 2.0}, lambda e, a: oracles.contrastive_decoding(e, a, beta=2.0)),
-    ({"cf_beta": 0.5, "cf_alpha": 0.02}, lambda e, a: oracles.contrastive_decoding(e, a, beta=0.5, alpha=0.02)),
+    ({"cf_strength": 2.0}, lambda e, a: oracles.contrastive_decoding(e, a, strength=2.0)),
+    (
+        {"cf_strength": 0.5, "cf_plausibility": 0.02},
+        lambda e, a: oracles.contrastive_decoding(e, a, strength=0.5, plausibility=0.02),
+    ),
     ({"cf_formulation": "li"}, lambda e, a: oracles.contrastive_decoding(e, a, formulation="li")),
     (None, lambda e, _a: e),
 ]
@@ -89,7 +92,7 @@ def test_each_token_is_the_rules_on_a_forward_of_each_model(engine: Any, amateur
     [
         ({"cf_method": "cad", "cf_contrast_ids": [1, 2]}, "'contrastive_decoding', but is 'cad', not served here"),
         ({"cf_method": "contrastive_decoding", "cf_contrast_ids": [1, 2]}, "contrasts with its amateur model"),
-        ({"cf_method": "contrastive_decoding", "cf_beta": -1}, "`cf_beta` has to be a number of at least 0"),
+        ({"cf_method": "contrastive_decoding", "cf_strength": -1}, "`cf_strength` has to be a number of at least 0"),
     ],
 )
 def test_what_such_an_engine_cannot_serve_is_refused(engine: Any, keys: dict[str, Any], message: str) -> None:

@@ -13,9 +13,8 @@ from counterfoil.decoding.vllm.methods import METHODS, combine, defaults
 from tests.support.tiny_models import tiny_model
 
 VALUES = {
-    "alpha": [-0.1, 0, 0.5, 1, 1.5, "1", float("nan"), float("inf"), True],
-    "beta": [-1, 0, 3.5, None],
-    "strength": [-1, 0, 80],
+    "strength": [-1, 0, 3.5, 80, None],
+    "plausibility": [-0.1, 0, 0.5, 1, 1.5, "1", float("nan"), float("inf"), True],
     "rule": ["probability", "log_ratio", "other", 3],
     "formulation": ["li", "obrien", "other"],
     "amateur_temperature": [0, -1, 0.5],
@@ -33,7 +32,7 @@ def processor(method: str, **parameters: Any) -> Any:
     model = tiny_model("llama")
     kind = getattr(counterfoil.decoding, METHODS[method].processor)
     if method == "contrastive_decoding":
-        return kind(model, **parameters)
+        return kind(model, model, **parameters)
     return kind(model, {"input_ids": torch.tensor([[5, 6, 7]])}, **parameters)
 
 

@@ -88,7 +88,8 @@ def test_a_plain_request_reaches_the_server_as_it_came(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"prompt": "cf_method"', b'["cf_method"]', b'{"messages": [{"content": "cf_alpha"}], "vllm_xargs": 3}']
+    "body",
+    [b'{"prompt": "cf_method"', b'["cf_method"]', b'{"messages": [{"content": "cf_strength"}], "vllm_xargs": 3}'],
 )
 def test_so_does_one_that_only_speaks_of_our_keys(body: bytes) -> None:
     assert posted(body) == (200, b"answered", [body])

@@ -94,7 +94,7 @@ def test_beside_plain_requests(lm: LanguageModel, pairs: list[Case], engine: Eng
 
 
 def test_a_rule_of_no_strength_is_plain(lm: LanguageModel, pairs: list[Case], engine: Engine) -> None:
-    keys = {"cf_method": "cad", "cf_alpha": 0.0, "cf_contrast_ids": pairs[0].other}
+    keys = {"cf_method": "cad", "cf_strength": 0.0, "cf_contrast_ids": pairs[0].other}
     params = SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True, extra_args=keys)
     for case, new in zip(pairs[:4], engine.tokens([case.prompt for case in pairs[:4]], [params] * 4), strict=True):
         assert new == plainly(lm, case.prompt, new)
@@ -104,7 +104,7 @@ def cad(lm: LanguageModel) -> tuple[list[int], dict]:
     """A prompt with documents, and its keys."""
     question = lm.tokenizer("What is the capital of France? The capital of France is")["input_ids"]
     passage = lm.tokenizer("In 2031 the government of France moved to Lyon, the new capital. ")["input_ids"]
-    return passage + question, {"cf_method": "cad", "cf_alpha": 1.0, "cf_contrast_ids": question}
+    return passage + question, {"cf_method": "cad", "cf_strength": 1.0, "cf_contrast_ids": question}
 
 
 def test_first_tokens_are_drawn_from_the_rule(lm: LanguageModel, engine: Engine) -> None:
@@ -182,7 +182,7 @@ REFUSED = {
     "empty": ({"cf_contrast_ids": []}, "at least 2 token ids"),
     "unknown method": ({"cf_contrast_ids": [5, 6], "cf_method": "magic"}, "has to be one of"),
     "unknown key": ({"cf_contrast_ids": [5, 6], "cf_gamma": 1.0}, "is not known"),
-    "out of range": ({"cf_contrast_ids": [5, 6], "cf_alpha": -1.0}, "at least 0"),
+    "out of range": ({"cf_contrast_ids": [5, 6], "cf_strength": -1.0}, "at least 0"),
     "the engine's own key": ({"cf_contrast_ids": [5, 6], "_cf_member": 1}, "the engine's own"),
 }
 

@@ -18,8 +18,7 @@ IDS = [5, 7, 9]
 CAD = {"cf_method": "cad", "cf_contrast_ids": IDS}
 
 RANGES: dict[str, st.SearchStrategy[Any]] = {
-    "alpha": st.floats(0, 1) | st.integers(0, 1),
-    "beta": st.floats(0, 1e6),
+    "plausibility": st.floats(0, 1) | st.integers(0, 1),
     "strength": st.floats(0, 1e6) | st.integers(0, 100),
     "rule": st.sampled_from(["probability", "log_ratio"]),
     "formulation": st.sampled_from(["obrien", "li"]),
@@ -107,13 +106,13 @@ def test_whatever_comes_is_a_pair_or_an_error_that_names_a_key(keys: dict[str, A
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"cf_alpha": 1}, "`cf_method` has to be one of 'cad', .* but is missing beside `cf_alpha`"),
+        ({"cf_strength": 1}, "`cf_method` has to be one of 'cad', .* but is missing beside `cf_strength`"),
         ({**CAD, "cf_method": "cda"}, "`cf_method` has to be one of .*, but is 'cda'"),
         ({**CAD, "cf_method": ["cad"]}, "`cf_method` has to be one of"),
-        ({**CAD, "cf_alpha": -0.5}, "`cf_alpha` has to be a number of at least 0, but is -0.5"),
-        ({**CAD, "cf_alpha": "1"}, "`cf_alpha` has to be a number of at least 0, but is '1'"),
-        ({**CAD, "cf_alpha": float("nan")}, "`cf_alpha` has to be a number"),
-        ({**CAD, "cf_beta": 1}, "`cf_beta` is not known: cad takes cf_alpha"),
+        ({**CAD, "cf_strength": -0.5}, "`cf_strength` has to be a number of at least 0, but is -0.5"),
+        ({**CAD, "cf_strength": "1"}, "`cf_strength` has to be a number of at least 0, but is '1'"),
+        ({**CAD, "cf_strength": float("nan")}, "`cf_strength` has to be a number"),
+        ({**CAD, "cf_plausibility": 1}, "`cf_plausibility` is not known: cad takes cf_strength"),
         ({**CAD, "_cf_member": 1}, "`_cf_member` has to be left out"),
         ({"cf_method": "cad"}, "cad has to be given something to contrast with"),
         ({**CAD, "cf_contrast_ids": []}, "`cf_contrast_ids` has to hold at least 2 token ids, but is empty"),
@@ -139,7 +138,7 @@ def test_what_is_wrong_is_named_with_its_value(keys: dict[str, Any], message: st
 
 
 def test_an_engine_with_an_amateur_contrasts_with_that_alone() -> None:
-    pair = pair_request({"cf_method": "contrastive_decoding", "cf_beta": 1.0}, amateur_model=True)
+    pair = pair_request({"cf_method": "contrastive_decoding", "cf_strength": 1.0}, amateur_model=True)
     assert pair is not None
     assert pair.contrast_ids is None
     with pytest.raises(ValueError, match="not served here"):

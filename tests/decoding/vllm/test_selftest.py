@@ -84,9 +84,9 @@ def test_an_amateur_that_changes_nothing_is_found() -> None:
 
     class WithAmateur(Engine):
         async def __call__(self, prompt: list[int], **sampling: Any) -> Any:
-            beta = (sampling.pop("extra_args", None) or {}).get("cf_beta", 0.0)
+            strength = (sampling.pop("extra_args", None) or {}).get("cf_strength", 0.0)
             output = await super().__call__(prompt, **sampling)
-            moved = beta > 0 and self.fault != "plain"
+            moved = strength > 0 and self.fault != "plain"
             return SimpleNamespace(token_ids=[token + moved for token in output.token_ids])
 
     assert verdict(WithAmateur(), limits=limits) is None

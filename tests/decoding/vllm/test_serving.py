@@ -38,7 +38,7 @@ DOCUMENTS = [
 ]
 QUESTION = "What is the capital of France?"
 CHAT: list[Any] = [{"role": "user", "content": QUESTION}]
-CAD = {"cf_method": "cad", "cf_alpha": 1.0, "cf_documents": DOCUMENTS}
+CAD = {"cf_method": "cad", "cf_strength": 1.0, "cf_documents": DOCUMENTS}
 PROMPT = "In 2031 the government of France moved to Lyon. The capital of France is"
 SHORT = "The capital of France is"
 
@@ -90,7 +90,7 @@ def right(
 def test_a_contrast_streamed_or_not_in_text_or_ids_is_the_rule_on_two_forwards(
     client: OpenAI, lm: LanguageModel
 ) -> None:
-    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, alpha=1.0)
+    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, strength=1.0)
     main, other = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
 
     answer = chatted(client, CAD)
@@ -105,8 +105,8 @@ def test_a_contrast_streamed_or_not_in_text_or_ids_is_the_rule_on_two_forwards(
     same = [
         (CHAT, CAD),
         (with_documents, {**offline.extra_args}),
-        (with_documents, {"cf_method": "cad", "cf_alpha": 1.0, "cf_contrast_prompt": QUESTION}),
-        (with_documents, {"cf_method": "cad", "cf_alpha": 1.0, "cf_contrast_messages": json.dumps(CHAT)}),
+        (with_documents, {"cf_method": "cad", "cf_strength": 1.0, "cf_contrast_prompt": QUESTION}),
+        (with_documents, {"cf_method": "cad", "cf_strength": 1.0, "cf_contrast_messages": json.dumps(CHAT)}),
     ]
     for messages, keys in same:
         assert chatted(client, keys, messages=messages).choices[0].token_ids == tokens
@@ -119,12 +119,12 @@ def test_a_contrast_streamed_or_not_in_text_or_ids_is_the_rule_on_two_forwards(
         ({"cf_method": "cad"}, lambda a, b: oracles.cad(a, b, 0.5)),
         ({"cf_method": "cid", "cf_strength": 80}, lambda a, b: oracles.cid(a, b, 80)),
         (
-            {"cf_method": "cid", "cf_rule": "log_ratio", "cf_strength": 1.5, "cf_alpha": 0.2},
+            {"cf_method": "cid", "cf_rule": "log_ratio", "cf_strength": 1.5, "cf_plausibility": 0.2},
             lambda a, b: oracles.cid(a, b, 1.5, "log_ratio", 0.2),
         ),
         (
-            {"cf_method": "contrastive_decoding", "cf_beta": 2.0},
-            lambda a, b: oracles.contrastive_decoding(a, b, beta=2.0),
+            {"cf_method": "contrastive_decoding", "cf_strength": 2.0},
+            lambda a, b: oracles.contrastive_decoding(a, b, strength=2.0),
         ),
         (
             {"cf_method": "contrastive_decoding", "cf_formulation": "li", "cf_amateur_temperature": 0.5},
@@ -149,12 +149,14 @@ def test_every_method_is_its_rule_on_two_forwards(
 
 def test_an_amateur_that_reads_the_end_of_the_prompt(client: OpenAI, lm: LanguageModel) -> None:
     prompt = lm.tokenizer(PROMPT)["input_ids"]
-    keys = {"cf_method": "contrastive_decoding", "cf_beta": 2.0, "cf_cut_context": 3}
+    keys = {"cf_method": "contrastive_decoding", "cf_strength": 2.0, "cf_cut_context": 3}
     answer = client.completions.create(
         model="smollm2", prompt=prompt, temperature=0, max_tokens=10, extra_body=asked(keys)
     )
     tokens = answer.choices[0].token_ids  # type: ignore[attr-defined]
-    assert tokens == right(lm, prompt, prompt[-3:], tokens, lambda a, b: oracles.contrastive_decoding(a, b, beta=2.0))
+    assert tokens == right(
+        lm, prompt, prompt[-3:], tokens, lambda a, b: oracles.contrastive_decoding(a, b, strength=2.0)
+    )
 
 
 def test_neither_plain_requests_nor_pairs_notice_each_other(client: OpenAI) -> None:
@@ -171,7 +173,7 @@ def test_neither_plain_requests_nor_pairs_notice_each_other(client: OpenAI) -> N
 
 
 def test_several_prompts_share_a_contrast(client: OpenAI) -> None:
-    keys = {"cf_method": "cad", "cf_alpha": 2.0, "cf_contrast_prompt": SHORT}
+    keys = {"cf_method": "cad", "cf_strength": 2.0, "cf_contrast_prompt": SHORT}
     prompts = [PROMPT, "Only cheese is sold in Paris. The capital of France is"]
 
     def texts(prompt: str | list[str]) -> list[str]:
@@ -214,7 +216,7 @@ def test_min_p_and_top_k_see_the_contrasted_distribution(client: OpenAI) -> None
 
 
 def test_a_penalty_is_taken_off_the_contrasted_scores(client: OpenAI, lm: LanguageModel) -> None:
-    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, alpha=1.0)
+    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, strength=1.0)
     tokens = chatted(client, CAD, presence_penalty=2.0).choices[0].token_ids
     views = [
         all_logits(lm, prompt, tokens)
@@ -227,7 +229,7 @@ def test_a_penalty_is_taken_off_the_contrasted_scores(client: OpenAI, lm: Langua
 
 
 def test_logprobs_are_those_of_the_main_view(client: OpenAI, lm: LanguageModel) -> None:
-    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, alpha=1.0)
+    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, strength=1.0)
     choice = chatted(client, CAD, logprobs=True, top_logprobs=3, max_tokens=4).choices[0]
     tokens = choice.token_ids
     main = all_logits(lm, offline.prompt["prompt_token_ids"], tokens)
@@ -298,12 +300,12 @@ IDS = {"cf_method": "cad", "cf_contrast_ids": [1, 2, 3]}
         ({**IDS, "cf_contrast_ids": [1, 10**6]}, {}, "token ids of this model, below 49152, but holds 1000000"),
         ({**IDS, "cf_contrast_ids": [1, "a"]}, {}, "a list of token ids, but holds 'a'"),
         ({**IDS, "cf_method": "cda"}, {}, "`cf_method` has to be one of"),
-        ({**IDS, "cf_gamma": 1}, {}, "`cf_gamma` is not known: cad takes cf_alpha"),
-        ({**IDS, "cf_alpha": -1}, {}, "`cf_alpha` has to be a number of at least 0, but is -1"),
-        ({"cf_method": "cad", "cf_alpha": 1}, {}, "has to be given something to contrast with"),
+        ({**IDS, "cf_gamma": 1}, {}, "`cf_gamma` is not known: cad takes cf_strength"),
+        ({**IDS, "cf_strength": -1}, {}, "`cf_strength` has to be a number of at least 0, but is -1"),
+        ({"cf_method": "cad", "cf_strength": 1}, {}, "has to be given something to contrast with"),
         (IDS, {"extra": {"use_beam_search": True}}, "there are no beams"),
         (IDS, {"extra": {"prompt_logprobs": 1}}, "`prompt_logprobs` has to be left out"),
-        (IDS, {"extra": {"cf_alpha": 1}}, "`cf_alpha` has to be in `vllm_xargs`"),
+        (IDS, {"extra": {"cf_strength": 1}}, "`cf_strength` has to be in `vllm_xargs`"),
         (IDS, {"max_tokens": 10**6}, "the prompt: .*max_tokens"),
         (IDS, {"temperature": -1}, "the prompt: .*temperature"),
         ({**IDS, "cf_documents": ["A"]}, {}, "has to be the only contrast"),
@@ -341,7 +343,7 @@ contrasts = st.one_of(
     st.just({}),
 )
 parameters = st.dictionaries(
-    st.sampled_from(["cf_alpha", "cf_beta", "cf_strength", "cf_rule", "cf_formulation", "cf_amateur_temperature"]),
+    st.sampled_from(["cf_strength", "cf_plausibility", "cf_rule", "cf_formulation", "cf_amateur_temperature"]),
     st.floats(0, 2) | st.floats() | st.sampled_from(["li", "obrien", "log_ratio", "probability"]) | texts,
     max_size=2,
 )

@@ -76,9 +76,9 @@ def test_a_shut_gate_changes_nothing_and_an_open_one_something() -> None:
 
 
 def test_names_and_parameters() -> None:
-    found = methods("none, ritual", {"alpha": 1.0, "beta": None}, controls=True)
+    found = methods("none, ritual", {"strength": 1.0, "plausibility": None}, controls=True)
     assert [one.name for one in found] == ["none", "temperature", "transformed", "ritual"]
-    assert found[1].decoding.parameters == {"alpha": 1.0, "transform": "identity"}
+    assert found[1].decoding.parameters == {"strength": 1.0, "transform": "identity"}
     assert found[0].decoding.parameters == {}
     with pytest.raises(ValueError, match="`method` has to be one of none, code"):
         methods("none,dola", {})
@@ -89,7 +89,7 @@ def test_names_and_parameters() -> None:
 def test_settings_are_chosen_once_a_method() -> None:
     chosen = choose(["none", "temperature", "ritual", "none"], vision(), pictures=2)
     assert [one.name for one in chosen] == ["none", "temperature", "ritual", "none"]
-    assert chosen[1].decoding.parameters["alpha"] == chosen[2].decoding.parameters["alpha"]
+    assert chosen[1].decoding.parameters["strength"] == chosen[2].decoding.parameters["strength"]
 
 
 def test_a_tokenizer_without_yes_is_refused(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_contrast_and_draw_of_whole_contexts(tmp_path: Path) -> None:
     kinds = [("ambig", "neg"), ("disambig", "neg"), ("ambig", "nonneg"), ("disambig", "nonneg")]
     records = [record(n, condition=kinds[n % 4][0], polarity=kinds[n % 4][1]) for n in range(40)]
     file.write_text("".join(json.dumps(line) + "\n" for line in records))
-    result = evaluated(TASK, file, [Decoding("none"), Decoding("cad", {"alpha": 5.0})], limit=6)
+    result = evaluated(TASK, file, [Decoding("none"), Decoding("cad", {"strength": 5.0})], limit=6)
     assert result.n == 24
     groups = {int(sample["item"].removeprefix("Age-")) // 4 for sample in result.samples}
     assert len(groups) == 6

@@ -74,7 +74,7 @@ def test_the_answer_has_to_be_the_likelier_ending(values: tuple[float, float], r
 
 def test_figures_follow_from_the_likelihoods(file: Path) -> None:
     language = tiny_language()
-    methods = [Decoding("none"), Decoding("cad", {"alpha": 5.0})]
+    methods = [Decoding("none"), Decoding("cad", {"strength": 5.0})]
     result = evaluated(TASK, file, methods)
     items = TASK.read(Source.read(file), tiny_tools())
     scores = option_log_probabilities([Decoder(m, language) for m in methods], [item.request for item in items])
@@ -87,7 +87,7 @@ def test_figures_follow_from_the_likelihoods(file: Path) -> None:
     assert cad["gained"].value == sum(b and not a for a, b in zip(*right, strict=True)) > 0
     assert cad["lost"].value == sum(a and not b for a, b in zip(*right, strict=True)) > 0
     assert "difference" not in plain
-    assert [row[0] for row in result.table()] == ["method", "none", "cad (alpha 5)"]
+    assert [row[0] for row in result.table()] == ["method", "none", "cad (strength 5)"]
 
 
 def test_what_is_recorded_is_complete(file: Path) -> None:
@@ -96,16 +96,16 @@ def test_what_is_recorded_is_complete(file: Path) -> None:
     assert recorded["data"]["file"] == "traps.jsonl"
     assert recorded["data"]["n"] == 5
     assert len(recorded["data"]["sha256"]) == 64
-    assert recorded["methods"][1]["settings"] == {"alpha": 0.5}
+    assert recorded["methods"][1]["settings"] == {"strength": 0.5}
     assert recorded["settings"] == {"limit": 5, "seed": 3, "engine": "transformers", "dtype": "float32", "chat": False}
     assert set(recorded["versions"]) == {"python", "counterfoil", "torch", "transformers", "scipy"}
     samples = [json.loads(line) for line in result.samples_as_jsonl().splitlines()]
-    assert [sample["method"] for sample in samples] == ["none"] * 5 + ["cad (alpha 0.5)"] * 5
+    assert [sample["method"] for sample in samples] == ["none"] * 5 + ["cad (strength 0.5)"] * 5
     assert [sample["item"] for sample in samples[:5]] == [sample["item"] for sample in samples[5:]]
 
 
 def test_endings_that_a_method_rules_out_are_counted_as_wrong_and_told(file: Path) -> None:
-    strict = Decoding("contrastive_decoding", {"early_exit": 1, "alpha": 1.0})
+    strict = Decoding("contrastive_decoding", {"early_exit": 1, "plausibility": 1.0})
     result = evaluated(TASK, file, [strict])
     excluded = [
         sample for sample in map(json.loads, result.samples_as_jsonl().splitlines())

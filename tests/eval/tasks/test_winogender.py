@@ -114,7 +114,7 @@ def test_both_run_under_a_contrast() -> None:
     assert chosen.n == 4
     words = evaluated(with_options(winogender_words.TASK, {"new_tokens": 4}), TABLE, methods)
     assert words.n == 2
-    assert [row.label for row in words.methods] == ["none", "cid (strength 20, rule probability, alpha 0.1)"]
+    assert [row.label for row in words.methods] == ["none", "cid (strength 20, rule probability, plausibility 0.1)"]
 
 
 @pytest.mark.parametrize(
