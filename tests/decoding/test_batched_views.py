@@ -107,7 +107,7 @@ def test_dictionaries_hold_what_generate_puts_there(mode: str) -> None:
 
 def test_the_trace_is_recorded_as_ever() -> None:
     model = tiny_model("llama")
-    make = functools.partial(CADLogitsProcessor, model, padded(CONTRASTS), 1.0, trace=True)
+    make = functools.partial(CADLogitsProcessor, model, padded(CONTRASTS), strength=1.0, trace=True)
     joint, alone = make(), make()
     ours = joint.trace(generate(model, [joint], custom_generate=batched_views))
     theirs = alone.trace(generate(model, [alone]))
