@@ -1,11 +1,17 @@
-"""What is cited: a document, and a span of its text.
+"""Documents, and spans of their text.
 
 Offsets are half-open and count Unicode code points (what `str` slicing counts), never bytes, UTF-16 units or tokens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from .serialization import STRICT, Text
 
 
 @dataclass(frozen=True)
@@ -16,13 +22,15 @@ class Document:
         id: Name by which citations refer to it; unique within one call.
         text: The whole text, unchanged: every offset of the library indexes into it.
         title: Optional heading; never part of `text`.
-        metadata: Free for the caller (a path, a page, a URL); the library copies it through.
+        metadata: Free for the caller (a path, a page, a URL); kept, but not written to JSON.
     """
 
-    id: str
-    text: str
-    title: str = ""
-    metadata: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+    __pydantic_config__ = STRICT
+
+    id: Text
+    text: Text
+    title: Text = ""
+    metadata: Annotated[dict[str, str], Field(exclude=True)] = field(default_factory=dict, hash=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,15 @@ class SourceSpan:
         start: First code point of the span.
         end: One past the last code point.
         quote: The text between them.
-        score: How strongly it supports what it is cited for, in [0, 1]; `None` where nothing was measured.
+        score: How strongly it supports what it is cited for, in [0, 1]; `None` if not measured.
     """
 
-    document: str
+    __pydantic_config__ = STRICT
+
+    document: Text
     start: int
     end: int
-    quote: str
+    quote: Text
     score: float | None = None
 
     def __post_init__(self) -> None:
@@ -52,10 +62,44 @@ class SourceSpan:
 
     @classmethod
     def of(cls, document: Document, start: int, end: int, score: float | None = None) -> SourceSpan:
-        """The span `[start, end)` of `document`; a `ValueError` where it reaches outside the text."""
+        """Return the span `[start, end)` of `document`.
+
+        Raises:
+            ValueError: If it reaches outside the text.
+        """
         if not 0 <= start <= end <= len(document.text):
             raise ValueError(
                 f"`start` and `end` have to lie within the {len(document.text)} characters of document "
                 f"{document.id!r}, but are {start} and {end}"
             )
         return cls(document.id, start, end, document.text[start:end], score)
+
+
+def as_documents(documents: Iterable[Document | str]) -> list[Document]:
+    """Return a list of documents with different ids.
+
+    Args:
+        documents: Documents, or plain strings, which become documents with their number (from 1) as id.
+
+    Raises:
+        TypeError: If `documents` is a single string or document, a mapping, or holds something else.
+        ValueError: If two documents have one id.
+    """
+    if isinstance(documents, str | bytes | Document | Mapping) or not isinstance(documents, Iterable):
+        raise TypeError(
+            f"`documents` has to be a sequence of documents or strings, but is {_kind(documents)}; "
+            "put a single document into a list"
+        )
+    found: dict[str, Document] = {}
+    for number, each in enumerate(documents, start=1):
+        if not isinstance(each, Document | str):
+            raise TypeError(f"`documents` has to hold documents or strings, but element {number} is {_kind(each)}")
+        document = Document(str(number), each) if isinstance(each, str) else each
+        if document.id in found:
+            raise ValueError(f"`documents` have to have different ids, but two are called {document.id!r}")
+        found[document.id] = document
+    return list(found.values())
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from counterfoil.models.checkpoints import folder_revision, on_device
 from huggingface_hub import hf_hub_download
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer, T5ForTokenClassification
 
 from .base import Judgement, Pair
-from .checkpoints import SLACK, CheckpointEntailment, counter, folder_revision, place
+from .checkpoints import SLACK, CheckpointEntailment, counter
 
 MODEL = "vectara/hallucination_evaluation_model"
 FOUNDATION = "google/flan-t5-base"
@@ -59,7 +60,7 @@ class HHEMEntailment(CheckpointEntailment):
         revision = folder_revision(Path(model)) or weights.parent.name
         super().__init__(
             tokenizer,
-            place(self._load(load_file(weights), foundation), device),
+            on_device(self._load(load_file(weights), foundation), device),
             name=f"hhem:{model}@{revision}/{window}" + ("" if foundation == FOUNDATION else f"/{foundation}"),
             threshold=threshold,
             window=max(window - frame, 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from counterfoil.models.checkpoints import loading_options, on_device
 from transformers import (
     AutoConfig,
     AutoModelForSeq2SeqLM,
@@ -13,7 +14,7 @@ from transformers import (
 )
 
 from .base import Judgement, Pair
-from .checkpoints import SLACK, CheckpointEntailment, full_name, options, place
+from .checkpoints import SLACK, CheckpointEntailment, full_name
 
 MODEL = "lytang/MiniCheck-Flan-T5-Large"
 WORDS, TOKENS = 500, 400
@@ -52,11 +53,11 @@ class MiniCheckEntailment(CheckpointEntailment):
         config = AutoConfig.from_pretrained(model, revision=revision or "main")
         self.generative = bool(config.is_encoder_decoder)
         form = AutoModelForSeq2SeqLM if self.generative else AutoModelForSequenceClassification
-        loaded = form.from_pretrained(model, **options(device, device_map, revision))
+        loaded = form.from_pretrained(model, **loading_options(device, device_map, revision))
         longest = window or (WORDS if self.generative else TOKENS)
         super().__init__(
             tokenizer,
-            place(loaded, device),
+            on_device(loaded, device),
             count=_words if self.generative else None,
             name=f"{full_name('minicheck', model, loaded)}/{longest}",
             threshold=threshold,

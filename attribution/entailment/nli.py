@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from counterfoil.models.checkpoints import loading_options, on_device
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from .base import Judgement, Pair
-from .checkpoints import CheckpointEntailment, full_name, options, place
+from .checkpoints import CheckpointEntailment, full_name
 
 MODEL = "MoritzLaurer/DeBERTa-v3-base-mnli-fever-anli"
 LONGEST = 512
@@ -47,13 +48,14 @@ class NLIEntailment(CheckpointEntailment):
         threshold: float = 0.5,
     ) -> None:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
-        loaded = AutoModelForSequenceClassification.from_pretrained(model, **options(device, device_map, revision))
+        options = loading_options(device, device_map, revision)
+        loaded = AutoModelForSequenceClassification.from_pretrained(model, **options)
         self.entailment, self.contradiction = label_positions(loaded.config.id2label)
         limit = tokenizer.model_max_length
         longest = window or (limit if limit < 10**6 else LONGEST)
         super().__init__(
             tokenizer,
-            place(loaded, device),
+            on_device(loaded, device),
             name=f"{full_name('nli', model, loaded)}/{longest}",
             threshold=threshold,
             window=max(longest - tokenizer.num_special_tokens_to_add(pair=True), 1),

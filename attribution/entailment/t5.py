@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from counterfoil.models.checkpoints import loading_options, on_device
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from .base import Judgement, Pair
-from .checkpoints import SLACK, CheckpointEntailment, counter, full_name, options, place
+from .checkpoints import SLACK, CheckpointEntailment, counter, full_name
 
 DECODED = 10
 """Tokens decoded for the label, as many as ALCE's scorer allows."""
@@ -46,12 +47,12 @@ class T5Entailment(CheckpointEntailment):
         threshold: float = 0.5,
     ) -> None:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
-        loaded = AutoModelForSeq2SeqLM.from_pretrained(model, **options(device, device_map, revision))
+        loaded = AutoModelForSeq2SeqLM.from_pretrained(model, **loading_options(device, device_map, revision))
         self.template = template
         frame = counter(tokenizer)(template.format(premise="", hypothesis="")) + SLACK
         super().__init__(
             tokenizer,
-            place(loaded, device),
+            on_device(loaded, device),
             name=f"{full_name(kind, model, loaded)}/{window}",
             threshold=threshold,
             window=None if window is None else max(window - frame, 1),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ..entailment.llm import Chat, objects
+from ..chat import Chat, json_objects, load_chat
 from .attributions import Resolution
-from .chatting import chat_model
 from .decontextualization import Claim, text_of, unmarked
 from .rules import Rules
 
@@ -26,7 +25,7 @@ class ChatClaims:
     """Asks a chat model; where its reply cannot be used, the rules make the claim and a note says so.
 
     Args:
-        model: A chat model, or its name; see :func:`~counterfoil.attribution.locating.chatting.chat_model`.
+        model: A chat model, or its name; see :func:`~counterfoil.attribution.chat.load_chat`.
         base_url: An OpenAI-compatible endpoint.
         **settings: Of the endpoint or of the local chat.
 
@@ -36,7 +35,7 @@ class ChatClaims:
     """
 
     def __init__(self, model: Chat | str | None = None, *, base_url: str | None = None, **settings: object) -> None:
-        self._chat = chat_model(model, base_url, settings)
+        self._chat = load_chat(model, base_url=base_url, **settings)
 
     def claim(self, answer: str, start: int, end: int, question: str | None) -> Claim:
         """The claim of `answer[start:end]`."""
@@ -59,7 +58,7 @@ class ChatClaims:
 
 def _read(reply: str, words: str) -> tuple[str, str]:
     """The claim of a reply, and what is wrong with it."""
-    claims = [each.get("claim") for each in objects(reply) if isinstance(each, dict)]
+    claims = [each.get("claim") for each in json_objects(reply) if isinstance(each, dict)]
     written = " ".join(claims[0].split()) if claims and isinstance(claims[0], str) else ""
     if not any(character.isalnum() for character in written):
         return "", "the chat model's reply holds no claim"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .chatting import chat_model
+from ..chat import load_chat
 
 _OF_PROMPTING = ("tries", "fuzzy")
 
@@ -29,7 +29,7 @@ def load_model(
     if method == "prompting":
         own = {name: left.pop(name) for name in _OF_PROMPTING if name in left}
         base_url = left.pop("base_url", None)
-        return chat_model(model, str(base_url) if base_url else None, left), own
+        return load_chat(model, base_url=str(base_url) if base_url else None, **left), own
     if method == "alignment":
         from counterfoil.models import load_embedding_model  # noqa: PLC0415 (seconds to import)
 

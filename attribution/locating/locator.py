@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from ..documents import Document
+from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, load_entailment
 from ..entailment.batching import Steps, run, together
 from ..entailment.registry import default_entailment
-from ..scoring.score import as_documents, checked_documents
 from ..text.statements import Status
 from ..text.word_boundaries import snapped
 from .attributions import Attribution, Candidate
@@ -83,7 +82,7 @@ class Locator:
             raise ValueError(f"`slack` has to be in [0, 1], but is {slack}")
         self.answer = answer
         self.slack, self.exact = slack, exact
-        self.documents = tuple(checked_documents(as_documents(documents)))
+        self.documents = tuple(as_documents(documents))
         self.question = question
         self.claims = _writer(claims)
         self.method = self._method(method, model, options) if isinstance(method, str) else method

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..scoring.results import mean, share
+from ..statistics import mean, proportion
 from .classes import ClassScore, class_score
 
 IN_DOMAIN = ("ExpertQA", "Stanford-GenSearch", "AttributedQA", "LFQA")
@@ -98,13 +98,13 @@ def subset_score(verdicts: Sequence[Verdict]) -> SubsetScore:
             class_score([v.gold for v in verdicts], punished, label).f1 for label in (True, False)
         )
         / 2,
-        accuracy=share(len(read) - false_positives - false_negatives, len(read)),
+        accuracy=proportion(len(read) - false_positives - false_negatives, len(read)),
         attributable=attributable,
         not_attributable=not_attributable,
-        false_positive_share=share(false_positives, len(read)),
-        false_negative_share=share(false_negatives, len(read)),
-        false_positive_rate=share(false_positives, not_attributable.support),
-        false_negative_rate=share(false_negatives, attributable.support),
+        false_positive_share=proportion(false_positives, len(read)),
+        false_negative_share=proportion(false_negatives, len(read)),
+        false_positive_rate=proportion(false_positives, not_attributable.support),
+        false_negative_rate=proportion(false_negatives, attributable.support),
         n=len(verdicts),
         n_unparsed=len(verdicts) - len(read),
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
-from ..scoring.results import contradicts, mean, share, supports
+from ..scoring.results import contradicts, supports
+from ..statistics import mean, proportion
 from .classes import ClassScore, class_score
 
 
@@ -66,9 +67,9 @@ def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | Non
     return AttrScore(
         confusion=confusion,
         classes=classes,
-        micro_f1=share(correct, len(read)),
+        micro_f1=proportion(correct, len(read)),
         macro_f1=mean([score.f1 for score in classes.values()]) or 0.0,
-        accuracy=share(correct, len(gold)),
+        accuracy=proportion(correct, len(gold)),
         n=len(gold),
         n_unparsed=len(gold) - len(read),
     )

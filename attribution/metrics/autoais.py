@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..entailment import EntailmentModel, Judgement, Pair
 from ..entailment.batching import Steps, run, together
-from ..scoring.results import mean, supports
+from ..scoring.results import supports
+from ..statistics import mean
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from ..scoring.results import harmonic, share
+from ..statistics import f1, proportion
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,5 @@ def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: 
     both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
     called = sum(p == label for p in predicted)
     is_so = sum(g == label for g in gold)
-    precision, recall = share(both, called), share(both, is_so)
-    return ClassScore(precision, recall, harmonic(recall, precision), is_so)
+    precision, recall = proportion(both, called), proportion(both, is_so)
+    return ClassScore(precision, recall, f1(recall, precision), is_so)

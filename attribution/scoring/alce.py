@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from ..documents import Document
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
+from ..statistics import proportion
 from ..text.markers import Range, kept
 from ..text.segmentation import TextSpan
 from ..text.statements import Splitter, Status, located
 from .premises import ALCE
-from .results import Citation, StatementVerdict, contradicts, share, supports
+from .results import Citation, StatementVerdict, contradicts, supports
 
 MAX_CITATIONS = 3
 _END_TOKEN = re.compile(re.escape("<|im_end|>"))
@@ -92,7 +93,7 @@ def check(
 def recall(verdicts: Sequence[StatementVerdict]) -> float | None:
     """Share of supported sentences; `None` for an answer without a sentence, which ALCE leaves out."""
     checked = [verdict for verdict in verdicts if verdict.status is not Status.NOT_CHECKED]
-    return share(sum(verdict.status is Status.SUPPORTED for verdict in checked), len(checked)) if checked else None
+    return proportion(sum(verdict.status is Status.SUPPORTED for verdict in checked), len(checked)) if checked else None
 
 
 def precision(verdicts: Sequence[StatementVerdict]) -> float | None:
@@ -101,7 +102,7 @@ def precision(verdicts: Sequence[StatementVerdict]) -> float | None:
         return None
     apart = {Status.NOT_CHECKED, Status.INVALID_CITATION}
     counted = [c.status for verdict in verdicts for c in verdict.citations if c.status not in apart]
-    return share(counted.count(Status.SUPPORTED), len(counted))
+    return proportion(counted.count(Status.SUPPORTED), len(counted))
 
 
 Outcome = tuple[Status, float | None, int, int, str, str | None]

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..documents import Document
+from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, Judgement, Pair
 from ..entailment.batching import Steps, run, together
 from ..entailment.registry import default_entailment
@@ -16,7 +16,6 @@ from ..text.statements import Status, statements
 from .premises import STRICT
 from .quotes import quote
 from .results import Citation, StatementVerdict, supports, surer
-from .score import as_documents, checked_documents
 
 SHORTLIST = 4
 """Sets of several documents are made from this many: those that support the sentence most, each alone."""
@@ -75,7 +74,7 @@ def cite(
         raise ValueError(f"`max_documents` has to be at least 1, but is {max_documents}")
     model = entailment or default_entailment()
     threshold = model.threshold if threshold is None else threshold
-    sources = checked_documents(as_documents(documents))
+    sources = as_documents(documents)
     clean = without_markers(answer)
     spans = [TextSpan(s.start, s.end, s.text) for s in statements(clean, 0)]
     verdicts = run(together(_supported(span, sources, threshold, max_documents) for span in spans), model.judge)

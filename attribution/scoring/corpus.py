@@ -1,13 +1,28 @@
-"""Citation recall, precision and F1 of a corpus: means over answers, and how sure they are."""
+"""Citation recall, precision and F1 of a corpus: means over answers, with intervals and paired comparisons."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..statistics import Comparison, Interval, interval, paired_test
-from .results import CitationReport, harmonic, mean
+from ..statistics import (
+    LEVEL,
+    RESAMPLES,
+    Comparison,
+    Interval,
+    bootstrap,
+    f1,
+    mean,
+    mean_of,
+    paired_test,
+    proportions,
+)
+from .results import CitationReport
+
+if TYPE_CHECKING:
+    from ..statistics import Floats
 
 
 @dataclass(frozen=True)
@@ -18,10 +33,11 @@ class CorpusReport:
         mode: How the answers were scored.
         entailment: Name of the entailment model.
         threshold: From which probability on it counts as support.
-        recalls: Recall of every answer, in order; `None` where there is no figure.
+        recalls: Recall of every answer, in order; `None` if there is no figure.
         precisions: Precision likewise.
         counts: Sums over all answers of :attr:`~counterfoil.attribution.scoring.results.CitationReport.counts`.
         n_unread: Number of answers that could not be read.
+        ids: The id of every answer, in order; empty for one without an id, or that could not be read.
     """
 
     mode: str
@@ -31,6 +47,7 @@ class CorpusReport:
     precisions: tuple[float | None, ...]
     counts: dict[str, int]
     n_unread: int = 0
+    ids: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
@@ -66,76 +83,73 @@ class CorpusReport:
     @property
     def f1_of_means(self) -> float | None:
         """F1 of the mean recall and the mean precision; not the same figure as :attr:`mean_f1`."""
-        return f1_of_means([r for r, _ in self.pairs], [p for _, p in self.pairs])
+        recall, precision = self.recall, self.precision
+        return None if recall is None or precision is None else f1(recall, precision)
 
     @property
     def f1s(self) -> list[float]:
         """F1 of the answers counted."""
-        return [harmonic(recall, precision) for recall, precision in self.pairs]
+        return [f1(recall, precision) for recall, precision in self.pairs]
 
-    def intervals(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> dict[str, Interval | None]:
-        """Bootstrap intervals over answers of `recall`, `precision`, `mean_f1` and `f1_of_means`.
+    def intervals(self, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval | None]:
+        """Return bootstrap intervals over answers of `recall`, `precision`, `mean_f1` and `f1_of_means`."""
+        recall, precision = mean_of([r for r, _ in self.pairs]), mean_of([p for _, p in self.pairs])
 
-        Raises:
-            ImportError: Without scipy; the message has the `pip install` line.
-        """
-        recalls, precisions = [r for r, _ in self.pairs], [p for _, p in self.pairs]
-        options = {"level": level, "resamples": resamples, "seed": seed}
-        return {
-            "recall": interval(_mean, recalls, **options),
-            "precision": interval(_mean, precisions, **options),
-            "mean_f1": interval(_mean, self.f1s, **options),
-            "f1_of_means": interval(f1_of_means, recalls, precisions, **options),
+        def f1_of_means(weights: Floats) -> Floats:
+            r, p = recall(weights), precision(weights)
+            return proportions(2 * r * p, r + p)
+
+        figures = {
+            "recall": recall,
+            "precision": precision,
+            "mean_f1": mean_of(self.f1s),
+            "f1_of_means": f1_of_means,
         }
+        return bootstrap(figures, self.n_counted, level=level, resamples=resamples, seed=seed)
 
 
 def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
-    """The corpus of `reports`, which may be a stream: only two numbers of each are kept.
+    """Return the corpus of `reports`, which may be a stream: only the id and two numbers of each are kept.
 
     `None` stands for an answer that could not be read: it has a place, so that two corpora can be compared answer by
     answer, but no figures.
 
     Raises:
-        ValueError: Where the answers were not all scored in the same way.
+        ValueError: If the answers were not all scored in the same way.
     """
     settings: set[tuple[str, str, float]] = set()
-    recalls: list[float | None] = []
-    precisions: list[float | None] = []
+    rows: list[tuple[str, float | None, float | None]] = []
     counts: Counter[str] = Counter()
-    n_unread = 0
     for report in reports:
         if report is None:
-            n_unread += 1
-            recalls.append(None)
-            precisions.append(None)
+            rows.append(("", None, None))
             continue
         settings.add((report.mode, report.entailment, report.threshold))
-        recalls.append(report.recall if report.counted else None)
-        precisions.append(report.precision if report.counted else None)
+        rows.append((report.id, *((report.recall, report.precision) if report.counted else (None, None))))
         counts.update(report.counts)
+        counts.update(read=1)
     if len(settings) > 1:
         raise ValueError(f"`reports` have to be scored in one way, but are in {len(settings)}: {sorted(settings)}")
     mode, entailment, threshold = settings.pop() if settings else ("", "", 0.0)
-    return CorpusReport(mode, entailment, threshold, tuple(recalls), tuple(precisions), dict(counts), n_unread)
+    n_unread = len(rows) - counts.pop("read", 0)
+    ids, recalls, precisions = zip(*rows, strict=True) if rows else ((), (), ())
+    return CorpusReport(mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids)
 
 
 def compare(one: CorpusReport, other: CorpusReport, *, seed: int = 0) -> dict[str, Comparison]:
-    """`one` against `other` on the same answers in the same order, by recall, precision and mean F1.
+    """Test `one` against `other` on the same answers, by recall, precision and mean F1.
 
+    Answers are paired by their ids if every answer that was read has one and no id occurs twice; otherwise by position.
     Answers without a figure in either corpus are left out of both.
 
     Raises:
-        ValueError: Where the corpora have different numbers of answers or no answer with figures in both.
+        ValueError: If the corpora hold different answers, or no answer has figures in both.
         ImportError: Without scipy; the message has the `pip install` line.
     """
-    if one.n_answers != other.n_answers:
-        raise ValueError(
-            f"two corpora have to have the same answers to be compared, but have {one.n_answers} and {other.n_answers}"
-        )
-    rows = zip(one.recalls, one.precisions, other.recalls, other.precisions, strict=True)
-    full = [(a, b, c, d) for a, b, c, d in rows if None not in (a, b, c, d)]
-    columns: Sequence[tuple[float, ...]] = list(zip(*full, strict=True)) if full else [()] * 4  # type: ignore[assignment]
-    f1s = [[harmonic(r, p) for r, p in zip(*columns[n : n + 2], strict=True)] for n in (0, 2)]
+    full = [(one.recalls[a], one.precisions[a], other.recalls[b], other.precisions[b]) for a, b in _paired(one, other)]
+    rows = [(a, b, c, d) for a, b, c, d in full if None not in (a, b, c, d)]
+    columns: Sequence[tuple[float, ...]] = list(zip(*rows, strict=True)) if rows else [()] * 4  # type: ignore[assignment]
+    f1s = [[f1(r, p) for r, p in zip(*columns[n : n + 2], strict=True)] for n in (0, 2)]
     return {
         "recall": paired_test(columns[0], columns[2], seed=seed),
         "precision": paired_test(columns[1], columns[3], seed=seed),
@@ -143,10 +157,36 @@ def compare(one: CorpusReport, other: CorpusReport, *, seed: int = 0) -> dict[st
     }
 
 
-def f1_of_means(recalls: Sequence[float], precisions: Sequence[float]) -> float | None:
-    """Harmonic mean of the two means; `None` of nothing."""
-    return harmonic(_mean(recalls), _mean(precisions)) if len(recalls) else None
+def _paired(one: CorpusReport, other: CorpusReport) -> list[tuple[int, int]]:
+    """Return the positions of the same answer in both corpora."""
+    first, second = _positions(one), _positions(other)
+    if first is not None and second is not None:
+        for name, here, there, unread in (
+            ("second", first, second, other.n_unread),
+            ("first", second, first, one.n_unread),
+        ):
+            missing = [id_ for id_ in here if id_ not in there]
+            # A record that could not be read has lost its id, so as many may be missing without a mistake.
+            if len(missing) > unread:
+                raise ValueError(
+                    f"two corpora have to have the same answers to be compared, but the {name} lacks "
+                    f"{len(missing)} ids of the other, among them {missing[0]!r}"
+                )
+        return [(place, second[id_]) for id_, place in first.items() if id_ in second]
+    if one.n_answers != other.n_answers:
+        raise ValueError(
+            f"two corpora have to have the same answers to be compared, but have {one.n_answers} and {other.n_answers}"
+        )
+    for place, (a, b) in enumerate(zip(one.ids, other.ids, strict=False), start=1):
+        if a and b and a != b:
+            raise ValueError(
+                f"two corpora have to have the same answers to be compared, but answer {place} is {a!r} in the first "
+                f"and {b!r} in the second; give every answer an id of its own to have them paired by id"
+            )
+    return [(place, place) for place in range(one.n_answers)]
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(sum(values)) / len(values)
+def _positions(corpus: CorpusReport) -> dict[str, int] | None:
+    """Return the position of each id; `None` if an answer that was read has none, or if two have the same."""
+    found = {id_: place for place, id_ in enumerate(corpus.ids) if id_}
+    return found if found and len(found) == corpus.n_answers - corpus.n_unread else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..entailment import Judgement
+from ..statistics import f1
 from ..text.statements import Status
 
 CONTRADICTED_FROM = 0.5
@@ -82,6 +82,7 @@ class CitationReport:
         counted: Whether a corpus mean takes this answer in. ALCE leaves empty answers out.
         entailment: Name of the entailment model.
         threshold: From which probability on it counts as support.
+        id: Id of the answer; empty if it has none.
     """
 
     mode: str
@@ -92,13 +93,14 @@ class CitationReport:
     counted: bool
     entailment: str
     threshold: float
+    id: str = ""
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of recall and precision, 0 where both are 0."""
         if self.recall is None or self.precision is None:
             return None
-        return harmonic(self.recall, self.precision)
+        return f1(self.recall, self.precision)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -137,11 +139,6 @@ class CitationReport:
         return self.counts["not_checked"]
 
 
-def harmonic(recall: float, precision: float) -> float:
-    """F1 of two shares, 0 where both are 0."""
-    return 2 * recall * precision / (recall + precision) if recall + precision > 0 else 0.0
-
-
 def supports(judgement: Judgement, threshold: float) -> bool:
     """Whether the probability reaches the threshold; `False` where there is none."""
     return judgement.supported is not None and judgement.supported >= threshold
@@ -163,13 +160,3 @@ def contradicts(judgement: Judgement) -> bool:
     if contradicted is None or judgement.supported is None:
         return False
     return contradicted >= CONTRADICTED_FROM and contradicted > judgement.supported
-
-
-def share(good: int, of: int) -> float:
-    """`good / of`, 0 where there is nothing to divide by."""
-    return good / of if of else 0.0
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """The mean, `None` of nothing."""
-    return sum(values) / len(values) if values else None

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..documents import Document
+from ..documents import Document, as_documents
 from ..entailment import EntailmentModel
 from ..entailment.batching import Steps, run, together
 from ..entailment.registry import default_entailment
@@ -32,7 +32,7 @@ class Answer:
     """
 
     text: str
-    documents: Sequence[Document]
+    documents: Sequence[Document | str]
     question: str | None = None
     id: str = ""
 
@@ -76,7 +76,7 @@ class Scoring:
 
     def steps(self, answer: Answer, name: str, threshold: float) -> Steps[CitationReport]:
         """The questions one answer raises, and its report; `name` is the entailment model's."""
-        documents = checked_documents(answer.documents)
+        documents = as_documents(answer.documents)
         splitter = self.sentences or default_sentences
         if self.mode == "alce":
             if self.list_answer and answer.question is None:
@@ -104,6 +104,7 @@ class Scoring:
             counted=recall is not None and precision is not None,
             entailment=name,
             threshold=threshold,
+            id=answer.id,
         )
 
 
@@ -176,21 +177,3 @@ def score_each(
     while some := list(itertools.islice(stream, window)):
         steps = together(scoring.steps(answer, model.name, threshold) for answer in some)
         yield from run(steps, model.judge)
-
-
-def as_documents(documents: Sequence[Document | str]) -> list[Document]:
-    """Documents, with plain strings made into documents whose ids are their numbers from 1."""
-    return [
-        Document(str(number), document) if isinstance(document, str) else document
-        for number, document in enumerate(documents, start=1)
-    ]
-
-
-def checked_documents(documents: Sequence[Document]) -> Sequence[Document]:
-    """The documents, which have to have different ids."""
-    seen: set[str] = set()
-    for document in documents:
-        if document.id in seen:
-            raise ValueError(f"`documents` have to have different ids, but two are called {document.id!r}")
-        seen.add(document.id)
-    return documents

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from ..documents import Document
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
+from ..statistics import proportion
 from ..text.statements import Statement, Status
 from .premises import STRICT
-from .results import Citation, StatementVerdict, contradicts, share, supports
+from .results import Citation, StatementVerdict, contradicts, supports
 
 
 def check(statement: Statement, documents: Sequence[Document], threshold: float) -> Steps[StatementVerdict]:
@@ -56,7 +57,7 @@ def recall(verdicts: Sequence[StatementVerdict]) -> float | None:
     checked = [verdict for verdict in verdicts if verdict.status is not Status.NOT_CHECKED]
     if verdicts and not checked:
         return None
-    return share(sum(verdict.status is Status.SUPPORTED for verdict in checked), len(checked))
+    return proportion(sum(verdict.status is Status.SUPPORTED for verdict in checked), len(checked))
 
 
 def precision(verdicts: Sequence[StatementVerdict]) -> float | None:
@@ -65,7 +66,7 @@ def precision(verdicts: Sequence[StatementVerdict]) -> float | None:
     checked = [citation for citation in citations if citation.status is not Status.NOT_CHECKED]
     if citations and not checked:
         return None
-    return share(sum(citation.status is Status.SUPPORTED for citation in checked), len(checked))
+    return proportion(sum(citation.status is Status.SUPPORTED for citation in checked), len(checked))
 
 
 def _status(joint: Judgement, singles: Sequence[Judgement], threshold: float) -> Status:

@@ -49,3 +49,13 @@ def words():
 @pytest.fixture
 def table():
     return TableModel
+
+
+@pytest.fixture(scope="session")
+def t5_folder(tmp_path_factory):
+    """A tiny random T5, as a checkpoint is saved."""
+    from tests.support.tiny_judges import save_t5  # noqa: PLC0415 (transformers)
+
+    folder = tmp_path_factory.mktemp("t5")
+    save_t5(folder)
+    return folder

@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 from counterfoil.attribution import Answer, Judgement, Pair, score_each
+from counterfoil.attribution.documents import as_documents
 from counterfoil.attribution.entailment.cache import JudgementCache
 from counterfoil.attribution.entailment.cached import Engine, Progress
 from counterfoil.attribution.scoring.corpus import summarise
-from counterfoil.attribution.scoring.score import as_documents
 from diskcache.core import MODE_BINARY, MODE_PICKLE
 from hypothesis import given
 from hypothesis import strategies as st

@@ -10,9 +10,9 @@ from collections import Counter
 
 import pytest
 from counterfoil.attribution import Answer, Judgement, Pair, score_each
+from counterfoil.attribution.documents import as_documents
 from counterfoil.attribution.entailment.cache import JudgementCache
 from counterfoil.attribution.entailment.cached import Engine
-from counterfoil.attribution.scoring.score import as_documents
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install counterfoil[ray]")
 

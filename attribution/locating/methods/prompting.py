@@ -13,12 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ...chat import Chat, Message, json_objects, load_chat
 from ...documents import Document, SourceSpan
-from ...entailment.llm import Chat, Message, objects
 from ...text.statements import statements
 from ..attributions import Kind, Searched
 from ..base import Proposal, Query, whole
-from ..chatting import chat_model
 from ..fuzzy_match import FUZZY, found
 
 _INSTRUCTION = """\
@@ -38,10 +37,10 @@ class Prompting:
         documents: The sources.
         question: Not read: the claim can be understood alone.
         model: A chat model, or its name; `None` for SmolLM2-135M-Instruct on this machine, which is too small for it.
-        base_url: An OpenAI-compatible endpoint; see :func:`~counterfoil.attribution.locating.chatting.chat_model`.
+        base_url: An OpenAI-compatible endpoint; see :func:`~counterfoil.attribution.chat.load_chat`.
         tries: How often the model is asked at most.
         fuzzy: Least similarity of a near match, in percent.
-        **settings: Of :class:`~counterfoil.attribution.chat_endpoint.Endpoint` or
+        **settings: Of :class:`~counterfoil.attribution.chat.OpenAIChat` or
             :class:`~counterfoil.attribution.chat.LocalChat`.
 
     Raises:
@@ -104,7 +103,7 @@ class Prompting:
     def chat(self) -> Chat:
         """The chat model, loaded when it is first needed."""
         if self._chat is None:
-            self._chat = chat_model(self._model, self._base_url, self._settings)
+            self._chat = load_chat(self._model, base_url=self._base_url, **self._settings)
         return self._chat
 
     def _placed(self, snippets: Sequence[tuple[int | None, str]]) -> tuple[list[SourceSpan], list[str]]:
@@ -145,7 +144,7 @@ def opening(claim: str, documents: Sequence[Document]) -> list[Message]:
 
 def read(reply: str) -> list[tuple[int | None, str]] | None:
     """The passages of a reply with the numbers of their sources, where they are given; `None` where it has no list."""
-    for each in objects(reply):
+    for each in json_objects(reply):
         passages = each.get("passages") if isinstance(each, dict) else None
         if not isinstance(passages, list):
             continue

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from counterfoil.attribution import Judgement, Pair, load_entailment
-from counterfoil.attribution.entailment.checkpoints import folder_revision, full_name, in_memory
+from counterfoil.attribution.entailment.checkpoints import full_name, in_memory
 from counterfoil.attribution.entailment.nli import label_positions
+from counterfoil.models.checkpoints import folder_revision
 from safetensors.torch import save_file
 from transformers import (
     AutoModelForSeq2SeqLM,

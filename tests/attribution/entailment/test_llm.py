@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from counterfoil.attribution import Judgement, Pair, load_entailment, score_citations
-from counterfoil.attribution.entailment.llm import Reply, conversation, read_verdict
+from counterfoil.attribution.chat import Reply
+from counterfoil.attribution.entailment.llm import conversation, read_verdict
 
 
 def verdict(name, reason="Because."):
@@ -22,7 +23,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Judge)
         self.lock, self.released = threading.Lock(), threading.Event()
-        self.bodies, self.seen, self.running, self.most = [], {}, 0, 0
+        self.bodies, self.seen, self.running, self.most, self.keys = [], {}, 0, 0, set()
 
     @property
     def url(self):
@@ -35,6 +36,7 @@ REPLIES = {
     "400": (400, {"error": {"message": "bad request"}}),
     "html": (200, "<html>not an API</html>"),
     "list": (200, [1, 2]),
+    "error": (200, {"error": {"message": "overloaded"}}),
     "no choices": (200, {"choices": [], "usage": None}),
 }
 FIRST_REPLIES = {"429 once": SLOW_DOWN, "500 once": (500, {"error": {"message": "oops"}})}
@@ -52,6 +54,7 @@ class Judge(BaseHTTPRequestHandler):
 
     def do_POST(self):
         server = self.judge
+        server.keys.add(self.headers["Authorization"])
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         statement = json.loads(body["messages"][1]["content"])["STATEMENT"]
         with server.lock:
@@ -74,6 +77,14 @@ class Judge(BaseHTTPRequestHandler):
             self.reply(*REPLIES[what])
         elif what in {"refuse", "null"}:
             self.answer(None, **({"refusal": "I cannot."} if what == "refuse" else {}))
+        elif what == "filtered":
+            self.answer("", finish="content_filter")
+        elif what == "parts":
+            self.answer([{"type": "text", "text": verdict("supported")}])
+        elif what == "cut off":
+            self.answer(verdict("supported")[:20], finish="length")
+        elif what.startswith("needs "):
+            self.reject(what.removeprefix("needs ").split(), self.judge.bodies[-1])
         elif what == "cut":
             self.close_connection = True
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{")
@@ -81,7 +92,21 @@ class Judge(BaseHTTPRequestHandler):
             time.sleep(0.05 if what == "slow" else 0)
             self.answer(verdict("supported") if what in {"", "slow", *FIRST_REPLIES} else what)
 
-    def answer(self, content, **more):
+    def reject(self, names, body):
+        """As OpenAI's reasoning models do."""
+        messages = {
+            "max_completion_tokens": "Unsupported parameter: 'max_tokens' is not supported with this model. "
+            "Use 'max_completion_tokens' instead.",
+            "no_temperature": "Unsupported value: 'temperature' does not support 0.0 with this model.",
+        }
+        bad = {"max_completion_tokens": "max_tokens" in body, "no_temperature": "temperature" in body}
+        wrong = [messages[name] for name in names if bad[name]]
+        if wrong:
+            self.reply(400, {"error": {"message": wrong[0], "type": "invalid_request_error", "param": None}})
+        else:
+            self.answer(verdict("supported"))
+
+    def answer(self, content, finish="stop", **more):
         message = {"role": "assistant", "content": content, **more}
         self.reply(
             200,
@@ -90,7 +115,7 @@ class Judge(BaseHTTPRequestHandler):
                 "object": "chat.completion",
                 "created": 0,
                 "model": "judge",
-                "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+                "choices": [{"index": 0, "finish_reason": finish, "message": message}],
                 "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
             },
         )
@@ -146,12 +171,15 @@ FAILURES = {
     "do:hang": "did not answer within 0.3 seconds",
     "do:429": "HTTP status 429",
     "do:400": "HTTP status 400",
-    "do:html": "judge",
-    "do:list": "judge",
-    "do:no choices": "returned nothing",
-    "do:refuse": "the judge refused: I cannot.",
+    "do:html": "the endpoint sent no reply, but '<html>",
+    "do:list": "the endpoint sent no reply, but '[1, 2]'",
+    "do:no choices": "the endpoint sent no reply",
+    "do:error": "the endpoint sent no reply, but",
+    "do:filtered": "returned nothing (finish_reason 'content_filter')",
+    "do:cut off": "(it ends at the limit of tokens: raise max_tokens)",
+    "do:refuse": "the model refused: I cannot.",
     "do:null": "returned nothing",
-    "do:cut": "judge",
+    "do:cut": "endpoint",
     "do:Certainly! It is fine.": "is not a verdict: 'Certainly! It is fine.'",
     'do:{"verdict": "maybe"}': "is not a verdict",
     "do:" + verdict("supported") + verdict("contradicted"): "is not a verdict",
@@ -173,6 +201,39 @@ def test_each_failure_is_of_its_pair_and_the_others_are_judged(judge):
 def test_what_passes_by_is_tried_again(judge, server, statement):
     assert judge().judge([Pair("It rained.", statement)])[0].supported == 1.0
     assert server.seen[statement] == 2
+
+
+@pytest.mark.parametrize("needs", ["max_completion_tokens", "no_temperature", "max_completion_tokens no_temperature"])
+def test_a_reasoning_model_is_asked_in_the_form_that_it_takes(judge, server, needs):
+    model = judge(max_tokens=77, concurrency=1)
+    with pytest.warns(UserWarning, match="rejects a setting") as told:
+        judged = model.judge([Pair(f"It rained {n}.", f"do:needs {needs}") for n in range(3)])
+    assert [judgement.supported for judgement in judged] == [1.0] * 3
+    assert len(told) == len(needs.split())
+    last = server.bodies[-1]
+    assert last.get("max_completion_tokens", last.get("max_tokens")) == 77
+    assert ("temperature" in last) == ("no_temperature" not in needs)
+    assert len(server.bodies) == 3 + len(needs.split())
+
+
+def test_settings_that_a_server_rejects_can_be_left_out(judge, server):
+    model = judge(max_tokens=None, temperature=None, structured=False, extra_body={"reasoning_effort": "low"})
+    assert model.judge([Pair("It rained.", "It rained.")])[0].supported == 1.0
+    assert set(server.bodies[0]) == {"model", "messages", "reasoning_effort"}
+    judge(max_completion_tokens=9).judge([Pair("It rained.", "It rained.")])
+    assert server.bodies[1]["max_completion_tokens"] == 9
+    assert "max_tokens" not in server.bodies[1]
+
+
+def test_content_in_parts_is_read(judge):
+    assert judge().judge([Pair("It rained.", "do:parts")])[0].supported == 1.0
+
+
+def test_the_key_comes_from_the_environment_or_from_an_option(judge, server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "of the environment")
+    judge().judge([Pair("It rained.", "It rained.")])
+    judge(api_key="of the option").judge([Pair("It rained.", "It rained.")])
+    assert server.keys == {"Bearer of the environment", "Bearer of the option"}
 
 
 def test_an_endpoint_that_is_not_there():
@@ -202,7 +263,7 @@ def test_scores_with_a_judge(judge):
     report = score_citations(answer + " [1]", ["Rain fell."], entailment=judge(), quotes=False)
     assert [statement.status for statement in report.statements] == ["supported", "not_checked"]
     assert (report.recall, report.statements[0].reason) == (1.0, "Because.")
-    assert report.statements[1].failure == "the judge returned nothing"
+    assert report.statements[1].failure == "the model returned nothing (finish_reason 'stop')"
 
 
 def test_an_instruction_inside_the_source_stays_data():

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Answer, Scoring, score_each
+from counterfoil.attribution.documents import as_documents
 from counterfoil.attribution.scoring.corpus import CorpusReport, compare, summarise
-from counterfoil.attribution.scoring.score import as_documents
 
 DOCUMENTS = ["Alpha.", "Beta."]
 
@@ -76,3 +76,29 @@ def test_comparison_leaves_out_what_either_lacks():
         compare(corpus([1.0]), corpus([1.0, 1.0]))
     with pytest.raises(ValueError, match="above 0"):
         compare(corpus([None]), corpus([1.0]))
+
+
+def with_ids(ids, recalls, n_unread=0):
+    return CorpusReport("strict", "m", 0.5, tuple(recalls), tuple(recalls), {}, n_unread, tuple(ids))
+
+
+def test_answers_are_paired_by_id():
+    one = with_ids("abc", [0.0, 0.5, 1.0])
+    shuffled = with_ids("cab", [1.0, 0.0, 0.5])
+    found = compare(one, shuffled)["recall"]
+    assert (found.difference, found.interval.low, found.interval.high, found.p_value, found.n) == (0, 0, 0, 1, 3)
+
+
+def test_an_answer_that_could_not_be_read_has_lost_its_id():
+    one = with_ids(["a", "", "c"], [0.0, None, 1.0], n_unread=1)
+    assert compare(one, with_ids("cba", [1.0, 0.5, 0.0]))["recall"].n == 2
+    with pytest.raises(ValueError, match="the second lacks 1 ids of the other, among them 'd'"):
+        compare(with_ids("acd", [0.0, 0.5, 1.0]), with_ids("acb", [0.0, 0.5, 1.0]))
+
+
+def test_ids_that_cannot_pair_are_at_least_not_contradicted():
+    repeated = with_ids(["a", "a", "b"], [0.0, 0.5, 1.0])
+    assert compare(repeated, repeated)["recall"].n == 3
+    assert compare(with_ids(["a", "", ""], [0.0, 0.5, 1.0]), corpus([0.0, 0.5, 1.0]))["recall"].n == 3
+    with pytest.raises(ValueError, match="answer 2 is 'a' in the first and 'b' in the second"):
+        compare(repeated, with_ids(["a", "b", "a"], [0.0, 1.0, 0.5]))

@@ -4,7 +4,6 @@ import pytest
 import torch
 from counterfoil.attribution import Pair, load_entailment
 from counterfoil.attribution.chat import LocalChat
-from counterfoil.attribution.entailment import llm
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 TEMPLATE = "{% for m in messages %}{{ m['content'] }} : {% endfor %}{% if add_generation_prompt %}? {% endif %}"
@@ -61,25 +60,33 @@ def test_a_model_without_a_chat_template_is_refused(chat_folder, t5_folder):
         LocalChat(str(chat_folder), device="cpu")
 
 
-def test_the_judges_name_says_which_revision_runs_here(monkeypatch):
-    class Chat:
-        revision = "abc"
-
+def test_the_judges_name_changes_with_all_that_a_judgement_depends_on(chat_folder, monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    monkeypatch.setattr(llm, "chat", lambda *arguments: Chat())
-    assert load_entailment("llm:judge").name == "llm:judge@abc/6000"
+    judge = f"llm:{chat_folder}"
+    name = load_entailment(judge, device="cpu").name
+    assert load_entailment(judge, device="cpu").name == name
+    assert load_entailment(judge, device="cpu", max_tokens=9).name != name
+    assert load_entailment(judge, device="cpu", window=9).name != name
+    monkeypatch.setattr("counterfoil.attribution.entailment.llm._PROMPT_VERSION", "another")
+    assert load_entailment(judge, device="cpu").name != name
+    monkeypatch.undo()
+    # Another model is saved into the same folder.
+    config = AutoModelForCausalLM.from_pretrained(chat_folder).config
+    torch.manual_seed(2)
+    LlamaForCausalLM(config).save_pretrained(chat_folder)
+    assert load_entailment(judge, device="cpu").name != name
 
 
 def test_a_conversation_that_does_not_fit_into_memory_costs_no_other_its_reply(chat_folder, monkeypatch):
     chat = LocalChat(str(chat_folder), max_tokens=2, device="cpu")
-    whole, some = chat.replies(CONVERSATIONS), chat._some
+    whole, batch = chat.replies(CONVERSATIONS), chat._batch
 
     def limited(conversations):
         if any("snow3" in messages[0]["content"] for messages in conversations):
             raise torch.OutOfMemoryError
-        return some(conversations)
+        return batch(conversations)
 
-    monkeypatch.setattr(chat, "_some", limited)
+    monkeypatch.setattr(chat, "_batch", limited)
     first, second, third = chat.replies(CONVERSATIONS)
     assert (first, third) == (whole[0], whole[2])
     assert (second.text, "does not fit" in str(second.failure)) == (None, True)
