@@ -69,10 +69,10 @@ def chair(
 
 
 def _scored(file: Path, objects: Path | None, vocabulary: Path | None, seed: int) -> TaskResult:
+    from counterfoil.eval.dataset import Source  # noqa: PLC0415
     from counterfoil.eval.hallucination.captioning import evaluate_captions  # noqa: PLC0415
     from counterfoil.eval.hallucination.captions import read_captions, read_vocabulary  # noqa: PLC0415
     from counterfoil.eval.hallucination.table import read_table  # noqa: PLC0415
-    from counterfoil.eval.source import Source  # noqa: PLC0415
 
     if objects is None or vocabulary is None:
         raise ValueError("--objects and --vocabulary have to be given with captions, but one of them is missing")

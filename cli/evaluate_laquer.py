@@ -14,9 +14,9 @@ from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.attribution import EntailmentModel
+    from counterfoil.eval.dataset import Source
     from counterfoil.eval.laquer import Setting
     from counterfoil.eval.laquer_items import Item
-    from counterfoil.eval.source import Source
 
     from .progress import Steps
 
@@ -65,8 +65,8 @@ def laquer(
         names = [name.strip() for name in method.split(",") if name.strip()]
         if len(names) != 1 and (model or base_url or setting or tune):
             raise ValueError("--model, --base-url, --set and --tune are for a single --method")
+        from counterfoil.eval.dataset import Source, limited  # noqa: PLC0415
         from counterfoil.eval.laquer_items import read_items  # noqa: PLC0415 (keeps --help light)
-        from counterfoil.eval.source import Source, limited  # noqa: PLC0415
 
         source = Source.read(file)
         items = limited(read_items(source, split), limit, seed)

@@ -72,8 +72,8 @@ def pope(
 
 
 def _scored(file: Path | None, answers: Path, seed: int) -> TaskResult:
+    from counterfoil.eval.dataset import Source  # noqa: PLC0415
     from counterfoil.eval.hallucination.polling import evaluate_answers  # noqa: PLC0415
-    from counterfoil.eval.source import Source  # noqa: PLC0415
 
     if file is None:
         raise ValueError("FILE has to be the questions that --answers belong to, but is missing")

@@ -22,7 +22,7 @@ from .tables import print_result
 from .writable import check_writable
 
 if TYPE_CHECKING:
-    from counterfoil.eval.engines.protocol import Engine
+    from counterfoil.eval.engines.base import Engine
 
 
 FORMAT_OF_SEVERAL = "counterfoil.evaluations/1"
@@ -119,9 +119,9 @@ class _Run:
         return self._run(task, plan, limit, journal, advance)
 
     def _run(self, task: Task, plan: _Plan, limit: int | None, journal: Journal, advance: Advance) -> TaskResult:
-        from counterfoil.eval.running import run  # noqa: PLC0415  (torch)
-        from counterfoil.eval.source import Source  # noqa: PLC0415
-        from counterfoil.eval.tools import Tools  # noqa: PLC0415
+        from counterfoil.eval.dataset import Source  # noqa: PLC0415
+        from counterfoil.eval.measuring_models import Tools  # noqa: PLC0415
+        from counterfoil.eval.runner import run  # noqa: PLC0415  (torch)
 
         request, engine = self.request, self._engine
         tools = Tools(engine.load_tokenizer, request.measuring_model, request.embedding_model)
@@ -170,7 +170,7 @@ class _Run:
         quieten()
         request = self.request
         if request.endpoint is not None:
-            from counterfoil.eval.engines.endpoint import EndpointEngine  # noqa: PLC0415
+            from counterfoil.eval.engines.openai import EndpointEngine  # noqa: PLC0415
 
             return EndpointEngine(
                 request.endpoint, request.model, at_once=request.batch_size, chat=request.chat,

@@ -40,7 +40,7 @@ def judged(
 ) -> Judged:
     """Loads the model called `name`, evaluates it on the file, prints and writes what was found."""
     from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
-    from counterfoil.eval.judging import as_json  # noqa: PLC0415
+    from counterfoil.eval.engines.judge import as_json  # noqa: PLC0415
 
     from .loading import load_judge  # noqa: PLC0415
     from .progress import Steps  # noqa: PLC0415

@@ -70,9 +70,9 @@ def poll_of(file: Path, images: Path | None) -> Poll:
     Raises:
         ValueError: The file holds something else, or the folder has not all of the pictures.
     """
+    from counterfoil.eval.dataset import Source  # noqa: PLC0415
     from counterfoil.eval.hallucination.polling import Poll  # noqa: PLC0415
     from counterfoil.eval.hallucination.probes import read_probes  # noqa: PLC0415
-    from counterfoil.eval.source import Source  # noqa: PLC0415
 
     if images is None:
         raise ValueError("--images has to be the folder with the pictures that FILE names, but is missing")

@@ -17,11 +17,11 @@ from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.files import Scored, examined
 from counterfoil.attribution.scoring.score import score_each
 
+from .dataset import Source, limited
+from .engines.judge import recorded, watched
 from .judged import Judged
-from .judging import recorded, watched
 from .requests import Progress
 from .results import Figure, markdown
-from .source import Source, limited
 
 NAME = "alce"
 VERSION = 1

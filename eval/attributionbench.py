@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from .attributionbench_claims import Claim, read_claims
 from .confusions import figures, interval, resampled
+from .dataset import Source, limited
+from .engines.judge import recorded, watched
 from .judged import Judged
-from .judging import recorded, watched
 from .requests import Progress
 from .results import Figure, markdown
-from .source import Source, limited
 
 NAME = "attributionbench"
 VERSION = 1

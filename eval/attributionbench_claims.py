@@ -9,7 +9,7 @@ from typing import Any
 from counterfoil.attribution.entailment import Pair
 from counterfoil.attribution.metrics.attributionbench import premise
 
-from .source import Source
+from .dataset import Source
 
 LABELS = {"attributable": True, "not attributable": False}
 

@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .decoders import Decoder
 from .decodings import PARAMETERS, Decoding
-from .forced import ForcedBatch
+from .engines.teacher_forcing import ForcedBatch
 
 try:
     from lm_eval.api.registry import register_model

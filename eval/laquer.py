@@ -25,9 +25,9 @@ from counterfoil.attribution.locating.attributions import Attribution
 from counterfoil.attribution.locating.decontextualization import Claim, ClaimWriter, text_of, unmarked
 from counterfoil.attribution.metrics.laquer import Overlap, entailed, length, overlap
 
+from .dataset import Source
 from .laquer_items import Fact, Item
 from .results import Figure, MethodResult, TaskResult
-from .source import Source
 from .statistics import interval
 
 NAME = "laquer"

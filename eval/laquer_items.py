@@ -15,7 +15,7 @@ from typing import Any
 
 from counterfoil.attribution import Document, SourceSpan
 
-from .source import Source
+from .dataset import Source
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import BatchEncoding
 
 from .decoders import Decoder
-from .forced import ForcedBatch
+from .engines.teacher_forcing import ForcedBatch
 from .requests import Choice, Progress
 
 __all__ = ["Choice", "Progress", "option_log_probabilities"]

@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from . import tasks
+from .dataset import Source
 from .judged import JudgeTask
-from .source import Source
 from .task import Task
 from .whole import WholeTask
 

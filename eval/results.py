@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from .source import Source
+from .dataset import Source
 from .statistics import Interval
 
 FORMAT = "counterfoil.evaluation/1"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from .dataset import Source
 from .requests import Request, Response
 from .results import Figure
-from .source import Source
 
 if TYPE_CHECKING:
     from .decodings import Decoding
-    from .tools import Tools
+    from .measuring_models import Tools
 
 Ask = Callable[[Sequence["Item"]], Sequence["Answer"]]
 """Plain decoding of items, for a task that chooses its items by what the model knows."""

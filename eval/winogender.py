@@ -13,7 +13,7 @@ import csv
 import re
 from dataclasses import dataclass
 
-from .source import Source
+from .dataset import Source
 
 GENDERS = ("male", "female")
 _PRONOUN = re.compile(r"\b(he|she|his|her|him)\b")

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterfoil.cli.tables import print_result
+from counterfoil.eval.aggregate import share
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
-from counterfoil.eval.measuring import share
+from counterfoil.eval.measuring_models import Tools
 from counterfoil.eval.requests import Generation, Response
 from counterfoil.eval.results import Figure
-from counterfoil.eval.running import run
-from counterfoil.eval.source import Source
+from counterfoil.eval.runner import run
 from counterfoil.eval.task import Answer, Item, Task
-from counterfoil.eval.tools import Tools
 from counterfoil.models import load_language_model
 
 PLACES = Source("places.txt", "", "Paris Rome Madrid London Vienna Dublin Lisbon Athens Oslo Cairo Tokyo Beijing")

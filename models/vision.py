@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +34,8 @@ class VisionModel:
 
 def vision_model_path(name: str) -> str:
     """Where to load a vision-language model from: the folder of the shipped one where that is meant, else the name."""
-    # Looked up, not imported: models know nothing of evaluations.
-    spec = importlib.util.find_spec("counterfoil.eval.scenes") if name == SCENES and not Path(name).is_dir() else None
-    folders = spec.submodule_search_locations or () if spec else ()
-    return next((str(Path(folder, "model")) for folder in folders), name)
+    shipped = name == SCENES and not Path(name).is_dir()
+    return str(Path(__file__).parent / SCENES) if shipped else name
 
 
 def load_vision_model(

@@ -13,10 +13,10 @@ import numpy as np
 from counterfoil.attribution.entailment import EntailmentModel, Pair, load_entailment
 from sklearn.metrics import roc_auc_score
 
+from ..dataset import Source, limited
+from ..engines.judge import recorded, watched
 from ..judged import Judged
-from ..judging import recorded, watched
 from ..requests import Progress
-from ..source import Source, limited
 from .data import LabelledPair, by_source, read_pairs
 from .floors import embedding_cosine, floor_figures, hypothesis_only
 from .measures import balanced_accuracy, even_weights, interval, reliability, resampled_balanced_accuracy

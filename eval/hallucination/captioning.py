@@ -11,11 +11,11 @@ from counterfoil.decoding.images.image_requests import opened
 from counterfoil.models import VisionModel
 from PIL import Image
 
+from ..dataset import Source
 from ..decoders import GREEDY
+from ..engines.vision import Asker, labelled_as
 from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
-from ..source import Source
-from .asking import Asker, labelled_as
 from .captions import Caption, Vocabulary
 from .chair import describe, difference, figures
 from .methods import Method

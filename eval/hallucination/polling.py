@@ -11,10 +11,10 @@ from typing import Any
 from counterfoil.models import VisionModel
 from PIL import Image
 
+from ..dataset import Source
+from ..engines.vision import Asker, Votes, labelled_as
 from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
-from ..source import Source
-from .asking import Asker, Votes, labelled_as
 from .methods import Method
 from .pope import Polled, detectable, difference, figures, says_yes
 from .probes import Probe

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..source import Source
+from ..dataset import Source
 from .table import ObjectTable
 
 Split = Literal["random", "popular", "adversarial"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..source import Source
+from ..dataset import Source
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 
 from counterfoil.models import VisionModel
 
-from ..hallucination.asking import Asker
+from ..dataset import Source
+from ..engines.vision import Asker
 from ..hallucination.captions import Vocabulary
 from ..hallucination.methods import Method, method
 from ..hallucination.polling import Poll
 from ..hallucination.table import ObjectTable
-from ..source import Source
 from .objects import NAMES
 from .testing import Exam, Sight, draw_exam
 

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ..aggregate import mean_of, statistic
 from ..choosing import likeliest, ties
-from ..measuring import mean_of, statistic
+from ..dataset import Source
+from ..measuring_models import Tools
 from ..requests import Choice, Response
 from ..results import Figure
-from ..source import Source
 from ..task import Answer, Item, Task
-from ..tools import Tools
 
 OPTIONS = ("ans0", "ans1", "ans2")
 VARIANTS = 4

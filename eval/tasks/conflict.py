@@ -21,13 +21,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..measuring import share
+from ..aggregate import share
+from ..dataset import Source
+from ..measuring_models import Tools
 from ..mentions import first_mention
 from ..requests import Generation, Response
 from ..results import Figure
-from ..source import Source
 from ..task import Answer, Ask, Item, Task
-from ..tools import Tools
 
 EXAMPLE = "Q: What is the opposite of hot?\nA: cold\n\n"
 END = ("\n",)

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..measuring import mean_of, statistic
-from ..repetition import counts_by_order, diversity, rep_by_order
+from ..aggregate import mean_of, statistic
+from ..dataset import Source
+from ..measures.repetition import counts_by_order, diversity, rep_by_order
+from ..measuring_models import Tools
 from ..requests import Generation, Response
 from ..results import Figure
-from ..source import Source
 from ..task import Answer, Item, Task
-from ..tools import Tools
 
 AUTHORS = "the authors"
 _HEADING = re.compile(r"\s*=.*=\s*")
@@ -30,7 +30,7 @@ class Degeneration(Task):
     Args:
         prefix_tokens: How many tokens of a paragraph are continued.
         new_tokens: By how many at most; fewer where the model ends the text.
-        simctg_compatible: See :func:`counterfoil.eval.repetition.repetition`.
+        simctg_compatible: See :func:`counterfoil.eval.measures.repetition.repetition`.
     """
 
     name = "degeneration"
@@ -111,7 +111,7 @@ TASK = Degeneration()
 
 
 def _with_coherence(answers: Sequence[Answer], tools: Tools) -> list[Answer]:
-    from ..coherence import cosines, mean_log_likelihoods  # noqa: PLC0415  (torch)
+    from ..measures.coherence import cosines, mean_log_likelihoods  # noqa: PLC0415  (torch)
 
     prompts = [answer.item.request.prompt for answer in answers]
     texts = [cast("str", answer.response) for answer in answers]
@@ -123,7 +123,7 @@ def _with_coherence(answers: Sequence[Answer], tools: Tools) -> list[Answer]:
 
 
 def _mauve(answers: Sequence[Answer], tools: Tools) -> float | None:
-    from ..mauve_score import mauve  # noqa: PLC0415  (torch)
+    from ..measures.mauve import mauve  # noqa: PLC0415  (torch)
 
     references = [answer.item.facts["reference"] for answer in answers]
     texts = [cast("str", answer.response) for answer in answers]

@@ -15,12 +15,12 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any, cast
 
-from ..measuring import share
+from ..aggregate import share
+from ..dataset import Source
+from ..measuring_models import Tools
 from ..requests import Generation, Response
 from ..results import Figure
-from ..source import Source
 from ..task import Answer, Item, Task
-from ..tools import Tools
 
 EXAMPLES = "gsm8k_examples.txt"
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")

@@ -16,10 +16,10 @@ def evaluate(asked: Asked) -> TaskResult:
     from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
 
+    from ..dataset import Source, limited  # noqa: PLC0415
     from ..laquer import Setting  # noqa: PLC0415
     from ..laquer import evaluate as locate  # noqa: PLC0415
     from ..laquer_items import read_items  # noqa: PLC0415
-    from ..source import Source, limited  # noqa: PLC0415
 
     names = [name.strip() for name in asked.methods.split(",")]
     for name in names:

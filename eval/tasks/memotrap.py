@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ..aggregate import share
 from ..choosing import is_right, ties
-from ..measuring import share
+from ..dataset import Source
+from ..measuring_models import Tools
 from ..requests import Choice, Response
 from ..results import Figure
-from ..source import Source
 from ..task import Answer, Item, Task
-from ..tools import Tools
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from counterfoil.attribution.metrics.attributionbench import IN_DOMAIN, OUT_OF_D
 from counterfoil.eval.attributionbench import FIGURES, evaluate
 from counterfoil.eval.attributionbench_claims import Claim, read_claims
 from counterfoil.eval.confusions import RESAMPLES, figures, resampled
-from counterfoil.eval.source import Source
+from counterfoil.eval.dataset import Source
 from hypothesis import given
 from hypothesis import strategies as st
 

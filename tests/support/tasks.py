@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
+from counterfoil.eval.measuring_models import Tools
 from counterfoil.eval.requests import Generation
 from counterfoil.eval.results import Figure
-from counterfoil.eval.running import run
-from counterfoil.eval.source import Source
+from counterfoil.eval.runner import run
 from counterfoil.eval.task import Item, Task
-from counterfoil.eval.tools import Tools
 
 from tests.support.tiny_language import tiny_language
 

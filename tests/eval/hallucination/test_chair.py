@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.hallucination.captions import Caption, Vocabulary, read_captions, read_vocabulary
 from counterfoil.eval.hallucination.chair import describe, difference, figures
 from counterfoil.eval.hallucination.table import ObjectTable
-from counterfoil.eval.source import Source
 
 WORDS = Vocabulary(
     {

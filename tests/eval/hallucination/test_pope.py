@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.hallucination.polling import evaluate_answers
 from counterfoil.eval.hallucination.pope import Polled, detectable, difference, figures, says_yes
-from counterfoil.eval.source import Source
 from counterfoil.eval.statistics import Interval
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 
 import pytest
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.hallucination.probes import SPLITS, Split, probes, question, read_probes
 from counterfoil.eval.hallucination.table import ObjectTable, read_table
-from counterfoil.eval.source import Source
 
 # By frequency: person 4, dog 3, ball 3, cup 2, oven 1. With dog: person 3, then ball 2.
 TABLE = ObjectTable(

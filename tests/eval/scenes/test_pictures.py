@@ -10,12 +10,13 @@ import pytest
 from counterfoil.eval.hallucination.probes import SPLITS
 from counterfoil.eval.scenes.drawing import SIDE, UNCLEAR, Scene, Thing, Unclear, draw_scene
 from counterfoil.eval.scenes.exams import as_source
-from counterfoil.eval.scenes.lessons import lesson
 from counterfoil.eval.scenes.objects import NAMES, PARTNER, PARTNERS, TILTS, TINTS, sprite
 from counterfoil.eval.scenes.testing import draw_exam
-from counterfoil.eval.scenes.transforms import TRANSFORMS, transformed
 from counterfoil.eval.scenes.world import TWINS, Twin, lone, objects_together
 from PIL import Image
+
+from training.scenes.lessons import lesson
+from training.scenes.transforms import TRANSFORMS, transformed
 
 
 def worlds(twin: Twin, number: int = 4000) -> list[tuple[str, ...]]:

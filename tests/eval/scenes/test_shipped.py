@@ -6,16 +6,17 @@ from pathlib import Path
 
 import torch
 from counterfoil.decoding.images import image_inputs
-from counterfoil.eval.hallucination.asking import Asker
+from counterfoil.eval.engines.vision import Asker
 from counterfoil.eval.hallucination.captions import Caption
 from counterfoil.eval.hallucination.chair import describe, figures
 from counterfoil.eval.hallucination.methods import method
 from counterfoil.eval.scenes.exams import VOCABULARY, as_table
-from counterfoil.eval.scenes.language import DESCRIBE
 from counterfoil.eval.scenes.objects import PARTNER
 from counterfoil.eval.scenes.testing import Exam, draw_exam
 from counterfoil.models import load_vision_model, vision_model_path
 from transformers import LlavaForConditionalGeneration
+
+from training.scenes.language import DESCRIBE
 
 
 def accuracy(exam: Exam, there: bool | None = None) -> float:

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.requests import Choice
-from counterfoil.eval.source import Source
 from counterfoil.eval.task import Answer, Item
 from counterfoil.eval.tasks.bbq import TASK, ambiguous_bias, bias_score
 

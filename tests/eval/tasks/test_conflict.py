@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from counterfoil.eval import registry
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.mentions import first_mention
-from counterfoil.eval.source import Source
 from counterfoil.eval.task import Item, with_options
 from counterfoil.eval.tasks.conflict import EXAMPLE, TASK
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
-from counterfoil.eval.repetition import repetition
-from counterfoil.eval.running import run
-from counterfoil.eval.source import Source
+from counterfoil.eval.measures.repetition import repetition
+from counterfoil.eval.measuring_models import Tools
+from counterfoil.eval.runner import run
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.degeneration import TASK
-from counterfoil.eval.tools import Tools
 
 from tests.support.tasks import TinyEmbedding, evaluated, tiny_tools
 from tests.support.tiny_language import text, tiny_language

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
-from counterfoil.eval.source import Source
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.gsm8k import TASK, answered, examples
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from counterfoil.eval.choosing import is_right
+from counterfoil.eval.dataset import Source, limited
 from counterfoil.eval.decoders import Decoder
 from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.likelihood import option_log_probabilities
-from counterfoil.eval.source import Source, limited
 from counterfoil.eval.tasks.memotrap import TASK
 
 from tests.support.tasks import evaluated, tiny_tools

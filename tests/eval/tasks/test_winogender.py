@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from counterfoil.eval.aggregate import mean_of, statistic
+from counterfoil.eval.dataset import Source
 from counterfoil.eval.decodings import Decoding
-from counterfoil.eval.measuring import mean_of, statistic
 from counterfoil.eval.requests import Choice, Generation
-from counterfoil.eval.source import Source
 from counterfoil.eval.task import Answer, Item, with_options
 from counterfoil.eval.tasks import winogender, winogender_words
 from counterfoil.eval.winogender import read_sentences

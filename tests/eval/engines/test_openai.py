@@ -1,0 +1,98 @@
+"""The same tasks through a server: the answers of the model in process, and what a server cannot do, by name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from counterfoil.eval.decodings import Decoding
+from counterfoil.eval.engines.local import LocalEngine
+from counterfoil.eval.engines.openai import EndpointEngine
+from counterfoil.eval.requests import Generation
+
+from tests.support.openai_server import openai_server
+from tests.support.tasks import LINES, Continue, evaluated
+from tests.support.tiny_language import tiny_language
+
+METHODS = [
+    Decoding("none"),
+    Decoding("cad", {"strength": 2.0}),
+    Decoding("cid", {"strength": 6.0}),
+    Decoding("contrastive_decoding", {"cut_context": 1, "strength": 1.5}),
+]
+REQUESTS = [Generation(f"w{n} w{n + 1} w{n + 2}", 6, contrast=f"w{n + 2}", stop=("w9",)) for n in range(5, 15)]
+
+
+@pytest.mark.parametrize("decoding", METHODS, ids=lambda decoding: decoding.method)
+@pytest.mark.parametrize("chat", [False, True], ids=["completions", "chat"])
+def test_a_server_answers_as_the_model_in_process(decoding: Decoding, chat: bool) -> None:
+    (expected,) = LocalEngine(tiny_language()).answer([decoding], REQUESTS)
+    with openai_server() as (url, seen):
+        engine = EndpointEngine(url, at_once=3, chat=chat)
+        assert engine.refuses("generation", decoding) is None
+        (found,) = engine.answer([decoding], REQUESTS)
+    assert found == expected
+    assert len(seen) == len(REQUESTS)
+    assert all(("messages" in body) is chat for body in seen)
+
+
+def test_a_task_is_the_same_file_for_either_engine() -> None:
+    methods = [*METHODS[:2], Decoding("dola")]
+    here = evaluated(Continue(), LINES, methods[:2], limit=4)
+    with openai_server() as (url, _):
+        there = evaluated(Continue(), LINES, methods, limit=4, engine=EndpointEngine(url))
+    assert there.table() == here.table()
+    assert there.settings["engine"] == "openai"
+    assert there.notes == (
+        "left out: dola cannot be served, only none, cad, cid, contrastive_decoding; leave --endpoint out.",
+    )
+
+
+def test_a_server_without_the_plug_in_is_found_out_before_it_answers_plainly() -> None:
+    with openai_server(plug_in=False) as (url, seen):
+        engine = EndpointEngine(url)
+        reason = engine.refuses("generation", METHODS[1])
+        assert reason is not None
+        assert "does not know cf_method; start it with `counterfoil serve`" in reason
+        assert engine.refuses("generation", METHODS[0]) is None
+        engine.refuses("generation", METHODS[2])
+    assert len(seen) == 1, "asked once"
+    assert json.loads(json.dumps(seen[0]["vllm_xargs"])) == {"cf_method": "counterfoil-probe"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "decoding", "reason"),
+    [
+        ("likelihood", Decoding("none"), "gives no contrastive log-probabilities of given texts"),
+        ("generation", Decoding("contrastive_search"), "contrastive_search cannot be served"),
+        ("generation", Decoding("contrastive_decoding", {"early_exit": 1}), "`early_exit` is chosen when a server is"),
+    ],
+)
+def test_what_a_server_cannot_do_is_said_by_name(kind, decoding: Decoding, reason: str) -> None:
+    with openai_server() as (url, _):
+        assert reason in (EndpointEngine(url).refuses(kind, decoding) or "")
+
+
+def test_an_address_without_a_server_and_a_choice_of_models_are_named() -> None:
+    with pytest.raises(ValueError, match=r"has to be a server that answers, but http://127\.0\.0\.1:9/v1 does"):
+        EndpointEngine("http://127.0.0.1:9/v1")
+    with openai_server(models=("one", "two")) as (url, _):
+        with pytest.raises(ValueError, match=r"--model has to be given: .* serves one, two"):
+            EndpointEngine(url)
+        assert EndpointEngine(url, "two").name == "two"
+
+
+def test_a_tokenizer_that_is_not_there_is_named() -> None:
+    with (
+        openai_server() as (url, _),
+        pytest.raises(ValueError, match="Name one with --tokenizer"),
+    ):
+        EndpointEngine(url).load_tokenizer()
+
+
+def test_two_names_of_one_model_are_no_choice_and_its_short_name_has_a_tokenizer() -> None:
+    """`counterfoil serve smollm2` answers to the hub id as well."""
+    with openai_server(models=("HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2"), root="/models/smollm2") as (url, _):
+        engine = EndpointEngine(url)
+    assert engine.name == "smollm2"
+    assert engine.load_tokenizer()("Hello there")["input_ids"]

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from counterfoil.attribution.entailment import Judgement, Pair
+from counterfoil.attribution.entailment.local import LocalEntailment
+from counterfoil.attribution.entailment.local.adapter import AdapterSettings, save_adapter, word_norm
+from counterfoil.attribution.entailment.local.encoding import Row
+from counterfoil.attribution.entailment.local.network import batch
+from counterfoil.eval.entailment.calibration import supported_probability, temperature, threshold
+from counterfoil.eval.entailment.data import LabelledPair, hold_out, read_pairs
+from counterfoil.eval.entailment.evaluate import evaluate, with_floors
+from counterfoil.eval.entailment.evaluate import main as evaluate_command
+from counterfoil.eval.entailment.floors import hypothesis_only
+from counterfoil.eval.entailment.measures import (
+    balanced_accuracy,
+    calibration_error,
+    even_weights,
+    interval,
+    reliability,
+    resampled_balanced_accuracy,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+from tokenizers import BertWordPieceTokenizer
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+from training.entailment.contrast import (
+    CHANGES,
+    Change,
+    changed,
+    contrasts,
+    documents,
+    ending,
+    name_changed,
+    names_exchanged,
+    number_changed,
+    word_changed,
+)
+from training.entailment.lora import adapter_weights, build
+from training.entailment.optimisation import (
+    MovingAverage,
+    micro_batches,
+    negative_log_likelihood,
+    schedule,
+)
+from training.entailment.recipe import Recipe
+from training.entailment.sampling import Sampler, class_weights, rows_of
+from training.entailment.train import train
+
+COLOURS = ["red", "blue", "green", "white", "black", "brown", "grey", "pink"]
+THINGS = ["house", "boat", "door", "bike", "hat", "coat", "lamp", "chair"]
+
+
+def coloured(number: int, seed: int = 0) -> list[LabelledPair]:
+    """Pairs that can be learnt at once: the hypothesis repeats the premise, or has another colour."""
+    draw = random.Random(seed)
+    pairs = []
+    for i in range(number):
+        colour, thing = draw.choice(COLOURS), draw.choice(THINGS)
+        other = draw.choice([c for c in COLOURS if c != colour])
+        three = i % 4 < 2
+        premise = f"the {thing} number {i} is {colour}"
+        source = "three" if three else "two"
+        yes, no = ("entailment", "contradiction") if three else ("supported", "not_supported")
+        pairs.append(LabelledPair(premise, f"the {thing} is {colour}", yes, source))
+        pairs.append(LabelledPair(premise, f"the {thing} is {other}", no, source))
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("tiny")
+    words = ["the", "is", "number", "a", ".", *COLOURS, *THINGS, *"0123456789", *(f"##{d}" for d in "0123456789")]
+    vocabulary = {w: i for i, w in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words])}
+    BertWordPieceTokenizer(vocabulary).save(str(folder / "tokenizer.json"))
+    BertTokenizerFast(tokenizer_file=str(folder / "tokenizer.json")).save_pretrained(folder)
+    torch.manual_seed(0)
+    BertModel(
+        BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=128,
+        )
+    ).save_pretrained(folder)
+    return str(folder)
+
+
+QUICK = Recipe(
+    rank=4, alpha=8, hidden=16, window=48, least=24, epochs=12, pairs_per_step=24, learning_rate=1e-2, held_out=40,
+    average=0.9, contrast=0, shares={"two": 0.5},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("adapter")
+    return train(coloured(240), QUICK, out, base=tiny_base, check_every=40)
+
+
+def test_training_learns_and_its_adapter_runs(trained: Path, tiny_base: str) -> None:
+    model = LocalEntailment(model=trained, base=tiny_base, device="cpu")
+    report = evaluate(model, coloured(60, seed=1))
+    assert report.mean > 0.8
+    stored = json.loads((trained / "adapter.json").read_text())
+    assert stored["notes"]["recipe"]["rank"] == 4
+    assert stored["notes"]["held_out"]["mean"] > 0.8
+    assert 0 < model.threshold < 1
+
+
+def test_the_same_seed_gives_the_same_weights(trained: Path, tiny_base: str, tmp_path: Path) -> None:
+    again = train(coloured(240), QUICK, tmp_path, base=tiny_base, check_every=40)
+    assert (again / "adapter.safetensors").read_bytes() == (trained / "adapter.safetensors").read_bytes()
+
+
+def test_merged_weights_judge_like_the_trained_network(tiny_base: str, tmp_path: Path) -> None:
+    recipe = Recipe(rank=4, alpha=8, hidden=16, window=48, least=24)
+    tokenizer, network = build(tiny_base, recipe)
+    with torch.no_grad():
+        for weight in (weight for weight in network.parameters() if weight.requires_grad):
+            weight.normal_(std=0.2)
+            weight.copy_(weight.half())
+    settings = AdapterSettings(
+        base="tiny", base_norm=word_norm(network.encoder), scale=2.0, hidden=16, window=48, least=24,
+        temperature=1.0, threshold=0.5,
+    )  # fmt: skip
+    save_adapter(tmp_path, settings, adapter_weights(network), {})
+    pairs = coloured(8)
+    network.eval()
+    with torch.inference_mode():
+        expected = network(*batch(rows_of(pairs, tokenizer, recipe))).softmax(-1)
+    model = LocalEntailment(model=tmp_path, base=tiny_base, device="cpu")
+    got = model.judge([Pair(p.premise, p.hypothesis) for p in pairs])
+    assert [j.supported for j in got] == pytest.approx(expected[:, 0].tolist(), abs=1e-5)
+    assert [j.contradicted for j in got] == pytest.approx(expected[:, 2].tolist(), abs=1e-5)
+    assert expected[:, 0].std() > 0.005
+
+
+def test_training_needs_pairs_on_several_premises(tiny_base: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="more than one premise"):
+        train(coloured(1), QUICK, tmp_path, base=tiny_base)
+
+
+def test_no_premise_is_on_both_sides_of_the_split() -> None:
+    pairs = coloured(300)
+    kept, held = hold_out(pairs, 40, seed=0)
+    assert not {p.premise for p in kept} & {p.premise for p in held}
+    assert sorted(map(str, kept + held)) == sorted(map(str, pairs))
+    assert {s: sum(p.source == s for p in held) for s in ("three", "two")} == {"three": 40, "two": 40}
+    assert hold_out(list(reversed(pairs)), 40, seed=0)[1] == list(reversed(held))
+    assert hold_out(pairs, 40, seed=1)[1] != held
+
+
+def test_two_way_labels_sum_what_they_do_not_tell_apart() -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.2]] * 5))
+    labels = ["supported", "entailment", "neutral", "contradiction", "not_supported"]
+    losses = negative_log_likelihood(logits, labels, smoothing=0.0)
+    assert torch.exp(-losses).tolist() == pytest.approx([0.5, 0.5, 0.3, 0.2, 0.5])
+    smooth = negative_log_likelihood(logits, labels, smoothing=1.0)
+    assert smooth.tolist() == pytest.approx([-(math.log(0.5) + math.log(0.3) + math.log(0.2)) / 3] * 5)
+
+
+def test_each_side_of_a_source_weighs_the_same() -> None:
+    pairs = [LabelledPair("p", "h", label, "s") for label in ["supported"] * 3 + ["not_supported"]]
+    weights = class_weights(pairs)
+    assert weights == {("s", "supported"): pytest.approx(4 / 6), ("s", "not_supported"): pytest.approx(2.0)}
+
+
+def test_the_rate_rises_then_falls_to_zero() -> None:
+    assert schedule(0.05, 0.1) == pytest.approx(0.5)
+    assert schedule(0.1, 0.1) == pytest.approx(1.0)
+    assert schedule(0.55, 0.1) == pytest.approx(0.5)
+    assert schedule(1.0, 0.1) == pytest.approx(0.0)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=40), st.integers(60, 400))
+def test_micro_batches_hold_every_row_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    rows = [Row([1] * n, [0] * n, [0] * n, 0, 1) for n in lengths]
+    groups = micro_batches(rows, budget)
+    assert sorted(i for group in groups for i in group) == list(range(len(rows)))
+    for group in groups:
+        longest = max(lengths[i] for i in group)
+        assert longest * len(group) <= budget
+        assert min(lengths[i] for i in group) >= 0.6 * longest
+
+
+def test_the_average_is_swapped_in_and_out() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.fill_(0.0)
+    average = MovingAverage(layer, decay=0.5)
+    with torch.no_grad():
+        layer.weight.fill_(1.0)
+    average.update()  # the first steps keep less: (1 + 1) / (10 + 1) of the old average
+    average.swap()
+    assert layer.weight.item() == pytest.approx(1 - 2 / 11)
+    average.swap()
+    assert layer.weight.item() == 1.0
+
+
+def test_a_share_is_gone_through_before_it_is_repeated(tiny_base: str) -> None:
+    tokenizer, _ = build(tiny_base, QUICK)
+    pairs = coloured(20)
+    sampler = Sampler(pairs, tokenizer, QUICK, random.Random(0))
+    first, second = (sampler.epoch()[0] for _ in range(2))
+    two = [[str(p) for p in epoch if p.source == "two"] for epoch in (first, second)]
+    assert sorted(two[0] + two[1]) == sorted(str(p) for p in pairs if p.source == "two")
+    assert sorted(str(p) for p in first if p.source == "three") == sorted(str(p) for p in pairs if p.source == "three")
+
+
+TEXT = [
+    "The mill at Orrin was rebuilt in 1832 after a fire destroyed its roof.",
+    "A brewer called Tomas Lind bought the mill from the Hale family.",
+    "It grinds rye and barley for nine villages in the valley today.",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@given(seed=st.integers(0, 10_000))
+def test_a_change_replaces_one_detail_and_keeps_the_rest(change: Change, seed: int) -> None:
+    for sentence in TEXT:
+        other = change(sentence, TEXT, random.Random(seed))
+        if other is None:
+            continue
+        assert other != sentence
+        whole = " ".join(TEXT)
+        if change is names_exchanged:
+            assert sorted(other.replace(".", "").split()) == sorted(sentence.replace(".", "").split())
+        elif change is word_changed:
+            was, now = next(a_b for a_b in zip(sentence.split(), other.split(), strict=True) if a_b[0] != a_b[1])
+            assert now.strip(".") in whole
+            assert ending(now.strip(".")) == ending(was.strip("."))
+
+
+def test_what_each_change_does_by_hand() -> None:
+    draw = random.Random(0)
+    assert number_changed("It has 7 rooms", [], draw) in {f"It has {d} rooms" for d in "12345689"}
+    assert name_changed("He met Ann", ["She met Bob"], draw) == "He met Bob"
+    assert names_exchanged("So Ann beat Bob", [], draw) == "So Bob beat Ann"
+    assert names_exchanged("we saw Ann and Bob", [], draw) is None, "a list stays true"
+    assert word_changed("lit at dusk", ["it opens", "seen at dawn"], draw) in {"lit at dawn", "lit at seen"}
+    assert changed("so it is", ["so it is"], ["so it is"], draw) is None
+
+
+def test_contrasts_are_what_they_say() -> None:
+    texts = documents([LabelledPair(" ".join(TEXT), "h", "supported", "s")])
+    assert texts == [TEXT]
+    pairs = contrasts(texts, 200, random.Random(0))
+    assert len(pairs) >= 200
+    for pair in pairs:
+        assert (pair.hypothesis in pair.premise) == pair.supported
+    assert 0.25 < sum(pair.supported for pair in pairs) / len(pairs) < 0.6
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=30))
+def test_balanced_accuracy_is_that_of_scikit_learn(cases: list[tuple[bool, bool]]) -> None:
+    truth, verdict = zip(*cases, strict=True)
+    if len(set(truth)) < 2:
+        assert math.isnan(balanced_accuracy(truth, verdict))
+    else:
+        assert balanced_accuracy(truth, verdict) == pytest.approx(balanced_accuracy_score(truth, verdict))
+
+
+def test_whole_premises_are_drawn() -> None:
+    truth, verdict = [True, False] * 40, [True, True] * 20 + [True, False] * 20
+    alone = resampled_balanced_accuracy(truth, verdict, [str(i) for i in range(80)], 2000, 0)
+    pairwise = resampled_balanced_accuracy(truth, verdict, [str(i // 20) for i in range(80)], 2000, 0)
+    assert alone.mean() == pytest.approx(0.75, abs=0.01)
+    assert pairwise.mean() == pytest.approx(0.75, abs=0.02)
+    assert np.ptp(interval(pairwise)) > 2 * np.ptp(interval(alone))
+    one = resampled_balanced_accuracy(truth, verdict, ["same"] * 80, 50, 0)
+    assert set(one) == {0.75}
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two pairs at 0.9 of which one is supported, two at 0.1 of which none is.
+    bins = reliability([0.9, 0.9, 0.1, 0.1], [True, False, False, False], [0.25] * 4)
+    assert [(b.pairs, b.supported) for b in bins] == [(2, 0.0), (2, 0.5)]
+    assert calibration_error(bins) == pytest.approx(0.5 * 0.4 + 0.5 * 0.1)
+
+
+def test_even_weights_leave_out_a_one_sided_source() -> None:
+    weights = even_weights([True, True, False, True], ["a", "a", "a", "b"])
+    assert weights.tolist() == pytest.approx([0.25, 0.25, 0.5, 0.0])
+
+
+def test_temperature_undoes_a_known_sharpening() -> None:
+    draw = np.random.default_rng(0)
+    true_logits = np.stack([draw.normal(0, 1.5, 4000), np.zeros(4000), np.full(4000, -20.0)], axis=1)
+    truth = draw.random(4000) < supported_probability(true_logits)
+    assert temperature(2.5 * true_logits, truth, ["s"] * 4000) == pytest.approx(2.5, rel=0.12)
+
+
+def test_threshold_divides_the_sides() -> None:
+    probability = [0.1, 0.2, 0.3, 0.7, 0.8, 0.9]
+    assert 0.3 < threshold(probability, [False] * 3 + [True] * 3, ["s"] * 6) <= 0.7
+
+
+class Copier:
+    """Supports what the premise repeats; fails where the hypothesis says so."""
+
+    name = "copier@1"
+    threshold = 0.5
+
+    def judge(self, pairs: list[Pair]) -> list[Judgement]:
+        return [
+            Judgement(None, failure="asked to")
+            if pair.hypothesis == "fail"
+            else Judgement(float(pair.premise.split()[-1] in pair.hypothesis.split()))
+            for pair in pairs
+        ]
+
+
+def test_a_report_counts_failures_apart_and_sets_floors_beside() -> None:
+    rows = [*coloured(40), LabelledPair("the hat is red", "fail", "supported", "two")]
+    report = with_floors(evaluate(Copier(), rows), coloured(40, seed=2), rows)
+    assert report.mean == 1.0
+    assert report.mean_interval == (1.0, 1.0)
+    assert {f.source: f.failures for f in report.sources} == {"three": 0, "two": 1}
+    assert [f.auroc for f in report.sources] == [1.0, 1.0]
+    assert report.calibration_error == 0.0
+    # The colour of the hypothesis tells nothing of its truth, and a likeness of embeddings little.
+    assert all(0.2 < figure < 0.8 for figure in report.floors["hypothesis only"].values())
+    assert "| two |" in report.table()
+    assert "| mean | 80 |" in report.table()
+    assert json.loads(json.dumps(report.as_dict()))["floors"].keys() == report.floors.keys()
+
+
+def test_the_hypothesis_floor_finds_a_leak() -> None:
+    def leaky(number: int) -> list[LabelledPair]:
+        return [
+            LabelledPair("p", f"surely it is thing {i}", "supported", "s")
+            if i % 2
+            else LabelledPair("p", f"i think so {i}", "not_supported", "s")
+            for i in range(number)
+        ]
+
+    assert hypothesis_only(leaky(40), leaky(10)).tolist() == [False, True] * 5
+
+
+def test_a_bad_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    good = {"premise": "p", "hypothesis": "h", "label": "neutral", "source": "s"}
+    path.write_text(json.dumps(good) + "\n" + json.dumps(good | {"label": "maybe"}) + "\n")
+    with pytest.raises(ValueError, match=r"line 2.*'maybe'"):
+        read_pairs(path)
+    path.write_text(json.dumps(good) + '\n{"premise": "p"}\n')
+    with pytest.raises(ValueError, match="line 2: not a labelled pair"):
+        read_pairs(path)
+
+
+def test_the_command_prints_the_table_and_draws_the_plot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "dev.jsonl"
+    rows = coloured(10)
+    path.write_text("".join(json.dumps(vars(row)) + "\n" for row in rows))
+    monkeypatch.setattr("counterfoil.eval.entailment.evaluate.load_entailment", lambda _: Copier())
+    assert evaluate_command([str(path), "--json", "--plot", str(tmp_path / "plot.png")]) == 0
+    assert json.loads(capsys.readouterr().out)["mean"] == 1.0
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert evaluate_command([str(path)]) == 0
+    assert "copier@1, supported from 0.500" in capsys.readouterr().out
