@@ -1,4 +1,4 @@
-"""Pairs per second of citation scoring: waves, batches and a cache against one pair at a time, as ALCE's scorer asks.
+"""Pairs per second of citation scoring: rounds, batches and a cache against one pair at a time, as ALCE's scorer asks.
 
     python benchmarks/citation_scoring.py --answers 1000
 
@@ -17,8 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from counterfoil.attribution import Answer, CitationReport, EntailmentModel, Pair, Scoring, load_entailment
-from counterfoil.attribution.entailment.cache import JudgementCache
-from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.io.answers import read
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.files import score_files
@@ -99,14 +98,14 @@ def main() -> None:
         single = OneByOne(model)
         ways = {
             "one at a time": lambda: (single.score(r.answer, scoring) for r in read(path) if r.answer),
-            "waves": lambda: (s.report for s in score_files([path], entailment=engines[0], scoring=scoring)),
+            "rounds": lambda: (s.report for s in score_files([path], entailment=engines[0], scoring=scoring)),
             "from the cache": lambda: (s.report for s in score_files([path], entailment=engines[1], scoring=scoring)),
         }
-        engines = [Engine(model, cache=JudgementCache(Path(folder, "cache"), model.name)) for _ in range(2)]
+        engines = [CachedEntailment(model, cache=JudgementCache(Path(folder, "cache"), model.name)) for _ in range(2)]
         measured = {name: timed(lambda: summarise(way())) for name, way in ways.items()}  # noqa: B023 (called at once)
     slow, slow_seconds, slow_cpu = measured["one at a time"]
     print(f"{options.answers} answers, mode {options.mode}, {model.name}")
-    print(f"{single.asked} pairs asked one at a time, {engines[0].progress.judged} different ones judged in waves")
+    print(f"{single.asked} pairs asked one at a time, {engines[0].progress.judged} different ones judged in rounds")
     for name, (corpus, seconds, cpu) in measured.items():
         same = all(
             abs(getattr(corpus, figure) - getattr(slow, figure)) < 1e-6 for figure in ("recall", "precision", "mean_f1")

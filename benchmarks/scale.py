@@ -17,8 +17,7 @@ from pathlib import Path
 
 from citation_scoring import records
 from counterfoil.attribution import Judgement, Pair, Scoring
-from counterfoil.attribution.entailment.cache import JudgementCache
-from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.llm import conversation
 from counterfoil.attribution.scoring.corpus import f1_of_means
 from counterfoil.attribution.scoring.files import score_files
@@ -55,17 +54,17 @@ def main() -> None:
         path = Path(folder, "answers.jsonl")
         path.write_text("".join(json.dumps(record) + "\n" for record in records(n)), encoding="utf-8")
 
-        def statements(engine: Engine, mode: str) -> int:
+        def statements(engine: CachedEntailment, mode: str) -> int:
             scored = score_files([path], entailment=engine, scoring=Scoring(mode))
             return sum(len(each.report.statements) for each in scored if each.report)
 
         for mode in ("strict", "alce"):
             for supported in (0.0, 1.0):
-                engine = Engine(Always(supported))
+                engine = CachedEntailment(Always(supported))
                 found = statements(engine, mode)
                 print(f"{mode}, support {supported:g}: {found} statements, {engine.progress.asked} pairs")
         cache = JudgementCache(Path(folder, "cache"), "a model")
-        filled, again = Engine(Always(1.0), cache=cache), Engine(Always(1.0), cache=cache)
+        filled, again = CachedEntailment(Always(1.0), cache=cache), CachedEntailment(Always(1.0), cache=cache)
         statements(filled, "strict")
         spent = seconds(lambda: statements(again, "strict"))
         rate = again.progress.remembered / spent

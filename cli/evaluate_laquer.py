@@ -162,8 +162,9 @@ def _loaded(
 def _judges(
     name: str, scorer: str | None, options: dict[str, object]
 ) -> tuple[EntailmentModel, EntailmentModel | None]:
-    from counterfoil.attribution.entailment.cached import Engine  # noqa: PLC0415
+    from counterfoil.attribution.entailment.cached import CachedEntailment  # noqa: PLC0415
 
     from .loading import load_judge  # noqa: PLC0415
 
-    return Engine(load_judge(name, options)), None if scorer is None else Engine(load_judge(scorer, {}))
+    judge = CachedEntailment(load_judge(name, options))
+    return judge, None if scorer is None else CachedEntailment(load_judge(scorer, {}))

@@ -11,8 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
-from counterfoil.attribution.entailment.cache import JudgementCache
-from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
 from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.report import CorpusPage, Report
@@ -110,7 +109,7 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             options = replace(options, scoring=replace(options.scoring, threshold=threshold))
         pace = stack.enter_context(Pace())
         cache = options.cache and JudgementCache(options.cache, model.name)
-        engine = Engine(model, cache=cache or None, batch=batch, on_progress=pace.judged)
+        engine = CachedEntailment(model, cache=cache or None, batch=batch, on_progress=pace.judged)
         stream = problems.watched(_scored(options.files, engine, options))
         described = settings(options, model)
         writer = page = None
@@ -162,7 +161,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("counterfoil", "sentencex", "transformers", "torch")}
 
 
-def _prepared(options: Run, engine: Engine) -> Callable[[Report], Report] | None:
+def _prepared(options: Run, engine: CachedEntailment) -> Callable[[Report], Report] | None:
     """What locates words for the page, where that was asked for."""
     if options.locate == "none":
         return None
@@ -173,7 +172,7 @@ def _prepared(options: Run, engine: Engine) -> Callable[[Report], Report] | None
     return locating(options.locate, model, engine, options.scoring.threshold)
 
 
-def _scored(files: Sequence[Path], engine: Engine, options: Run) -> Iterator[Scored]:
+def _scored(files: Sequence[Path], engine: CachedEntailment, options: Run) -> Iterator[Scored]:
     return score_files(
         files,
         entailment=engine,

@@ -1,8 +1,8 @@
-"""Entailment models behind one protocol."""
+"""Entailment models: does a premise support a hypothesis, and how surely?"""
 
 from __future__ import annotations
 
 from .base import EntailmentModel, Judgement, Pair
-from .registry import NAMES, load_entailment
+from .registry import JUDGES, load_entailment
 
-__all__ = ["NAMES", "EntailmentModel", "Judgement", "Pair", "load_entailment"]
+__all__ = ["JUDGES", "EntailmentModel", "Judgement", "Pair", "load_entailment"]

@@ -1,8 +1,8 @@
-"""Asking an entailment model in waves: everything that can be asked at once is asked at once.
+"""Asking an entailment model in rounds: everything that can be asked at once is asked at once.
 
-What has to be known of one statement is written as a generator that yields the pairs it needs next and is sent their
-judgements. :func:`run` advances any number of them side by side, so that one wave holds the first questions of all
-statements of all answers, the next one their second questions, and no pair is ever asked twice.
+The check of one statement is a generator that yields the pairs it needs next and is sent their judgements. :func:`run`
+advances any number of them side by side, so that the first round holds the first questions of all statements of all
+answers, the next one their second questions, and no pair is asked twice.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TypeVar
 
-from ..text.segmentation import without_surrogates
-from . import Judgement, Pair
+from ..serialization import without_surrogates
+from .base import Judgement, Pair
 
 T = TypeVar("T")
 Steps = Generator[list[Pair], list[Judgement], T]
-"""Yields the pairs of one wave, is sent their judgements in order, returns what it found."""
+"""Yields the pairs of one round, is sent their judgements in order, returns a result."""
 
 EMPTY_PREMISE = Judgement(None, failure="the cited document is empty")
 
 
 def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> T:
-    """What `steps` returns, with `judge` asked once a wave for the pairs that no earlier wave had.
+    """Return the result of `steps`; `judge` is called once a round, with the pairs that no earlier round had.
 
     Args:
-        steps: The questions; many of them go through :func:`together`.
-        judge: One judgement a pair, in order. Pairs without a word of premise never reach it: their judgement is
-            a failure.
+        steps: The questions; :func:`together` makes one of many.
+        judge: Returns one judgement a pair, in order. Pairs with a blank premise never reach it: their judgement is a
+            failure.
 
     Raises:
-        ValueError: Where `judge` returns another number of judgements than it was given pairs.
+        ValueError: If `judge` returns another number of judgements than it was given pairs.
     """
     known: dict[Pair, Judgement] = {}
     answers: list[Judgement] | None = None
@@ -41,7 +41,7 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
         new = list(dict.fromkeys(pair for pair in asked if pair not in known))
         known.update({pair: EMPTY_PREMISE for pair in new if not pair.premise.strip()})
         unknown = [pair for pair in new if pair not in known]
-        judged = judge([_sendable(pair) for pair in unknown]) if unknown else []
+        judged = judge([Pair(*map(without_surrogates, pair)) for pair in unknown]) if unknown else []
         if len(judged) != len(unknown):
             raise ValueError(
                 f"an entailment model has to return one judgement a pair, but returned {len(judged)} for "
@@ -51,12 +51,8 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
         answers = [known[pair] for pair in asked]
 
 
-def _sendable(pair: Pair) -> Pair:
-    return Pair(without_surrogates(pair.premise), without_surrogates(pair.hypothesis))
-
-
 def together(all_steps: Iterable[Steps[T]]) -> Steps[list[T]]:
-    """Many generators as one, advanced side by side; returns what each of them returned, in order."""
+    """Combine many generators into one that advances them side by side; it returns their results, in order."""
     live: dict[int, tuple[Steps[T], list[Pair]]] = {}
     done: dict[int, T] = {}
 

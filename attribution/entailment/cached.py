@@ -1,23 +1,31 @@
-"""An entailment model that judges as little as it can: each pair once, in the best order, remembered on disk."""
+"""An entailment model that judges each pair once, in the best order, and remembers the judgements on disk.
+
+Values are JSON in SQLite, never pickles, and no pickle that somebody else put there is opened: a cache folder can be
+shared without trusting who wrote it with more than the scores.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from . import EntailmentModel, Judgement, Pair
-from .cache import JudgementCache
+from .base import EntailmentModel, Judgement, Pair
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an engine has come since it was made.
+    """How far a :class:`CachedEntailment` has come since it was made.
 
     Args:
         asked: Different pairs asked for.
-        judged: Pairs the model judged.
+        judged: Pairs that the model judged.
         remembered: Pairs found in the cache.
-        failed: Pairs the model gave no verdict on, among those judged.
+        failed: Pairs that the model gave no verdict on, among those judged.
     """
 
     asked: int = 0
@@ -26,20 +34,68 @@ class Progress:
     failed: int = 0
 
 
-class Engine:
-    """Wraps a model, and is one: pass it wherever an entailment model is taken.
+class JudgementCache:
+    """Judgements by model and pair, in a folder.
+
+    Args:
+        folder: Where; it is made if it does not exist. Several processes may use it at once.
+        model: Name of the model, which says everything that its judgements depend on (checkpoint, revision, settings).
+
+    Raises:
+        ImportError: Without diskcache; the message has the `pip install` line.
+    """
+
+    def __init__(self, folder: str | Path, model: str) -> None:
+        try:
+            import diskcache  # noqa: PLC0415 (an extra)
+        except ImportError as error:
+            raise ImportError('a cache on disk needs diskcache: pip install "counterfoil[cache]"') from error
+        self.folder = Path(folder)
+        self._model = _digest(model)
+        self._store: Any = diskcache.Cache(
+            str(self.folder), disk=_json_disk(), eviction_policy="none", size_limit=2**62
+        )
+
+    def get(self, pair: Pair) -> Judgement | None:
+        """Return the judgement of `pair`, or `None` if there is none yet."""
+        found = self._store.get(self._key(pair))
+        if found is None:
+            return None
+        fields: dict[str, Any] = json.loads(found)
+        if fields.get("chunk") is not None:
+            fields["chunk"] = tuple(fields["chunk"])
+        return Judgement(**fields)
+
+    def put(self, judged: Iterable[tuple[Pair, Judgement]]) -> None:
+        """Store the judgements in one transaction, except failures: a pair that failed is asked again next time."""
+        with self._store.transact():
+            for pair, judgement in judged:
+                if judgement.failure is None:
+                    set_fields = {k: v for k, v in asdict(judgement).items() if v is not None}
+                    self._store.set(self._key(pair), json.dumps(set_fields))
+
+    def close(self) -> None:
+        """Close the files; the cache can be used again afterwards."""
+        self._store.close()
+
+    def _key(self, pair: Pair) -> str:
+        return f"{self._model}{_digest(pair.premise)}{_digest(pair.hypothesis)}"
+
+
+class CachedEntailment:
+    """Wraps an entailment model, and is one.
 
     Pairs are made unique, looked up, sorted by length so that those of a batch need little padding, and handed to the
     model in batches; each batch is on disk before the next one begins, so a killed run loses at most one batch.
 
     Args:
-        model: Who judges.
-        cache: Where judgements are kept; `None` for no longer than one call.
+        model: The model that judges.
+        cache: Where judgements are kept; `None` to keep them no longer than one call.
         batch: How many pairs the model is given at once. Scores do not depend on it.
         on_progress: Called after every batch and every look-up.
 
     Raises:
-        ValueError: Where `batch` is below 1.
+        ValueError: If `batch` is below 1.
     """
 
     def __init__(
@@ -61,13 +117,13 @@ class Engine:
         self._on_progress = on_progress
 
     def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """One judgement a pair, in order."""
+        """Return one judgement a pair, in order."""
         unique = list(dict.fromkeys(pairs))
         known = self._looked_up(unique)
         self._report(asked=len(unique), remembered=len(known))
-        open_pairs = sorted((pair for pair in unique if pair not in known), key=_length, reverse=True)
-        for start in range(0, len(open_pairs), self._batch):
-            some = open_pairs[start : start + self._batch]
+        unknown = sorted((pair for pair in unique if pair not in known), key=_length, reverse=True)
+        for start in range(0, len(unknown), self._batch):
+            some = unknown[start : start + self._batch]
             judgements = self._model.judge(some)
             known.update(zip(some, judgements, strict=True))
             if self._cache is not None:
@@ -91,6 +147,29 @@ class Engine:
         )
         if self._on_progress is not None:
             self._on_progress(self.progress)
+
+
+@cache
+def _json_disk() -> type:
+    """Return how values are kept; diskcache's own JSON disk still opens a value that its row calls a pickle."""
+    from diskcache import JSONDisk  # noqa: PLC0415
+    from diskcache.core import MODE_BINARY, MODE_RAW  # noqa: PLC0415
+
+    class PlainDisk(JSONDisk):
+        def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> object:
+            # A long value is in a file, which must be one of this folder.
+            outside = filename is not None and not Path(self._directory, filename).resolve().is_relative_to(
+                Path(self._directory).resolve()
+            )
+            if mode not in {MODE_RAW, MODE_BINARY} or outside:
+                raise ValueError("the judgement cache holds what counterfoil never writes: delete its folder")
+            return super().fetch(mode, filename, value, read)
+
+    return PlainDisk
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _length(pair: Pair) -> int:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..chat import Message, Reply, json_objects, load_chat
-from .base import Judgement, Pair
-from .windowed import WindowedEntailment
+from .base import Judgement, Pair, WindowedEntailment
 
 VERDICTS = ("supported", "partially_supported", "not_supported", "contradicted")
 

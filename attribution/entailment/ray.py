@@ -1,10 +1,9 @@
 """Judging on many processes or machines: an entailment model whose `judge` fans out over Ray actors.
 
-The planner stays where it is: waves, de-duplication, order and cache are those of :mod:`.engine`, and only the pairs of
-one batch are spread. Plain actors do it rather than `ray.data.map_batches`, because a wave depends on the judgements of
-the one before: each wave would be an execution of its own with an actor pool of its own, so that an 11B model were
-loaded once a wave; and what a pool hands back early is with the driver, and cannot be lost, only where the driver
-fetches each piece as it is finished.
+Rounds, de-duplication, order and cache stay in the driver (:mod:`.batching`, :mod:`.cached`); only the pairs of one
+batch are spread. Plain actors are used rather than `ray.data.map_batches`, because a round depends on the judgements of
+the one before: each round would be an execution of its own with an actor pool of its own, so that an 11B model would be
+loaded once a round; and a finished piece is safe with the driver only if the driver fetches it at once.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from . import EntailmentModel, Judgement, Pair
+from .base import EntailmentModel, Judgement, Pair
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 PIECES = 8
-"""Pieces a worker gets of one batch of the engine; at its end each waits for the last, on average for half a piece."""
+"""Pieces a worker gets of one batch; at the end of a batch each waits for the last, on average for half a piece."""
 
 PIECE = 64
 """Pairs of a piece: enough for a model to fill its own batches."""
@@ -33,23 +32,23 @@ RETRIES = 2
 class RayEntailment:
     """An entailment model on Ray workers, each with a copy of the model.
 
-    A worker that dies is started again and given again the piece it was at; nothing else is judged twice. A piece on
-    which a worker dies three times is not checked, and says so. What the model itself raises is raised here.
+    A worker that dies is started again and given its piece again; nothing else is judged twice. A piece on which a
+    worker dies three times is not checked, and says so. An exception of the model itself is raised here.
 
     Args:
-        load: Makes the model; called in each worker, so it has to be importable there, or picklable by value.
+        load: Makes the model; called in each worker, so it must be importable there, or picklable by value.
         workers: How many workers.
         piece: How many pairs a worker is given at once. Scores do not depend on it.
         cpus: Processor cores of each worker.
         gpus: GPUs of each worker; a fraction lets several share one.
 
     Attributes:
-        batch: What the engine's `batch` is best set to: enough for all workers.
+        batch: The best `batch` of a :class:`~.cached.CachedEntailment` around it: enough for all workers.
 
     Raises:
-        ValueError: For numbers outside these ranges, or where a Ray started here cannot hold so many workers.
+        ValueError: For numbers outside these ranges, or if a Ray started here cannot hold so many workers.
         ImportError: Without ray; the message has the `pip install` line.
-        ChildProcessError: Where the workers die of the model.
+        ChildProcessError: If the workers die while they load the model.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class RayEntailment:
             ) from error
 
     def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """One judgement a pair, in order; a worker that is free takes the next piece."""
+        """Return one judgement a pair, in order; a worker that is free takes the next piece."""
         pieces = [pairs[start : start + self._piece] for start in range(0, len(pairs), self._piece)]
         judged: list[list[Judgement]] = [[] for _ in pieces]
         waiting, free = list(range(len(pieces)))[::-1], list(self._workers)
@@ -106,7 +105,7 @@ class RayEntailment:
         return [judgement for piece in judged for judgement in piece]
 
     def close(self) -> None:
-        """Ends the workers, and the Ray that was started for them."""
+        """End the workers, and the Ray that was started for them."""
         for worker in self._workers:
             self._ray.kill(worker)
         self._workers = []
@@ -130,7 +129,7 @@ class RayEntailment:
             return [Judgement(None, failure=f"the worker died {RETRIES + 1} times while it judged this")] * size
 
     def _check_room(self, workers: int, cpus: float, gpus: float) -> None:
-        """A Ray of our own does not grow: workers that do not fit would be waited for without end."""
+        """Reject workers that a Ray started here has no room for: it would wait for them without end."""
         if not self._started or os.environ.get("RAY_ADDRESS"):
             return
         there = self._ray.cluster_resources()
@@ -144,18 +143,18 @@ class RayEntailment:
 
 
 class Worker:
-    """What runs in a worker's process; the model is loaded when it is first needed, after a restart as well."""
+    """Runs in a worker's process; the model is loaded when it is first needed, after a restart as well."""
 
     def __init__(self, load: Callable[[], EntailmentModel]) -> None:
         self._load = load
         self._loaded: EntailmentModel | None = None
 
     def described(self) -> tuple[str, float]:
-        """Name and threshold of the model."""
+        """Return name and threshold of the model."""
         return self._model().name, self._model().threshold
 
     def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """What the model says."""
+        """Return the model's judgements."""
         return self._model().judge(pairs)
 
     def _model(self) -> EntailmentModel:

@@ -1,49 +1,52 @@
-"""Entailment models by name, each imported only when asked for."""
+"""Entailment models by name, each imported only when it is asked for."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 
+from ..registry import Registry
 from .base import EntailmentModel
 
-_MODELS: dict[str, tuple[str, str]] = {
-    "local": (".local", "LocalEntailment"),
-    "true": (".true", "TrueEntailment"),
-    "trueteacher": (".trueteacher", "TrueTeacherEntailment"),
-    "minicheck": (".minicheck", "MiniCheckEntailment"),
-    "hhem": (".hhem", "HHEMEntailment"),
-    "nli": (".nli", "NLIEntailment"),
-    "llm": (".llm", "LLMEntailment"),
-}
-
-NAMES = tuple(_MODELS)
+JUDGES = Registry(
+    "counterfoil.judges",
+    {
+        "local": f"{__package__}.local:LocalEntailment",
+        "true": f"{__package__}.checkpoints:TrueEntailment",
+        "trueteacher": f"{__package__}.checkpoints:TrueTeacherEntailment",
+        "minicheck": f"{__package__}.classifiers:MiniCheckEntailment",
+        "hhem": f"{__package__}.classifiers:HHEMEntailment",
+        "nli": f"{__package__}.classifiers:NLIEntailment",
+        "llm": f"{__package__}.llm:LLMEntailment",
+    },
+)
+"""What makes an entailment model, by name: a class, or a function with keyword options. Installed packages add theirs
+with the entry point group `counterfoil.judges`."""
 
 
 def load_entailment(name: str = "local", **options: object) -> EntailmentModel:
-    """The entailment model called `name`.
+    """Return the entailment model called `name`.
 
     Args:
-        name: One of :data:`NAMES`. `"nli:HUB_ID"`, `"minicheck:HUB_ID"`, `"llm:MODEL"` and so on name the checkpoint
-            as well; it is handed over as the option `model`.
-        **options: What the model's class takes (device, batch size, threshold, ...).
+        name: One of the names of :data:`JUDGES`. `"nli:HUB_ID"`, `"minicheck:HUB_ID"`, `"llm:MODEL"` and so on name the
+            checkpoint as well; it is handed over as the option `model`.
+        **options: Arguments of the model's class (device, batch size, threshold, ...).
 
     Raises:
-        ValueError: Where there is no such name.
-        ImportError: Where the model needs an extra; the message has the `pip install` line.
+        ValueError: If there is no such name.
+        ImportError: If the model needs an extra; the message has the `pip install` line.
     """
     kind, _, checkpoint = name.partition(":")
-    if kind not in _MODELS:
+    if kind not in JUDGES.names:
         raise ValueError(
-            f"`name` has to be one of {', '.join(NAMES)}, with `:CHECKPOINT` behind it if you like, but is {name!r}"
+            f"`name` has to be one of {', '.join(JUDGES.names)}, with `:CHECKPOINT` behind it if you like, "
+            f"but is {name!r}"
         )
     if checkpoint:
         options = {"model": checkpoint, **options}
-    module, cls = _MODELS[kind]
-    return getattr(import_module(module, __package__), cls)(**options)
+    return JUDGES.load(kind)(**options)
 
 
 @cache
 def default_entailment() -> EntailmentModel:
-    """The local model, loaded once a process."""
+    """Return the local model, loaded once a process."""
     return load_entailment("local")

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from counterfoil.attribution.entailment import EntailmentModel
-from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.entailment.cached import CachedEntailment
 from counterfoil.attribution.entailment.cached import Progress as Judged
 
 from ..dataset import Source
@@ -27,7 +27,7 @@ def watched(model: EntailmentModel, progress: Progress | None) -> EntailmentMode
         if progress is not None:
             progress(judged.judged, judged.asked)
 
-    return Engine(model, on_progress=tell)
+    return CachedEntailment(model, on_progress=tell)
 
 
 def recorded(

@@ -12,7 +12,7 @@ from ..whole import Asked, WholeTask
 def evaluate(asked: Asked) -> TaskResult:
     """Locates every fact of the file by every method."""
     from counterfoil.attribution.entailment import load_entailment  # noqa: PLC0415
-    from counterfoil.attribution.entailment.cached import Engine  # noqa: PLC0415  (torch)
+    from counterfoil.attribution.entailment.cached import CachedEntailment  # noqa: PLC0415  (torch)
     from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
     from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
 
@@ -31,7 +31,7 @@ def evaluate(asked: Asked) -> TaskResult:
     items = limited(read_items(source), asked.limit, asked.seed)
     model = asked.model if len(names) == 1 else None
     settings = [Setting(name, load_model(name, model)) for name in names]
-    judge = Engine(load_entailment(asked.entailment))
+    judge = CachedEntailment(load_entailment(asked.entailment))
     return locate(source, items, settings, judge, seed=asked.seed, progress=asked.progress)
 
 

@@ -1,4 +1,4 @@
-"""The shipped weights: low-rank changes to an encoder's linear layers, a head, and how their output is read."""
+"""The shipped weights: low-rank changes to an encoder's linear layers, a head, and the settings of its output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WEIGHTS, SETTINGS = "adapter.safetensors", "adapter.json"
 
 @dataclass(frozen=True)
 class AdapterSettings:
-    """What has to be known of an adapter besides its weights.
+    """Settings of an adapter beside its weights.
 
     Args:
         base: Hub id of the encoder that it changes.
@@ -33,7 +33,7 @@ class AdapterSettings:
         hidden: Width of the head's hidden layer.
         window: Tokens of premise and hypothesis together in one row, as far as the next setting allows.
         least: Tokens that the premise has at any rate.
-        temperature: Divisor of the logits, which makes the probabilities honest on held-out pairs.
+        temperature: Softmax temperature, calibrated on held-out pairs.
         threshold: Least probability of a supported pair.
     """
 
@@ -48,20 +48,20 @@ class AdapterSettings:
 
 
 def save_adapter(folder: Path, settings: AdapterSettings, weights: dict[str, Tensor], notes: dict[str, Any]) -> None:
-    """Writes both files; weights in half precision. `notes` (recipe, held-out figures) are stored for the reader."""
+    """Write both files; weights in half precision. `notes` (recipe, held-out figures) are stored for the reader."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(save({name: weight.half().contiguous() for name, weight in weights.items()}))
     write_settings(folder, settings, notes)
 
 
 def write_settings(folder: Path, settings: AdapterSettings, notes: dict[str, Any]) -> None:
-    """Writes the settings beside the weights that are there."""
+    """Write the settings beside the weights that are there."""
     text = json.dumps({"settings": asdict(settings), "notes": notes}, indent=2)
     (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
 
 
 def adapter_revision(folder: Path) -> str:
-    """First twelve hexadecimal digits of the SHA-256 of both files: what scores depend on, besides the base."""
+    """Return the first twelve hexadecimal digits of the SHA-256 of both files, on which scores depend."""
     digest = hashlib.sha256()
     for name in (WEIGHTS, SETTINGS):
         digest.update((folder / name).read_bytes())
@@ -69,10 +69,10 @@ def adapter_revision(folder: Path) -> str:
 
 
 def read_settings(folder: Path) -> AdapterSettings:
-    """The settings of the adapter in `folder`.
+    """Return the settings of the adapter in `folder`.
 
     Raises:
-        ValueError: There is no adapter there.
+        ValueError: If there is no adapter.
     """
     if not all((folder / name).is_file() for name in (WEIGHTS, SETTINGS)):
         raise ValueError(f"`model` has to be a folder that holds {WEIGHTS} and {SETTINGS}, but is {str(folder)!r}")
@@ -80,7 +80,7 @@ def read_settings(folder: Path) -> AdapterSettings:
 
 
 def load_network(folder: Path, base: str | None = None) -> tuple[PreTrainedTokenizerBase, PairNetwork]:
-    """Tokenizer, and the network with the adapter's changes added to the encoder's own weights.
+    """Return the tokenizer, and the network with the adapter's changes added to the encoder's own weights.
 
     For each changed layer W becomes W + scale B A, so that a merged network costs what the bare encoder costs.
 
@@ -89,7 +89,7 @@ def load_network(folder: Path, base: str | None = None) -> tuple[PreTrainedToken
         base: The encoder, by hub id or path, if not the installed or downloaded all-MiniLM-L6-v2.
 
     Raises:
-        ValueError: The encoder is not the one that the adapter was trained on.
+        ValueError: If the encoder is not the one that the adapter was trained on.
     """
     from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415  (seconds to import)
 
@@ -116,5 +116,5 @@ def load_network(folder: Path, base: str | None = None) -> tuple[PreTrainedToken
 
 
 def word_norm(encoder: PreTrainedModel) -> float:
-    """Euclidean norm of an encoder's word embeddings."""
+    """Return the Euclidean norm of an encoder's word embeddings."""
     return cast(Tensor, encoder.get_input_embeddings().weight).detach().norm().item()

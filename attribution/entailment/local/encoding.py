@@ -1,4 +1,4 @@
-"""From a premise and a hypothesis to one row of token numbers: windows, segments, and which words the two share."""
+"""Turn a premise and a hypothesis into rows of token numbers: windows, segments, and which tokens the two share."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...text.segmentation import sentences
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# What the match embedding is told of each token. Exact repetition of words decides most verdicts, above all those on
-# numbers and names, and a small encoder spends its few layers on finding it out unless it is told.
+# States of the match embedding. Exact repetition of words decides most verdicts, above all those on numbers and names,
+# and a small encoder would spend its few layers on finding it.
 MATCH_NONE, MATCH_HYPOTHESIS, MATCH_HYPOTHESIS_ONLY, MATCH_PREMISE, MATCH_PREMISE_ONLY = range(5)
 MATCH_STATES = 5
 
@@ -48,7 +48,7 @@ class Row:
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-    """Token numbers of a text and their half-open ranges in it, without special tokens and never cut."""
+    """Return token numbers of a text and their half-open ranges in it, without special tokens and never cut."""
     # A lone surrogate cannot be handed over as UTF-8; one replacement character keeps the offsets.
     encoded = tokenizer(
         text.encode("utf-8", "replace").decode("utf-8"),
@@ -61,7 +61,7 @@ def tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], li
 
 
 def split(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> list[Sentence]:
-    """Sentences of `text` in token numbers, each at most `longest` tokens: longer ones fall into pieces."""
+    """Return the sentences of `text` in token numbers, each at most `longest` tokens: longer ones are cut."""
     pieces: list[Sentence] = []
     for sentence in sentences(text):
         ids, offsets = tokens(tokenizer, sentence.text)
@@ -73,7 +73,7 @@ def split(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> list[S
 
 
 def row(tokenizer: PreTrainedTokenizerBase, premise: Sequence[Sentence], hypothesis: Sequence[int]) -> Row:
-    """The network's input for some sentences of a premise and the token numbers of a hypothesis."""
+    """Return the network's input for some sentences of a premise and the token numbers of a hypothesis."""
     premise_ids = [number for sentence in premise for number in sentence.ids]
     shared = set(premise_ids) & set(hypothesis)
     cls, sep = cast(int, tokenizer.cls_token_id), cast(int, tokenizer.sep_token_id)
@@ -93,10 +93,10 @@ def row(tokenizer: PreTrainedTokenizerBase, premise: Sequence[Sentence], hypothe
 
 
 def selection(premise: Sequence[Sentence], hypothesis: Iterable[int], budget: int) -> list[Sentence]:
-    """The sentences that together cover most of the hypothesis, in the order of the text, `budget` tokens at most.
+    """Return the sentences that together cover most of the hypothesis, in order, `budget` tokens at most.
 
     Greedy cover: each step takes the sentence that adds the greatest weight of hypothesis tokens not covered yet. A
-    token weighs log((1 + S) / (0.5 + n)) where n of the premise's S sentences hold it, so that words which stand in
+    token weighs log((1 + S) / (0.5 + n)) if n of the premise's S sentences hold it, so that words which stand in
     every sentence count little; the premise is its own reference and no table of frequencies is needed.
     """
     wanted = set(hypothesis)
@@ -120,7 +120,7 @@ def selection(premise: Sequence[Sentence], hypothesis: Iterable[int], budget: in
 
 
 def windows(premise: Sequence[Sentence], budget: int) -> list[list[Sentence]]:
-    """Neighbouring sentences joined while they fit into `budget` tokens; each sentence stands in one window."""
+    """Return windows: neighbouring sentences joined while they fit into `budget` tokens, each in one window."""
     filled: list[list[Sentence]] = []
     used = budget
     for sentence in premise:

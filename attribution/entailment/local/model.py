@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..base import Judgement, Pair
-from ..windows import best
+from ..base import Judgement, Pair, best
 from .adapter import adapter_revision, load_network, read_settings
 from .encoding import Row, Sentence, row, selection, split, tokens, windows
 from .network import batch
@@ -22,7 +21,7 @@ class LocalEntailment:
     A premise that does not fit beside the hypothesis is read in windows of whole sentences, and once more as the
     sentences that together cover most of the hypothesis; support and contradiction are the largest over these. The
     hypothesis is never cut: one that leaves no room for a premise is a failure. An empty premise supports nothing.
-    Probabilities are calibrated for even odds: for a source in which half of the statements are supported.
+    Probabilities are calibrated for data in which half of the statements are supported.
 
     Args:
         name: First part of the model's name; the revision of the adapter is added.
@@ -35,7 +34,7 @@ class LocalEntailment:
             have them (AVX-512 BF16, AMX, GPUs), with probabilities that differ by less than 0.01.
 
     Attributes:
-        name: `name@revision`, the revision a hash of the adapter's files, and the precision where it is not float32.
+        name: `name@revision`, the revision a hash of the adapter's files, and the precision if it is not float32.
         threshold: Least probability of a supported pair.
 
     Raises:
@@ -73,7 +72,7 @@ class LocalEntailment:
         self.longest_hypothesis = network.encoder.config.max_position_embeddings - 3 - self.settings.least
 
     def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """One judgement a pair, in order; equal pairs are judged once."""
+        """Return one judgement a pair, in order; equal pairs are judged once."""
         premises: dict[str, list[Sentence]] = {}
         hypotheses: dict[str, list[int]] = {}
         judged: dict[Pair, Judgement] = {}
@@ -98,7 +97,7 @@ class LocalEntailment:
         return [judged[pair] for pair in pairs]
 
     def _settled(self, premise: list[Sentence], hypothesis: list[int]) -> Judgement | None:
-        """What can be said without the model."""
+        """Return the judgement that needs no model, `None` if there is none."""
         if not hypothesis:
             return Judgement(None, failure="the hypothesis is empty")
         if len(hypothesis) > self.longest_hypothesis:
@@ -120,7 +119,7 @@ class LocalEntailment:
 
     @torch.inference_mode()
     def _probabilities(self, rows: list[Row]) -> list[tuple[float, float]]:
-        """Probabilities of entailment and contradiction a row; rows of like length share a batch."""
+        """Return probabilities of entailment and contradiction a row; rows of like length share a batch."""
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
         result: list[tuple[float, float]] = [(0.0, 0.0)] * len(rows)
         for low in range(0, len(order), self.batch_size):
@@ -136,4 +135,4 @@ class LocalEntailment:
 
 def _read(premise: str, rows: list[Row], probabilities: list[tuple[float, float]]) -> Judgement:
     ranges = [(0, len(premise))] if len(rows) == 1 else [(row.start, row.end) for row in rows]
-    return best(ranges, [Judgement(supported=s, contradicted=c) for s, c in probabilities], premise)
+    return best(ranges, [Judgement.of_output(s, c) for s, c in probabilities], premise)

@@ -20,7 +20,7 @@ class PairNetwork(nn.Module):
     """Logits of entailment, neutral and contradiction for rows of `[CLS] premise [SEP] hypothesis [SEP]`.
 
     The head reads the first state, the means of both segments, their absolute difference, their product, and the
-    maximum over the hypothesis: one word that the premise does not bear out has to be able to decide.
+    maximum over the hypothesis, so that one word that the premise does not support can decide.
 
     Args:
         encoder: A BERT-like encoder of width `d` (its embeddings are looked up here, so that the match embedding can
@@ -39,7 +39,7 @@ class PairNetwork(nn.Module):
         )
 
     def forward(self, ids: Tensor, mask: Tensor, segments: Tensor, matches: Tensor) -> Tensor:
-        """`ids`, `mask`, `segments`, `matches`: integers [rows, length]. Returns float32 logits [rows, 3]."""
+        """Return float32 logits [rows, 3]; `ids`, `mask`, `segments`, `matches` are integers [rows, length]."""
         embedded = self.encoder.get_input_embeddings()(ids) + self.match(matches)
         states = self.encoder(inputs_embeds=embedded, attention_mask=mask, token_type_ids=segments).last_hidden_state
         in_hypothesis = ((segments == 1) & (mask == 1)).unsqueeze(-1)
@@ -52,7 +52,7 @@ class PairNetwork(nn.Module):
 
 
 def batch(rows: Sequence[Row], device: str | torch.device = "cpu") -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """`(ids, mask, segments, matches)` of some rows, filled up on the right to the longest with what the mask hides."""
+    """Return `(ids, mask, segments, matches)` of some rows, padded on the right to the longest."""
     longest = max(len(row.ids) for row in rows)
 
     def padded(values: list[list[int]]) -> Tensor:

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from counterfoil.attribution import Judgement, Pair, load_entailment
-from counterfoil.attribution.entailment.checkpoints import full_name, in_memory
-from counterfoil.attribution.entailment.nli import label_positions
-from counterfoil.models.checkpoints import folder_revision
+from counterfoil.attribution.entailment.checkpoints import full_name
+from counterfoil.attribution.entailment.classifiers import label_positions
+from counterfoil.models.checkpoints import folder_revision, in_halves
 from safetensors.torch import save_file
 from transformers import (
     AutoModelForSeq2SeqLM,
@@ -216,10 +216,35 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved():
             raise torch.OutOfMemoryError
         return [Judgement(0.5) for _ in pairs]
 
-    judged = in_memory(score, [Pair("a", "h"), Pair("big", "h"), Pair("b", "h")])
+    too_large = Judgement(None, failure="does not fit into memory")
+    judged = in_halves(score, [Pair("a", "h"), Pair("big", "h"), Pair("b", "h")], too_large)
     assert [judgement.supported for judgement in judged] == [0.5, None, 0.5]
     assert "memory" in judged[1].failure
     assert max(sizes) == 3
+
+
+def test_nan_is_a_failure_of_its_pair(classifiers, monkeypatch):
+    model = load_entailment(f"nli:{classifiers('roberta', ['entailment', 'contradiction'])}", device="cpu")
+    forward = model.model.forward
+
+    def overflowing(*arguments, **inputs):
+        found = forward(*arguments, **inputs)
+        found.logits[1] = torch.nan
+        return found
+
+    monkeypatch.setattr(model.model, "forward", overflowing)
+    judged = model.judge(PAIRS[:3])
+    assert sorted(judgement.supported is None for judgement in judged) == [False, False, True]
+    (failed,) = (judgement for judgement in judged if judgement.failure)
+    assert "not a number" in failed.failure
+
+
+def test_trueteacher_can_be_asked_as_laquer_does(t5_folder):
+    model = load_entailment("trueteacher", model=str(t5_folder), prompt="laquer", device="cpu")
+    assert model.template.format(premise="P", hypothesis="H") == "\nPremise: P\nHypothesis: H\n"
+    assert model.name.startswith("trueteacher-laquer:")
+    with pytest.raises(ValueError, match="`prompt` has to be one of card, laquer"):
+        load_entailment("trueteacher", model=str(t5_folder), prompt="paper")
 
 
 def test_unknown_names():

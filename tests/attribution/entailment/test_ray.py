@@ -11,8 +11,7 @@ from collections import Counter
 import pytest
 from counterfoil.attribution import Answer, Judgement, Pair, score_each
 from counterfoil.attribution.documents import as_documents
-from counterfoil.attribution.entailment.cache import JudgementCache
-from counterfoil.attribution.entailment.cached import Engine
+from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install counterfoil[ray]")
 
@@ -72,12 +71,12 @@ def test_two_workers_score_as_one_process_does(tmp_path):
     with RayEntailment(loader(notes), workers=2, piece=3) as model:
         assert (model.name, model.threshold) == ("noting@1", 0.5)
         cache = JudgementCache(tmp_path / "cache", model.name)
-        spread = list(score_each(answers(), entailment=Engine(model, cache=cache, batch=model.batch)))
+        spread = list(score_each(answers(), entailment=CachedEntailment(model, cache=cache, batch=model.batch)))
         assert spread == local
         assert len(list(notes.glob("*.txt"))) == 2
         before = asked(notes)
         assert set(before.values()) == {1}
-        again = Engine(model, cache=cache, batch=model.batch)
+        again = CachedEntailment(model, cache=cache, batch=model.batch)
         assert list(score_each(answers(), entailment=again)) == local
     assert again.progress.judged == 0
     assert asked(notes) == before

@@ -5,20 +5,20 @@ from counterfoil.attribution import Judgement, Pair
 from counterfoil.attribution.entailment.batching import run, together
 
 
-def asks(*waves):
+def asks(*rounds):
     got = []
-    for wave in waves:
-        answers = yield [Pair(*pair) for pair in wave]
+    for each in rounds:
+        answers = yield [Pair(*pair) for pair in each]
         got.append([answer.supported for answer in answers])
     return got
 
 
 class Counting:
     def __init__(self):
-        self.waves = []
+        self.rounds = []
 
     def __call__(self, pairs):
-        self.waves.append(list(pairs))
+        self.rounds.append(list(pairs))
         return [Judgement(len(pair.premise) / 10) for pair in pairs]
 
 
@@ -26,13 +26,13 @@ def test_side_by_side_and_nothing_twice():
     judge = Counting()
     steps = [asks([("a", "h"), ("bb", "h")], [("ccc", "h")]), asks([("a", "h")]), asks(), asks([], [("a", "h")])]
     assert run(together(steps), judge) == [[[0.1, 0.2], [0.3]], [[0.1]], [], [[], [0.1]]]
-    assert judge.waves == [[("a", "h"), ("bb", "h")], [("ccc", "h")]]
+    assert judge.rounds == [[("a", "h"), ("bb", "h")], [("ccc", "h")]]
 
 
 def test_a_blank_premise_is_a_failure_without_a_question():
     judge = Counting()
     (answers,) = run(asks([(" \n", "h")]), judge)
-    assert (answers, judge.waves) == ([None], [])
+    assert (answers, judge.rounds) == ([None], [])
 
 
 def test_a_model_that_loses_pairs_is_an_error():

@@ -10,8 +10,7 @@ from contextlib import closing
 import pytest
 from counterfoil.attribution import Answer, Judgement, Pair, score_each
 from counterfoil.attribution.documents import as_documents
-from counterfoil.attribution.entailment.cache import JudgementCache
-from counterfoil.attribution.entailment.cached import Engine, Progress
+from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache, Progress
 from counterfoil.attribution.scoring.corpus import summarise
 from diskcache.core import MODE_BINARY, MODE_PICKLE
 from hypothesis import given
@@ -43,26 +42,26 @@ PAIRS = st.lists(
 @given(PAIRS, st.integers(1, 12))
 def test_as_the_model_alone_whatever_the_batch(pairs, batch):
     model = Lengths()
-    assert Engine(model, batch=batch).judge(pairs) == Lengths().judge(pairs)
+    assert CachedEntailment(model, batch=batch).judge(pairs) == Lengths().judge(pairs)
     assert len(model.asked) == len(set(pairs))
     assert all(size <= batch for size in model.batches)
 
 
 def test_sorted_by_length():
     model = Lengths()
-    Engine(model).judge([Pair("a", "b"), Pair("aaaa", "b"), Pair("aa", "b")])
+    CachedEntailment(model).judge([Pair("a", "b"), Pair("aaaa", "b"), Pair("aa", "b")])
     assert [len(pair.premise) for pair in model.asked] == [4, 2, 1]
 
 
 def test_the_cache_keeps_whole_judgements_by_model(tmp_path):
     pairs = [Pair("aaa", "c"), Pair("a\ud800", "c")]
-    first = Engine(Lengths(), cache=JudgementCache(tmp_path, "lengths@1")).judge(pairs)
+    first = CachedEntailment(Lengths(), cache=JudgementCache(tmp_path, "lengths@1")).judge(pairs)
     again = Lengths()
-    engine = Engine(again, cache=JudgementCache(tmp_path, "lengths@1"))
+    engine = CachedEntailment(again, cache=JudgementCache(tmp_path, "lengths@1"))
     assert engine.judge(pairs) == first
     assert (again.asked, engine.progress) == ([], Progress(asked=2, remembered=2))
     other = Lengths()
-    Engine(other, cache=JudgementCache(tmp_path, "lengths@2")).judge(pairs)
+    CachedEntailment(other, cache=JudgementCache(tmp_path, "lengths@2")).judge(pairs)
     assert len(other.asked) == 2
 
 
@@ -78,10 +77,10 @@ def test_failures_are_asked_again(tmp_path):
             return [Judgement(None, failure="down") for _ in pairs]
 
     pairs = [Pair("a", "c")]
-    engine = Engine(Failing(), cache=JudgementCache(tmp_path, "m"))
+    engine = CachedEntailment(Failing(), cache=JudgementCache(tmp_path, "m"))
     assert engine.judge(pairs)[0].failure == "down"
     assert engine.progress.failed == 1
-    assert Engine(Lengths(), cache=JudgementCache(tmp_path, "m")).judge(pairs)[0].failure is None
+    assert CachedEntailment(Lengths(), cache=JudgementCache(tmp_path, "m")).judge(pairs)[0].failure is None
 
 
 def corpus():
@@ -92,12 +91,13 @@ def corpus():
 def test_an_interrupted_run_goes_on_and_scores_the_same(tmp_path):
     whole = summarise(score_each(corpus(), entailment=Lengths(), window=3))
     interrupted = Lengths(stop_after=17)
-    engine = Engine(interrupted, cache=JudgementCache(tmp_path, "lengths@1"), batch=4)
+    engine = CachedEntailment(interrupted, cache=JudgementCache(tmp_path, "lengths@1"), batch=4)
     with pytest.raises(KeyboardInterrupt):
         summarise(score_each(corpus(), entailment=engine, window=3))
     resumed = Lengths()
     cache = JudgementCache(tmp_path, "lengths@1")
-    assert summarise(score_each(corpus(), entailment=Engine(resumed, cache=cache, batch=4), window=3)) == whole
+    again = CachedEntailment(resumed, cache=cache, batch=4)
+    assert summarise(score_each(corpus(), entailment=again, window=3)) == whole
     assert interrupted.asked
     assert not set(interrupted.asked) & set(resumed.asked)
     assert len(resumed.asked) == len(set(resumed.asked))
@@ -107,8 +107,7 @@ def test_a_killed_process_leaves_what_it_judged(tmp_path):
     code = f"""
         import os
         from counterfoil.attribution import Judgement, Pair
-        from counterfoil.attribution.cache import JudgementCache
-        from counterfoil.attribution.engine import Engine
+        from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 
         class Dying:
             name, threshold, left = "m", 0.5, 2
@@ -119,7 +118,7 @@ def test_a_killed_process_leaves_what_it_judged(tmp_path):
                 return [Judgement(0.5) for _ in pairs]
 
         cache = JudgementCache({str(tmp_path)!r}, "m")
-        Engine(Dying(), cache=cache, batch=2).judge([Pair("a" * n, "c") for n in range(1, 9)])
+        CachedEntailment(Dying(), cache=cache, batch=2).judge([Pair("a" * n, "c") for n in range(1, 9)])
     """
     died = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False, timeout=60)
     assert died.returncode == 9
@@ -130,13 +129,13 @@ def test_a_killed_process_leaves_what_it_judged(tmp_path):
 
 def test_progress_is_told():
     seen = []
-    Engine(Lengths(), batch=2, on_progress=seen.append).judge([Pair("a" * n, "c") for n in (1, 2, 3, 1)])
+    CachedEntailment(Lengths(), batch=2, on_progress=seen.append).judge([Pair("a" * n, "c") for n in (1, 2, 3, 1)])
     assert seen == [Progress(3), Progress(3, 2), Progress(3, 3)]
 
 
 def test_a_batch_holds_something():
     with pytest.raises(ValueError, match="`batch` has to be at least 1"):
-        Engine(Lengths(), batch=0)
+        CachedEntailment(Lengths(), batch=0)
 
 
 class Opened:
