@@ -18,7 +18,7 @@ from counterfoil.decoding import (
     batched_views,
     contrastive_search,
 )
-from counterfoil.decoding.search.settings import ContrastiveSearchSettings
+from counterfoil.decoding.search.loop import ContrastiveSearchSettings
 from counterfoil.models import LanguageModel, load_language_model
 
 from .decodings import PARAMETERS, Decoding

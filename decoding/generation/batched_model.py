@@ -18,8 +18,8 @@ from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from ..prompts.collate import joined
-from ..views import FollowingView, Prompt
-from ..views.cached_sequences import Continuation
+from ..views import Prompt, PromptView
+from ..views.cached_sequences import CachedSequences
 
 # What generate() prepares for the main rows alone and the joint rows need anew.
 OWN_INPUTS = (
@@ -33,13 +33,13 @@ OWN_INPUTS = (
 )
 
 
-class JointRows(Continuation):
+class BatchedSequences(CachedSequences):
     """The joint rows, in the place where a decoding loop keeps its cache."""
 
     is_croppable = False
 
 
-class JointModel(GenerationMixin):
+class BatchedModel(GenerationMixin):
     """See the module.
 
     Args:
@@ -47,10 +47,10 @@ class JointModel(GenerationMixin):
         views: Views that read with the same model; each is handed its logits after every forward.
     """
 
-    def __init__(self, model: PreTrainedModel, views: Sequence[FollowingView]) -> None:
+    def __init__(self, model: PreTrainedModel, views: Sequence[PromptView]) -> None:
         self._model = model
         self._views = views
-        self._rows = JointRows(model, is_main=True)
+        self._rows = BatchedSequences(model, is_main=True)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._model, name)  # configuration, device and the like are the model's
@@ -85,7 +85,7 @@ class JointModel(GenerationMixin):
             past_key_values=self._rows,  # pyright: ignore[reportArgumentType]
         )
 
-    def _reorder_cache(self, past_key_values: JointRows, beam_idx: Tensor) -> JointRows:
+    def _reorder_cache(self, past_key_values: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
         rows = len(beam_idx)
         offsets = torch.arange(1 + len(self._views), device=beam_idx.device)[:, None] * rows
         past_key_values.reorder((beam_idx + offsets).flatten())

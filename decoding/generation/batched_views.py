@@ -11,9 +11,9 @@ from transformers.generation.configuration_utils import GenerationMode
 from transformers.utils.generic import ModelOutput
 
 from ..processors import ContrastLogitsProcessor
-from ..views import FollowingView
+from ..views import PromptView
 from ..views.generate_call import argument_of_generate
-from .batched_model import JointModel
+from .batched_model import BatchedModel
 
 if TYPE_CHECKING:
     from transformers.generation.streamers import BaseStreamer
@@ -70,10 +70,10 @@ def batched_views(
         processor.view
         for processor in logits_processor
         if isinstance(processor, ContrastLogitsProcessor)
-        and isinstance(processor.view, FollowingView)
+        and isinstance(processor.view, PromptView)
         and processor.view.model is model
     ]
-    joint = JointModel(model, views)
+    joint = BatchedModel(model, views)
     loops: Any = GenerationMixin  # its methods are annotated for a model, which the joint one only behaves like
     options: dict[str, Any] = {
         "logits_processor": logits_processor,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel, ProcessorMixin
 
-from ..views.unwrap_model import unwrapped
+from ..views.unwrap_model import unwrap_model
 from .image_requests import ImagePrompt, Message, Picture, Requests, opened, picture_and_messages, requests_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ImageReader:
     """
 
     def __init__(self, model: PreTrainedModel, processor: Any) -> None:  # noqa: ANN401
-        self.model = unwrapped(model, "model")
+        self.model = unwrap_model(model, "model")
         self.processor = processor
         _check_model(self.model)
         if not isinstance(processor, ProcessorMixin) or not hasattr(processor, "image_processor"):

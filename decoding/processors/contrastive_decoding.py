@@ -11,7 +11,7 @@ from ..methods import contrastive_decoding
 from ..methods.contrastive_decoding import Formulation
 from ..methods.validation import check_above, check_at_least, check_choice, check_share
 from ..views import SamePrompt
-from ..views.unwrap_model import unwrapped
+from ..views.unwrap_model import unwrap_model
 from .base import ContrastLogitsProcessor, View
 
 
@@ -54,12 +54,12 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
         vocabulary_size: int | None = None,
         trace: bool = False,
     ) -> None:
-        unwrapped(model, "model")
+        unwrap_model(model, "model")
         check_at_least("strength", strength, 0)
         check_share("plausibility", plausibility)
         check_choice("formulation", formulation, get_args(Formulation))
         check_above("amateur_temperature", amateur_temperature, 0)
-        view = amateur if isinstance(amateur, View) else SamePrompt(unwrapped(amateur, "amateur"))
+        view = amateur if isinstance(amateur, View) else SamePrompt(unwrap_model(amateur, "amateur"))
         super().__init__(view, vocabulary_size=vocabulary_size, trace=trace)
         self.strength, self.plausibility, self.amateur_temperature = strength, plausibility, amateur_temperature
         self.formulation: Formulation = formulation

@@ -11,8 +11,8 @@ from transformers import LogitsProcessorList, PreTrainedModel
 
 from ..methods import dola, dola_layer
 from ..methods.validation import check_share
-from ..views.layer_view import EarlyHead, LayerTap, number_of_layers
-from ..views.unwrap_model import unwrapped
+from ..views.layer_view import HiddenStateHook, LogitLens, number_of_layers
+from ..views.unwrap_model import unwrap_model
 from .base import ContrastLogitsProcessor
 
 
@@ -51,7 +51,7 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         trace: bool = False,
     ) -> None:
         check_share("plausibility", plausibility)
-        model = unwrapped(model, "model")
+        model = unwrap_model(model, "model")
         self.layers = _candidates(model, layers)
         self.plausibility = plausibility
         super().__init__(_LayerLogits(model, self.layers, norm), trace=trace)
@@ -73,8 +73,8 @@ class _LayerLogits:
     of_main_forward = True
 
     def __init__(self, model: PreTrainedModel, layers: Sequence[int], norm: bool) -> None:
-        self._tap = LayerTap(model, layers)
-        self._head = EarlyHead(model, norm=norm)
+        self._tap = HiddenStateHook(model, layers)
+        self._head = LogitLens(model, norm=norm)
 
     def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
         return torch.stack([self._head(hidden) for hidden in self._tap.take(input_ids, generation)])

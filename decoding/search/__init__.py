@@ -1,8 +1,1 @@
-"""Looking one token ahead for k candidates: what contrastive search compares, for its loop and its processor alike."""
-
-from __future__ import annotations
-
-from .candidates import Lookahead
-from .support import lookahead_for
-
-__all__ = ["Lookahead", "lookahead_for"]
+"""Contrastive search: k candidate tokens per step, ranked by probability and by their likeness to earlier tokens."""

@@ -1,4 +1,4 @@
-"""What a loop of contrastive search asks of a model: the candidates' hidden states, and one of them kept."""
+"""The interface between contrastive search and a model: read a prompt, then try k candidate tokens per step."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
 from ..methods.contrastive_search import contrastive_search
-from .hidden_history import HiddenHistory
+from .hidden_states import HiddenStateBuffer
 
 
-class Lookahead(ABC):
-    """Reads a prompt, then looks one token ahead for k candidates at a time.
+class Candidates(ABC):
+    """Base class: tries k candidate tokens for each row and keeps the one that contrastive search selects.
 
     Args:
         model: A decoder-only model.
-        penalty_alpha: Weight of the penalty.
-        top_k: Candidates a row.
-        budget: Tokens to reserve room for beyond the prompt.
+        penalty_alpha: Weight of the penalty, in [0, 1].
+        top_k: Number of candidates per row.
+        budget: Number of tokens to reserve room for beyond the prompt.
     """
 
     def __init__(self, model: PreTrainedModel, penalty_alpha: float, top_k: int, budget: int) -> None:
@@ -29,37 +29,41 @@ class Lookahead(ABC):
         self.penalty_alpha = penalty_alpha
         self.top_k = top_k
         self.budget = budget
-        self.history = HiddenHistory(None, budget)
+        self.history = HiddenStateBuffer(None, budget)
 
     @abstractmethod
     def prefill(self, input_ids: Tensor, generation_config: GenerationConfig, model_kwargs: dict[str, Any]) -> Tensor:
-        """Reads the prompt and returns the next token's logits `[batch, vocab]`."""
+        """Read the prompts `[batch, length]` and return the next token's logits `[batch, vocab]`."""
 
     @abstractmethod
     def advance(self, probabilities: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-        """Looks ahead for the candidates, keeps the best one of each row and forgets the rest.
+        """Run the candidates, keep the best one of each row and discard the others.
 
         Args:
-            probabilities: `[batch, k]`.
+            probabilities: `[batch, k]` probabilities of the candidates.
             candidates: `[batch, k]` token ids.
 
         Returns:
-            The index of the winner in each row, `[batch]`, and the logits `[batch, vocab]` that follow it.
+            The index of the selected candidate of each row, `[batch]`, and the logits `[batch, vocab]` that follow it.
         """
 
     @abstractmethod
     def past_key_values(self, given: object) -> DynamicCache | Any:  # noqa: ANN401
-        """The cache of all tokens but the last; `given`, the caller's own, where it can hold them."""
+        """Return a cache of all tokens but the last.
 
-    def rank(self, probabilities: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """The winner of each row and its hidden state, which joins the history.
+        Args:
+            given: The caller's own cache, which is filled and returned if it can hold these tokens.
+        """
+
+    def select(self, probabilities: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Select a candidate for each row and append its hidden state to the history.
 
         Args:
             probabilities: `[batch, k]`.
             hidden: `[batch, k, hidden_size]` hidden states of the candidates.
 
         Returns:
-            Index `[batch]` and hidden state `[batch, 1, hidden_size]`.
+            Index `[batch]` and hidden state `[batch, 1, hidden_size]` of the selected candidates.
         """
         history = self.history
         scores = contrastive_search(
@@ -69,11 +73,11 @@ class Lookahead(ABC):
             self.penalty_alpha,
             history_mask=history.mask,
         )
-        winner = scores.argmax(dim=-1)
+        selected = scores.argmax(dim=-1)
         rows = torch.arange(hidden.shape[0], device=hidden.device)
-        chosen = hidden[rows, winner].unsqueeze(1)
-        history.extend(chosen)
-        return winner, chosen
+        state = hidden[rows, selected].unsqueeze(1)
+        history.append(state)
+        return selected, state
 
     def __enter__(self) -> Self:
         return self
@@ -81,5 +85,5 @@ class Lookahead(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves the model as it was."""
+        """Restore the model."""
         del kind, error, trace

@@ -1,4 +1,4 @@
-"""k candidates as k copies of the batch: for models that cannot take them side by side."""
+"""The k candidates as k copies of the batch, for models that cannot take them side by side."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, StaticCache
 
-from .candidates import Lookahead
-from .hidden_history import HiddenHistory
+from .candidates import Candidates
+from .hidden_states import HiddenStateBuffer
 
 _CACHE_NAMES = ("past_key_values", "cache_params")
 
 
-class KFoldLookahead(Lookahead):
-    """The classic way of contrastive search: the cache is copied k times a step and one copy is kept.
+class ExpandedCandidates(Candidates):
+    """Copies the cache k times per step and keeps one copy, as the published implementations do.
 
-    It asks nothing of the attention, so models with a bias on key positions or with a recurrent state work too.
-    The copies are made by reordering, which all caches know that can do beam search.
+    It asks nothing of the attention, so that models with a bias on key positions or with a recurrent state work too.
+    The cache is copied with `reorder_cache`, which every cache that supports beam search has.
     """
 
     def prefill(self, input_ids: Tensor, generation_config: GenerationConfig, model_kwargs: dict[str, Any]) -> Tensor:
-        """Reads the prompt, in one piece, and returns the next token's logits `[batch, vocab]`."""
+        """Read the prompts in one piece and return the next token's logits `[batch, vocab]`."""
         del generation_config
-        if isinstance(model_kwargs.get("past_key_values"), StaticCache):  # Has no room for other batch sizes.
+        if isinstance(model_kwargs.get("past_key_values"), StaticCache):  # cannot change its batch size
             config = self.model.config.get_text_config(decoder=True)
             model_kwargs = {**model_kwargs, "past_key_values": DynamicCache(config=config)}
-        self.history = HiddenHistory(model_kwargs.get("attention_mask"), self.budget)
+        self.history = HiddenStateBuffer(model_kwargs.get("attention_mask"), self.budget)
         inputs = self.model.prepare_inputs_for_generation(
             input_ids, is_first_iteration=True, output_hidden_states=True, **model_kwargs
         )
         outputs = self.model(**inputs, return_dict=True)
-        self.history.extend(_last_hidden_state(outputs))
+        self.history.append(_last_hidden_state(outputs))
         self._model_kwargs = self.model._update_model_kwargs_for_generation(outputs, dict(model_kwargs))
         return outputs.logits[:, -1]
 
@@ -47,23 +47,23 @@ class KFoldLookahead(Lookahead):
         return cache
 
     def advance(self, probabilities: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-        """Looks ahead for the candidates, keeps the best one of each row and forgets the rest."""
+        """Run the candidates, keep the best one of each row and discard the others."""
         batch_size, top_k = candidates.shape
         rows = torch.arange(batch_size, device=candidates.device)
         self._cache.reorder_cache(rows.repeat_interleave(top_k))
         outputs = self.model(**self._inputs(candidates), return_dict=True)
         hidden = _last_hidden_state(outputs)[:, -1].unflatten(0, (batch_size, top_k))
-        winner, _ = self.rank(probabilities, hidden)
-        kept = rows * top_k + winner.to(rows.device)
+        selected, _ = self.select(probabilities, hidden)
+        kept = rows * top_k + selected.to(rows.device)
         self._cache.reorder_cache(kept)
         self._model_kwargs = self.model._update_model_kwargs_for_generation(outputs, self._model_kwargs)
-        return winner, outputs.logits[kept.to(outputs.logits.device), -1]
+        return selected, outputs.logits[kept.to(outputs.logits.device), -1]
 
     def _inputs(self, candidates: Tensor) -> dict[str, Any]:
         model_kwargs = dict(self._model_kwargs)
         for name, value in model_kwargs.items():
             if isinstance(value, Tensor):
-                # Positions of several axes carry the batch in their second dimension.
+                # Positions with several axes have the batch in their second dimension.
                 batch_dimension = 1 if name == "position_ids" and value.ndim == 3 else 0
                 model_kwargs[name] = value.repeat_interleave(candidates.shape[1], dim=batch_dimension)
         return self.model.prepare_inputs_for_generation(
@@ -71,7 +71,7 @@ class KFoldLookahead(Lookahead):
         )
 
     def past_key_values(self, given: object) -> Any:  # noqa: ANN401
-        """The model's own cache. Caches that cannot drop their last token keep it."""
+        """Return the model's own cache; a cache that cannot drop its last token keeps it."""
         del given
         if getattr(self._cache, "is_croppable", False) and not any(self._cache.is_sliding):
             self._cache.crop(-1)

@@ -1,21 +1,25 @@
-"""Contrastive search as a `custom_generate` callable: one forward a token."""
+"""Contrastive search as a `custom_generate` callable: one forward per token."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
+from transformers import Cache, GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from ..processors import ContrastLogitsProcessor
 from ..views.generate_call import argument_of_generate
-from . import Lookahead, lookahead_for
-from .settings import ContrastiveSearchSettings, check_call, reserved_tokens
+from .candidates import Candidates
+from .support import supported_candidates
 
 if TYPE_CHECKING:
     from transformers.generation.streamers import BaseStreamer
+
+_TRANSFORMERS_TOP_K = 50
+_MAX_RESERVED_TOKENS = 1024
 
 
 def contrastive_search(
@@ -29,28 +33,29 @@ def contrastive_search(
     token_streamer: BaseStreamer | None = None,
     **model_kwargs: Any,  # noqa: ANN401
 ) -> Tensor | GenerateDecoderOnlyOutput:
-    r"""Contrastive search (Su et al. 2022, https://arxiv.org/abs/2202.06417), for `generate(custom_generate=...)`.
+    r"""Decode by contrastive search; for `generate(custom_generate=contrastive_search)`.
 
-    At each step the `top_k` most probable tokens are tried, and the one with the highest
-    `(1 - alpha) * probability - alpha * (largest cosine with an earlier hidden state)` is taken; see
-    `.methods.contrastive_search`. The candidates are tokens of one forward that share one cache, and
-    the winner's hidden state gives the next step's logits, so a token costs one forward. Models whose attention
-    cannot take that (found out by a small trial, once) run the candidates as copies of the batch, with a warning.
+    Su et al. 2022, https://arxiv.org/abs/2202.06417. Each step tries the `top_k` most probable tokens and takes the one
+    with the highest `(1 - penalty_alpha) * probability - penalty_alpha * (largest cosine with an earlier hidden
+    state)`; see :func:`counterfoil.decoding.methods.contrastive_search`. The candidates are tokens of one forward that
+    share one cache, and the selected one's hidden state gives the next step's logits, so a token costs one forward. If
+    a model's attention does not support this (one short trial finds out), the candidates run as copies of the batch,
+    with a warning.
 
     Logits processors are applied before the probabilities, so they act on the candidates and on their confidence.
-    Rows that have finished are padded. Batches are padded on the left.
+    Finished rows are padded. Batches must be padded on the left.
 
     Args:
-        model: A decoder-only model. This and the next four are what `generate()` passes.
+        model: A decoder-only model. `generate()` passes this and the next four.
         input_ids: `[batch, length]`.
         logits_processor: All processors of the call.
         stopping_criteria: All criteria of the call.
         generation_config: The configuration of the call.
         penalty_alpha: Weight of the penalty, from 0 (greedy search) to 1. Default 0.6, or the generation
             configuration's.
-        top_k: Number of candidates, typically 4 to 8. Default 4; the generation configuration's is used only where
-            it has a `penalty_alpha` too and is not transformers' own default of 50.
-        token_streamer: A streamer, where the loop is called without `generate()`; that one's `streamer` is found.
+        top_k: Number of candidates, typically 4 to 8. Default 4; the generation configuration's is used only if it has
+            a `penalty_alpha` too and is not transformers' own default of 50.
+        token_streamer: A streamer, for calls without `generate()`; otherwise `generate()`'s own `streamer` is used.
         **model_kwargs: The model's inputs, as `generate()` prepares them.
 
     Returns:
@@ -58,7 +63,7 @@ def contrastive_search(
         `scores`, `logits` and `past_key_values` (of all tokens but the last, as `generate()` leaves it).
 
     Raises:
-        ValueError: Where an argument cannot be served, naming it.
+        ValueError: An argument cannot be served; the message names it.
 
     Example:
         ```python
@@ -68,22 +73,22 @@ def contrastive_search(
     """
     settings = ContrastiveSearchSettings.resolve(generation_config, penalty_alpha, top_k)
     given_cache = model_kwargs.get("past_key_values")
-    check_call(model, settings, generation_config, given_cache)
-    budget = reserved_tokens(generation_config, input_ids.shape[1])
+    _check_call(model, settings, generation_config, given_cache)
+    budget = _reserved_tokens(generation_config, input_ids.shape[1])
     _refuse_layer_contrasts(logits_processor)
-    streamer = argument_of_generate("streamer")  # which has been given the prompt already
+    streamer = argument_of_generate("streamer")  # generate() has given it the prompt already
     if streamer is None and token_streamer is not None:
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     record = _Record(generation_config)
-    with lookahead_for(model)(model, settings.penalty_alpha, settings.top_k, budget) as lookahead:
+    with supported_candidates(model)(model, settings.penalty_alpha, settings.top_k, budget) as candidates:
         try:
             sequences = _search(
-                lookahead, input_ids, logits_processor, stopping_criteria, generation_config, record, streamer,
+                candidates, input_ids, logits_processor, stopping_criteria, generation_config, record, streamer,
                 model_kwargs,
             )  # fmt: skip
         finally:
-            # A consumer of an iterating streamer waits for the end, also where it comes early.
+            # The consumer of an iterating streamer waits for the end, also after an error.
             if streamer is not None:
                 streamer.end()
         if not generation_config.return_dict_in_generate:
@@ -92,21 +97,47 @@ def contrastive_search(
             sequences=sequences,  # pyright: ignore[reportArgumentType]
             scores=record.scores,  # pyright: ignore[reportArgumentType]
             logits=record.logits,  # pyright: ignore[reportArgumentType]
-            past_key_values=lookahead.past_key_values(given_cache),
+            past_key_values=candidates.past_key_values(given_cache),
         )
 
 
-def _refuse_layer_contrasts(logits_processor: LogitsProcessorList) -> None:
-    for processor in logits_processor:
-        if isinstance(processor, ContrastLogitsProcessor) and getattr(processor.view, "of_main_forward", False):
-            raise ValueError(
-                f"{type(processor).__name__} cannot be combined with contrastive search, whose forward runs over "
-                "candidates: it has no hidden state of the last token alone to contrast with"
-            )
+@dataclass(frozen=True)
+class ContrastiveSearchSettings:
+    """Parameters of contrastive search.
+
+    Attributes:
+        penalty_alpha: Weight of the penalty, in [0, 1].
+        top_k: Number of candidates per step, at least 1.
+    """
+
+    penalty_alpha: float = 0.6
+    top_k: int = 4
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.penalty_alpha <= 1:
+            raise ValueError(f"`penalty_alpha` has to be a number between 0 and 1, but is {self.penalty_alpha}")
+        if not isinstance(self.top_k, int) or self.top_k < 1:
+            raise ValueError(f"`top_k` has to be a positive integer, but is {self.top_k}")
+
+    @classmethod
+    def resolve(
+        cls, generation_config: GenerationConfig, penalty_alpha: float | None, top_k: int | None
+    ) -> ContrastiveSearchSettings:
+        """Return the keywords, else a generation configuration written for contrastive search, else the defaults.
+
+        A `top_k` without a `penalty_alpha` was meant for sampling, and 50 is transformers' default; neither becomes
+        the number of candidates. To try 50 candidates, pass `top_k=50` as a keyword.
+        """
+        configured_alpha, configured_k = generation_config.penalty_alpha, generation_config.top_k
+        if configured_alpha is None or configured_k == _TRANSFORMERS_TOP_K:
+            configured_k = None
+        alpha = next((a for a in (penalty_alpha, configured_alpha) if a is not None), cls.penalty_alpha)
+        k = next((k for k in (top_k, configured_k) if k is not None), cls.top_k)
+        return cls(alpha, k)
 
 
 class _Record:
-    """The scores and logits of a call, where they were asked for."""
+    """The scores and logits of a call, if it asks for them."""
 
     def __init__(self, generation_config: GenerationConfig) -> None:
         wanted = bool(generation_config.return_dict_in_generate)
@@ -121,7 +152,7 @@ class _Record:
 
 
 def _search(
-    lookahead: Lookahead,
+    candidates: Candidates,
     input_ids: Tensor,
     logits_processor: LogitsProcessorList,
     stopping_criteria: StoppingCriteriaList,
@@ -134,19 +165,80 @@ def _search(
     pads = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
     unfinished = torch.ones(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
     rows = torch.arange(input_ids.shape[0], device=input_ids.device)
-    logits = lookahead.prefill(input_ids, generation_config, model_kwargs)
+    logits = candidates.prefill(input_ids, generation_config, model_kwargs)
     while True:
         logits = logits.to(input_ids.device, torch.float32)
         scores = logits_processor(input_ids, logits)
         record.add(scores, logits)
-        probabilities, candidates = scores.softmax(dim=-1).topk(lookahead.top_k, dim=-1)
-        winner, logits = lookahead.advance(probabilities, candidates)
-        tokens = candidates[rows, winner.to(rows.device)]
+        probabilities, tokens = scores.softmax(dim=-1).topk(candidates.top_k, dim=-1)
+        selected, logits = candidates.advance(probabilities, tokens)
+        next_tokens = tokens[rows, selected.to(rows.device)]
         if pads:
-            tokens = torch.where(unfinished, tokens, pad_token)
-        input_ids = torch.cat((input_ids, tokens[:, None]), dim=1)
+            next_tokens = torch.where(unfinished, next_tokens, pad_token)
+        input_ids = torch.cat((input_ids, next_tokens[:, None]), dim=1)
         if streamer is not None:
-            streamer.put(tokens.cpu())
+            streamer.put(next_tokens.cpu())
         unfinished = unfinished & ~stopping_criteria(input_ids, record.scores)  # pyright: ignore
         if not unfinished.any():
             return input_ids
+
+
+def _check_call(
+    model: PreTrainedModel, settings: ContrastiveSearchSettings, generation_config: GenerationConfig, cache: object
+) -> None:
+    if model.config.is_encoder_decoder:
+        raise ValueError(f"`model` has to be a decoder-only model, but is {type(model).__name__}")
+    vocabulary = model.config.get_text_config(decoder=True).vocab_size
+    if settings.top_k > vocabulary:
+        raise ValueError(f"`top_k` has to be at most the size of the vocabulary, {vocabulary}, but is {settings.top_k}")
+    required = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
+    for name, value in required.items():
+        given = getattr(generation_config, name)
+        if given is not None and given != value:
+            raise ValueError(
+                f"`{name}` has to be {value} for contrastive search, which is deterministic and keeps one sequence a "
+                f"row, but is {given}: pass {name}={value} to generate()"
+            )
+    for name in ("output_attentions", "output_hidden_states"):
+        if getattr(generation_config, name):
+            raise ValueError(f"`{name}` has to be False for contrastive search, but is True")
+    if generation_config.prompt_lookup_num_tokens is not None:
+        raise ValueError(
+            "`prompt_lookup_num_tokens` has to be None for contrastive search, but is "
+            f"{generation_config.prompt_lookup_num_tokens}"
+        )
+    _check_cache(generation_config.cache_implementation, cache)
+
+
+def _check_cache(implementation: str | None, cache: object) -> None:
+    if implementation not in (None, "dynamic", "static", "dynamic_full"):
+        raise ValueError(
+            "`cache_implementation` has to be None, 'dynamic' or 'static' for contrastive search, but is "
+            f"{implementation!r}"
+        )
+    if isinstance(cache, Cache) and (tokens := _cached_tokens(cache)):
+        raise ValueError(
+            "`past_key_values` has to be empty for contrastive search, which needs the hidden states of all earlier "
+            f"tokens, but holds {tokens} tokens: pass the whole text as `input_ids` and no cache"
+        )
+
+
+def _cached_tokens(cache: Cache) -> int:
+    try:
+        return int(cache.get_seq_length())
+    except ValueError:  # recurrent layers alone do not count tokens
+        return 0
+
+
+def _reserved_tokens(generation_config: GenerationConfig, prompt_length: int) -> int:
+    longest = generation_config.max_length or prompt_length + _MAX_RESERVED_TOKENS
+    return max(1, min(longest - prompt_length, _MAX_RESERVED_TOKENS))
+
+
+def _refuse_layer_contrasts(logits_processor: LogitsProcessorList) -> None:
+    for processor in logits_processor:
+        if isinstance(processor, ContrastLogitsProcessor) and getattr(processor.view, "of_main_forward", False):
+            raise ValueError(
+                f"{type(processor).__name__} cannot be combined with contrastive search, whose forward runs over "
+                "candidates: it has no hidden state of the last token alone to contrast with"
+            )

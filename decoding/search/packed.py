@@ -1,4 +1,4 @@
-"""k candidates as k tokens of one forward over one cache."""
+"""The k candidates as k tokens of one forward over one cache."""
 
 from __future__ import annotations
 
@@ -10,52 +10,50 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
-from .candidates import Lookahead
-from .hidden_history import HiddenHistory
-from .hidden_states import Choose, HeadTap, output_head
-from .packed_attention import AttentionSwitch
+from .candidates import Candidates
+from .hidden_states import HiddenStateBuffer, LMHeadHook, Select, output_head
+from .packed_attention import PackedAttention, PackedMask
 from .packed_cache import PackedCache
-from .packed_mask import PackedMask
 
 
-class PackedLookahead(Lookahead):
-    """Feeds the candidates side by side, at the same position, each seeing the prefix and itself.
+class PackedCandidates(Candidates):
+    """Feeds the candidates side by side at the same position; each attends to the prefix and itself.
 
-    One forward a token, one copy of the cache, and the output head runs for the winner only.
+    A token costs one forward and one copy inside the cache, and the output head runs for the selected candidate only.
     """
 
     def __init__(self, model: PreTrainedModel, penalty_alpha: float, top_k: int, budget: int) -> None:
         super().__init__(model, penalty_alpha, top_k, budget)
         self.config = model.config.get_text_config(decoder=True)
         self.cache = PackedCache(self.config, top_k, budget)
-        self._tap = HeadTap(output_head(model))
-        self._attention = AttentionSwitch(model)
-        self._hooks = ExitStack()
+        self._head_hook = LMHeadHook(output_head(model))
+        self._attention = PackedAttention(model)
+        self._contexts = ExitStack()
 
     def __enter__(self) -> Self:
-        self._hooks.enter_context(self._tap.attached())
+        self._contexts.enter_context(self._head_hook.attached())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Takes the hook off the head."""
-        self._hooks.__exit__(kind, error, trace)
+        """Remove the hook from the head."""
+        self._contexts.__exit__(kind, error, trace)
 
     def prefill(self, input_ids: Tensor, generation_config: GenerationConfig, model_kwargs: dict[str, Any]) -> Tensor:
-        """Reads the prompt and returns the next token's logits `[batch, vocab]`."""
+        """Read the prompts and return the next token's logits `[batch, vocab]`."""
         padding_mask, position_ids = model_kwargs.get("attention_mask"), model_kwargs["position_ids"]
-        self.history = HiddenHistory(padding_mask, self.budget)
+        self.history = HiddenStateBuffer(padding_mask, self.budget)
         model_kwargs = {**model_kwargs, "past_key_values": self.cache}
         if "logits_to_keep" in model_kwargs:
-            model_kwargs["logits_to_keep"] = 0  # The head has to be offered all states; the tap lets one through.
-        with self._tap.choosing(self._remember):
+            model_kwargs["logits_to_keep"] = 0  # the hook needs the states of all tokens and keeps one for the head
+        with self._head_hook.selecting(self._remember):
             outputs = self.model._prefill(input_ids, generation_config, model_kwargs)
         self._start(padding_mask, position_ids)
         return outputs.logits[:, -1]
 
     def _remember(self, hidden: Tensor) -> Tensor:
-        self.history.extend(hidden)
+        self.history.append(hidden)
         return hidden[:, -1:]
 
     def _start(self, padding_mask: Tensor | None, position_ids: Tensor) -> None:
@@ -73,17 +71,25 @@ class PackedLookahead(Lookahead):
         next_position = position_ids[..., -1:] + 1
         rows = (*next_position.shape[:-2], batch_size, self.top_k)
         self._positions = next_position.expand(rows).contiguous()
-        # The mask of each kind of layer is as wide as what its cache shows.
+        # Layers of different kinds need masks of different widths: as wide as what their caches return.
         kinds = list(getattr(self.config, "layer_types", None) or ["all"])[: len(self.cache)]
         self._layer_of_kind = {kind: kinds.index(kind) for kind in kinds}
 
-    def look(self, candidates: Tensor, choose: Choose) -> Tensor:
-        """One forward over the candidates `[batch, k]`; `choose` says for which of their states logits are wanted."""
-        self.cache.open()
+    def forward(self, candidates: Tensor, select: Select) -> Tensor:
+        """Run the candidates `[batch, k]`.
+
+        Args:
+            candidates: `[batch, k]` token ids.
+            select: Selects the hidden states that need logits.
+
+        Returns:
+            `[batch, vocab]` logits of the last selected state of each row.
+        """
+        self.cache.begin_step()
         self._mask.move_to(self.history.length)
         masks = {kind: self._mask.view(self.cache.visible(layer)) for kind, layer in self._layer_of_kind.items()}
-        # Beyond no_grad(), this spares the bookkeeping of some 1,500 small operations a token.
-        with self._tap.choosing(choose), self._attention.on(), torch.inference_mode():
+        # Beyond no_grad(), inference mode saves the bookkeeping of some 1,500 small operations a token.
+        with self._head_hook.selecting(select), self._attention.enabled(), torch.inference_mode():
             outputs = self.model(
                 input_ids=candidates.to(self._positions.device),
                 attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
@@ -93,24 +99,23 @@ class PackedLookahead(Lookahead):
                 return_dict=True,
             )
         self._positions += 1
-        return outputs.logits[:, -1].clone()  # An ordinary tensor, which processors may write to.
+        return outputs.logits[:, -1].clone()  # an ordinary tensor, which processors may write to
 
     def advance(self, probabilities: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-        """Looks ahead for the candidates, keeps the best one of each row and forgets the rest."""
-        winners: list[Tensor] = []
+        """Run the candidates, keep the best one of each row and discard the others."""
+        selected: list[Tensor] = []
 
-        def choose(hidden: Tensor) -> Tensor:
-            winner, chosen = self.rank(probabilities, hidden)
-            winners.append(winner)
-            return chosen
+        def select(hidden: Tensor) -> Tensor:
+            index, state = self.select(probabilities, hidden)
+            selected.append(index)
+            return state
 
-        logits = self.look(candidates, choose)
-        winner = winners[0]
-        self.cache.keep(winner)
-        return winner, logits
+        logits = self.forward(candidates, select)
+        self.cache.end_step(selected[0])
+        return selected[0], logits
 
     def past_key_values(self, given: object) -> DynamicCache:
-        """All tokens but the last, in the caller's cache where that is a `DynamicCache`."""
+        """Return all tokens but the last, in the caller's cache if that is a `DynamicCache`."""
         cache = given if isinstance(given, DynamicCache) and len(given) == len(self.cache) else None
         cache = DynamicCache(config=self.config) if cache is None else cache
         self.cache.fill(cache)

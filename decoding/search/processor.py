@@ -11,12 +11,11 @@ from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 from ..methods.validation import check_integer, check_share
 from ..views.cached_sequences import prefill_state
 from ..views.generate_call import ServedCall, calling_generation, refuse_unfollowable
-from ..views.layer_view import unseen_by_taps
-from ..views.prompt_view import told_mask
-from ..views.prompts import main_prompt
-from ..views.unwrap_model import unwrapped
-from .candidates import Lookahead
-from .support import lookahead_for
+from ..views.layer_view import ignored_by_hooks
+from ..views.prompt_view import main_prompt, told_mask
+from ..views.unwrap_model import unwrap_model
+from .candidates import Candidates
+from .support import supported_candidates
 
 BEAMS = {"_beam_search": "contrastive search keeps one sequence a row; generate with num_beams=1"}
 
@@ -53,13 +52,13 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
     ) -> None:
         check_share("penalty_alpha", penalty_alpha)
         check_integer("top_k", top_k, 1)
-        model = unwrapped(model, "model")
+        model = unwrap_model(model, "model")
         if model.config.is_encoder_decoder:
             raise ValueError(f"`model` has to be decoder-only for contrastive search, but is a {type(model).__name__}")
         self.model, self.penalty_alpha, self.top_k = model, penalty_alpha, top_k
         self._attention_mask = attention_mask
         self._call = ServedCall(self.reset)
-        self._lookahead: Lookahead | None = None
+        self._candidates: Candidates | None = None
         self._prompt_mask: Tensor | None = None
         self._expected: Tensor | None = None  # the ids that the next call should bring
 
@@ -74,20 +73,20 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
         if begins:
             refuse_unfollowable(type(self).__name__, BEAMS)
             _check(scores, self.top_k)
-        with torch.no_grad(), unseen_by_taps():
+        with torch.no_grad(), ignored_by_hooks():
             if begins or not self._follows(input_ids):
                 self._begin(input_ids.to(self.model.device), anew=begins)
-            assert self._lookahead is not None
+            assert self._candidates is not None
             probabilities, candidates = scores.float().softmax(-1).topk(self.top_k, dim=-1)
-            with self._lookahead as lookahead:
-                winner, _ = lookahead.advance(probabilities, candidates)
+            with self._candidates as running:
+                winner, _ = running.advance(probabilities, candidates)
         tokens = candidates.gather(-1, winner.to(candidates.device)[:, None])
         self._expected = torch.cat([input_ids, tokens], dim=-1)
         return torch.full_like(scores, -torch.inf).scatter(-1, tokens, 0.0)
 
     def reset(self) -> None:
         """Forget the last sequence and free its cache. Not needed between `generate()` calls."""
-        self._lookahead = self._expected = self._prompt_mask = None
+        self._candidates = self._expected = self._prompt_mask = None
 
     def _follows(self, input_ids: Tensor) -> bool:
         expected = self._expected
@@ -110,9 +109,9 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
         prompt_mask = self._prompt_mask
         grown = prompt_mask.new_ones(len(ids), ids.shape[1] - prompt_mask.shape[1])
         state = prefill_state(self.model, ids, torch.cat([prompt_mask, grown], dim=-1), {})
-        self._lookahead = lookahead_for(self.model)(self.model, self.penalty_alpha, self.top_k, 256)
-        with self._lookahead as lookahead:
-            lookahead.prefill(ids, GenerationConfig(), state)
+        self._candidates = supported_candidates(self.model)(self.model, self.penalty_alpha, self.top_k, 256)
+        with self._candidates as running:
+            running.prefill(ids, GenerationConfig(), state)
 
 
 def _as_list(value: int | list[int] | None) -> list[int | None]:

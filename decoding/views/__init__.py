@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..prompts.prompt import Prompt, as_prompt
-from .early_exit import EarlyExit
-from .prompt_view import FollowingView
-from .prompts import CutContext, OtherPrompt, SamePrompt
+from .layer_view import EarlyExit
+from .prompt_view import CutContext, OtherPrompt, PromptView, SamePrompt
 
-__all__ = ["CutContext", "EarlyExit", "FollowingView", "OtherPrompt", "Prompt", "SamePrompt", "as_prompt"]
+__all__ = ["CutContext", "EarlyExit", "OtherPrompt", "Prompt", "PromptView", "SamePrompt", "as_prompt"]

@@ -18,10 +18,10 @@ from transformers.generation.utils import ALL_CACHE_NAMES
 
 from ..prompts.multimodal import positions_of
 from ..prompts.prompt import Prompt
-from .layer_view import unseen_by_taps
+from .layer_view import ignored_by_hooks
 
 
-class Continuation:
+class CachedSequences:
     """A batch of sequences that grows by a token a step.
 
     `ids` `[rows, length]` are the decoder's ids so far: prompt and continuation, or for an encoder-decoder model the
@@ -111,7 +111,7 @@ class Continuation:
 
     def _forward(self, **stage: bool | int | None) -> Tensor:
         inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
-        with nullcontext() if self.is_main else unseen_by_taps():
+        with nullcontext() if self.is_main else ignored_by_hooks():
             outputs = self.model(**inputs, return_dict=True)
         self._state = self.model._update_model_kwargs_for_generation(
             outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
@@ -123,7 +123,7 @@ class Continuation:
 
 
 def prefill_state(
-    model: Any,  # noqa: ANN401  (as in Continuation)
+    model: Any,  # noqa: ANN401  (as in CachedSequences)
     ids: Tensor,
     mask: Tensor,
     extras: dict[str, Any],

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LogitsProcessorList, PreTrainedModel, UnbatchedClassifierFreeGuidanceLogitsProcessor
 
-from .evaluating import evaluating
+from .unwrap_model import eval_mode, unwrap_model
 
 NORMS = ("norm", "ln_f", "final_layernorm", "final_layer_norm", "final_norm", "norm_f")
 
@@ -26,7 +26,7 @@ _unseen: ContextVar[bool] = ContextVar("counterfoil_unseen_by_taps", default=Fal
 
 
 @contextmanager
-def unseen_by_taps() -> Iterator[None]:
+def ignored_by_hooks() -> Iterator[None]:
     """Forwards in this block are another view's: taps on the same model let them pass."""
     token = _unseen.set(True)
     try:
@@ -40,7 +40,7 @@ def number_of_layers(model: PreTrainedModel) -> int:
     return len(_layers(model))
 
 
-class LayerTap:
+class HiddenStateHook:
     """Keeps the last position's hidden state of some layers of `model`, from the latest forward in this thread.
 
     The hooks go when the tap does.
@@ -87,7 +87,7 @@ class _Kept(threading.local):
         self.forwards = 0
 
 
-class EarlyHead:
+class LogitLens:
     """Turns hidden states of an early layer into logits by the model's own output head.
 
     Args:
@@ -132,7 +132,7 @@ class EarlyHead:
 
         handle = _layers(model)[-1].register_forward_hook(keep)
         try:
-            with unseen_by_taps(), evaluating(model):
+            with ignored_by_hooks(), eval_mode(model):
                 token = torch.ones(1, 1, dtype=torch.long, device=model.device)
                 own = model(input_ids=token, use_cache=False).logits[:, -1].float().log_softmax(-1)
             ours = self(last[0][:, -1]).float().log_softmax(-1)
@@ -148,6 +148,35 @@ class EarlyHead:
                 "`model` has to make its logits by final norm and head for a layer contrast, but "
                 f"{type(model).__name__} makes them otherwise{reason}"
             )
+
+
+class EarlyExit:
+    """What the model would say after its first layers.
+
+    No second copy of weights and no second forward: the hidden state is taken from the main forward, and only norm and
+    head run again.
+
+    Args:
+        model: The model that generates, decoder-only.
+        layer: After which layer, in [1, number of layers]; the last one is the model itself.
+    """
+
+    of_main_forward = True
+
+    def __init__(self, model: PreTrainedModel, layer: int) -> None:
+        model = unwrap_model(model, "model")
+        count = number_of_layers(model)
+        if isinstance(layer, bool) or not isinstance(layer, int) or not 1 <= layer <= count:
+            raise ValueError(f"`layer` has to be in [1, {count}], but is {layer}")
+        self._tap = HiddenStateHook(model, [layer])
+        self._head = LogitLens(model, norm=True)
+
+    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
+        """`[rows, vocab]` of the step whose main forward has just run."""
+        return self._head(self._tap.take(input_ids, generation)[0])
+
+    def reset(self) -> None:
+        """Nothing is kept between steps."""
 
 
 def _decoder(model: PreTrainedModel) -> nn.Module:

@@ -1,18 +1,21 @@
-"""The model inside what people have around it."""
+"""A model as the views need it: out of its wrappers, and in evaluation mode."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from torch import nn
 from transformers import PreTrainedModel
 
 
-def unwrapped(model: Any, name: str) -> PreTrainedModel:  # noqa: ANN401
-    """The transformers model in a compiled or PEFT-wrapped one, adapters included.
+def unwrap_model(model: Any, name: str) -> PreTrainedModel:  # noqa: ANN401
+    """Return the transformers model inside a compiled or PEFT-wrapped one, adapters included.
 
     Args:
-        model: What the caller gave.
-        name: What the caller's argument is called, for the message.
+        model: What the caller passed.
+        name: The name of the caller's argument, for the message.
 
     Raises:
         ValueError: There is no transformers model in it.
@@ -23,3 +26,18 @@ def unwrapped(model: Any, name: str) -> PreTrainedModel:  # noqa: ANN401
     if not isinstance(inner, PreTrainedModel):
         raise ValueError(f"`{name}` has to be a transformers model, but is {type(model).__name__}")
     return inner
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Put the model in evaluation mode for a `with` block, then restore the mode of each module.
+
+    For trial forwards, whose result must not depend on dropout.
+    """
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

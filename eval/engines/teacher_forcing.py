@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from counterfoil.decoding import ContrastLogitsProcessor, DoLaLogitsProcessor
-from counterfoil.decoding.views import FollowingView, Prompt, as_prompt
-from counterfoil.decoding.views.layer_view import EarlyHead, number_of_layers
+from counterfoil.decoding.views import Prompt, PromptView, as_prompt
+from counterfoil.decoding.views.layer_view import LogitLens, number_of_layers
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -48,7 +48,7 @@ class ForcedBatch:
         return processor.combine(main, other).log_softmax(-1)
 
     def _other(self, processor: ContrastLogitsProcessor, decoder: Decoder) -> Tensor:
-        if isinstance(processor.view, FollowingView):
+        if isinstance(processor.view, PromptView):
             prompt = processor.view.prompt(self._prompt.input_ids)
             return self._placed(self._run(processor.view.model, prompt).logits).float()
         if isinstance(processor, DoLaLogitsProcessor):
@@ -59,7 +59,7 @@ class ForcedBatch:
     def _early(self, layer: int, *, norm: bool) -> Tensor:
         hidden = self._placed(self._run(self.model, self._prompt).hidden_states[layer])
         # transformers has normed the last of the hidden states that it returns.
-        return EarlyHead(self.model, norm=norm and layer < number_of_layers(self.model))(hidden).float()
+        return LogitLens(self.model, norm=norm and layer < number_of_layers(self.model))(hidden).float()
 
     def _placed(self, values: Tensor) -> Tensor:
         """What stands where the next token is one of a continuation: `[tokens, ...]` of `[rows, columns, ...]`."""

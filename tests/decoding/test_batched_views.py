@@ -17,7 +17,7 @@ from counterfoil.decoding import (
     EarlyExit,
     batched_views,
 )
-from counterfoil.decoding.generation.batched_model import JointRows
+from counterfoil.decoding.generation.batched_model import BatchedSequences
 
 from tests.support.tiny_models import padded, random_prompts, tiny_model
 
@@ -141,14 +141,14 @@ def test_an_error_in_mid_generation_leaves_nothing_behind() -> None:
 
 def test_the_cache_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     caches = []
-    original = JointRows.start
+    original = BatchedSequences.start
 
     def start(self, *arguments):
         result = original(self, *arguments)
         caches.append(weakref.ref(self._state["past_key_values"]))
         return result
 
-    monkeypatch.setattr(JointRows, "start", start)
+    monkeypatch.setattr(BatchedSequences, "start", start)
     model = tiny_model("llama")
     processor = METHODS["cad"](model)
     generate(model, processor, custom_generate=batched_views)

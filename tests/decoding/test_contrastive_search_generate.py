@@ -258,7 +258,7 @@ def test_an_error_inside_the_forward_restores_the_attention(monkeypatch: pytest.
             search()
     finally:
         hook.remove()
-    assert calls == ["sdpa", "counterfoil_packed", "counterfoil_packed"]
+    assert calls == ["sdpa", "counterfoil_packed_sdpa", "counterfoil_packed_sdpa"]
     assert MODEL.config._attn_implementation == "sdpa"
 
 

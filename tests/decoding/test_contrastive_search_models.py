@@ -8,7 +8,7 @@ import warnings
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
-from counterfoil.decoding.search.probe import why_not_packed
+from counterfoil.decoding.search.support import why_not_packed
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from tests.support.contrastive_search_reference import reference_search
@@ -152,7 +152,7 @@ def test_a_zero_padding_embedding_makes_no_nan() -> None:
 
 
 def test_caches_grow_when_the_reserve_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("counterfoil.decoding.search.settings._RESERVED_TOKENS", 1)
+    monkeypatch.setattr("counterfoil.decoding.search.loop._MAX_RESERVED_TOKENS", 1)
     for family in ("llama", "gemma3_text"):
         model = tiny_model(family)
         expected = [reference_search(model, prompt, ALPHA, K, 40) for prompt in PROMPTS[:2]]

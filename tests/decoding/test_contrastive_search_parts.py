@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from counterfoil.decoding.search.hidden_history import HiddenHistory
-from counterfoil.decoding.search.hidden_states import HeadTap
-from counterfoil.decoding.search.packed_attention import packed_attention_forward
+from counterfoil.decoding.search.hidden_states import HiddenStateBuffer, LMHeadHook
+from counterfoil.decoding.search.packed_attention import PackedMask, packed_attention_forward
 from counterfoil.decoding.search.packed_cache import PackedCache
-from counterfoil.decoding.search.packed_mask import PackedMask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -53,7 +51,7 @@ def test_the_cache_keeps_what_a_dynamic_cache_would(family: str, prompt: int, wi
             assert all(torch.equal(mine, theirs) for mine, theirs in zip(*seen, strict=True)), f"chunk {chunk}"
     for _ in range(data.draw(st.integers(1, 40))):
         chosen = torch.tensor([data.draw(st.integers(0, width - 1)) for _ in range(2)])
-        packed.open()
+        packed.begin_step()
         for layer in range(config.num_hidden_layers):
             keys, values = torch.randn(2, 2, 2, width, 8)
             shown, _ = packed.update(keys, values, layer)
@@ -61,13 +59,17 @@ def test_the_cache_keeps_what_a_dynamic_cache_would(family: str, prompt: int, wi
             expected, _ = plain.update(kept[0], kept[1], layer)
             assert torch.equal(shown[:, :, :-width], expected[:, :, :-1])
             assert torch.equal(shown[:, :, -width:], keys)
-        packed.keep(chosen)
+        packed.end_step(chosen)
         assert packed.get_seq_length() == plain.get_seq_length()
 
 
-def test_the_tap_lets_the_forwards_of_another_thread_pass() -> None:
+def test_the_hook_ignores_the_forwards_of_another_thread() -> None:
     head, states = nn.Linear(4, 5), torch.randn(1, 3, 4)
-    with HeadTap(head).attached() as tap, tap.choosing(lambda hidden: hidden[:, -1:]), ThreadPoolExecutor(1) as other:
+    with (
+        LMHeadHook(head).attached() as hook,
+        hook.selecting(lambda hidden: hidden[:, -1:]),
+        ThreadPoolExecutor(1) as other,
+    ):
         assert other.submit(head, states).result().shape == (1, 3, 5)
         assert head(states).shape == (1, 1, 5)
 
@@ -88,21 +90,21 @@ def test_grouped_attention_equals_repeated_heads(group: int) -> None:
 
 
 def test_the_history_is_appended_to_and_not_copied() -> None:
-    history = HiddenHistory(torch.tensor([[0, 1, 1], [1, 1, 1]]), budget=3)
+    history = HiddenStateBuffer(torch.tensor([[0, 1, 1], [1, 1, 1]]), budget=3)
     states = torch.randn(2, 9, 4)
-    history.extend(states[:, :3])
+    history.append(states[:, :3])
     address = history.states.data_ptr()
     for step in range(3, 6):
-        history.extend(states[:, step : step + 1])
+        history.append(states[:, step : step + 1])
         assert history.states.data_ptr() == address
     for step in range(6, 9):
-        history.extend(states[:, step : step + 1])
+        history.append(states[:, step : step + 1])
     torch.testing.assert_close(history.states, functional.normalize(states, dim=-1))
     assert history.mask is not None
     assert history.mask.tolist() == [[False] + [True] * 8, [True] * 9]
 
 
 def test_without_padding_there_is_no_mask_over_the_history() -> None:
-    history = HiddenHistory(None, budget=1)
-    history.extend(torch.randn(1, 2, 4))
+    history = HiddenStateBuffer(None, budget=1)
+    history.append(torch.randn(1, 2, 4))
     assert history.mask is None

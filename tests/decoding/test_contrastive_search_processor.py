@@ -104,7 +104,7 @@ def test_one_object_serves_many_calls_and_frees_its_cache_after_each() -> None:
         expected = generate(model, prompts, [ContrastiveSearchLogitsProcessor(model)])
         assert generate(model, prompts, [processor]).tolist() == expected.tolist()
         gc.collect()
-        assert processor._lookahead is None
+        assert processor._candidates is None
 
 
 def test_the_processor_itself_is_not_kept_alive() -> None:

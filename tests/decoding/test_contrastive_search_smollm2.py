@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
-from counterfoil.decoding.search.probe import why_not_packed
+from counterfoil.decoding.search.support import why_not_packed
 from counterfoil.models import LanguageModel, load_language_model
 from transformers import StopStringCriteria
 
