@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from counterfoil.decoding import CADLogitsProcessor, batched_views
-from counterfoil.decoding.methods import cad
+from counterfoil.decoding.methods import CAD
 from counterfoil.models import load_language_model
 from measuring import StepClock, interleaved, machine, medians, with_fixed_allocator
 from rich.console import Console
@@ -35,7 +35,7 @@ def two_forwards(model: PreTrainedModel, main: Inputs, contrast: Inputs, new_tok
             model(view, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
             for view, cache in zip(ids, caches, strict=True)
         ]
-        token = cad(logits[0], logits[1], strength=STRENGTH).argmax(-1, keepdim=True)
+        token = CAD(strength=STRENGTH).scores(logits[0], logits[1]).argmax(-1, keepdim=True)
         ids = [token, token]
         clock.tick()
 

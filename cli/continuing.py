@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from counterfoil.eval.decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
 
 if TYPE_CHECKING:
     from counterfoil.models import LanguageModel
@@ -133,7 +133,7 @@ def continued(request: Request, language: LanguageModel) -> Continued:
         ValueError: A parameter out of range, or a model that cannot serve the method.
         ModelLoadError: The amateur cannot be loaded.
     """
-    from counterfoil.eval.decoders import Decoder  # noqa: PLC0415  (imports torch)
+    from counterfoil.decoding.decoder import Decoder  # noqa: PLC0415  (imports torch)
 
     inputs = _tokens(request.prompt, request, language)
     contrast = None if request.contrast is None else _tokens(request.contrast, request, language)
@@ -141,8 +141,8 @@ def continued(request: Request, language: LanguageModel) -> Continued:
     return Continued(
         request=request,
         model=language.name,
-        label=decoder.label,
-        settings=decoder.settings,
+        label=request.decoding.label,
+        settings=request.decoding.settings,
         contrastive=_text(inputs, decoder.options(inputs, contrast), request, language),
         plain=_text(inputs, {}, request, language),
     )

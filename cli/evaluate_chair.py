@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import vision as options
+from .decoding import one_each, takes_method_parameters
 from .failing import guarded
 from .options import check_readable
 from .writable import check_writable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from counterfoil.eval.results import TaskResult
 
 
+@takes_method_parameters(image=True)
 def chair(
     file: Annotated[
         Path | None,
@@ -33,13 +37,7 @@ def chair(
     ] = None,
     model: options.Model = "scenes",
     method: options.Method = "none,vcd,ritual,code,m3id",
-    strength: options.Strength = None,
-    plausibility: options.Plausibility = None,
-    noise_step: options.NoiseStep = None,
-    k: options.K = None,
-    decay: options.Decay = None,
-    gate: options.Gate = None,
-    offset: options.Offset = None,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
     max_new_tokens: Annotated[int, typer.Option(help="The longest caption in tokens.")] = 64,
     sight: options.Sight = "unclear",
     pictures: options.Pictures = 200,
@@ -50,10 +48,6 @@ def chair(
     debug: options.Debug = False,
 ) -> None:
     """Captions: the share of named objects that are not there, and of captions that name one; recall beside."""
-    given = {
-        "strength": strength, "plausibility": plausibility, "noise_step": noise_step, "k": k, "decay": decay,
-        "gate": gate, "offset": offset,
-    }  # fmt: skip
     with guarded(debug=debug):
         for path in filter(None, (file, objects, vocabulary)):
             check_readable(path)
@@ -63,7 +57,14 @@ def chair(
             result = _scored(file, objects, vocabulary, seed)
         else:
             result = _written(
-                model, method, given, sight, pictures, max_new_tokens=max_new_tokens, seed=seed, batch_size=batch_size
+                model,
+                method,
+                one_each(parameters),
+                sight,
+                pictures,
+                max_new_tokens=max_new_tokens,
+                seed=seed,
+                batch_size=batch_size,
             )
         options.shown(result, json, samples)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import vision as options
+from .decoding import one_each, takes_method_parameters
 from .failing import guarded
 from .options import check_readable
 from .writable import check_writable
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from .progress import Steps
 
 
+@takes_method_parameters(image=True)
 def pope(
     file: Annotated[
         Path | None,
@@ -30,13 +34,7 @@ def pope(
     images: options.Images = None,
     model: options.Model = "scenes",
     method: options.Method = "none,vcd,ritual,code,m3id",
-    strength: options.Strength = None,
-    plausibility: options.Plausibility = None,
-    noise_step: options.NoiseStep = None,
-    k: options.K = None,
-    decay: options.Decay = None,
-    gate: options.Gate = None,
-    offset: options.Offset = None,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
     chosen: Annotated[
         bool, typer.Option("--choose", help="Scenes: choose settings on other pictures first, not on those tested.")
     ] = False,
@@ -53,10 +51,6 @@ def pope(
     The answer is read off its first token. Prompt the model so that it answers in one word, or collect answers with
     your own program and give them as --answers.
     """
-    given = {
-        "strength": strength, "plausibility": plausibility, "noise_step": noise_step, "k": k, "decay": decay,
-        "gate": gate, "offset": offset,
-    }  # fmt: skip
     with guarded(debug=debug):
         for path in filter(None, (file, answers)):
             check_readable(path)
@@ -66,7 +60,16 @@ def pope(
             result = _scored(file, answers, seed)
         else:
             result = _asked(
-                file, images, model, method, given, sight, pictures, chosen=chosen, seed=seed, batch_size=batch_size
+                file,
+                images,
+                model,
+                method,
+                one_each(parameters),
+                sight,
+                pictures,
+                chosen=chosen,
+                seed=seed,
+                batch_size=batch_size,
             )
         options.shown(result, json, samples)
 

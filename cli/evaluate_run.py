@@ -68,8 +68,8 @@ def run(
 ) -> None:
     """Run TASKs on a model under several methods: a table each, every method beside the first.
 
-    --strength and --plausibility take several values with commas between them. With --samples a run that was killed
-    goes on where it was. Leaves with code 3 where an entailment model gave no verdict on an item.
+    Parameters that are numbers take several values with commas between them. With --samples a run that was killed goes
+    on where it was. Leaves with code 3 where an entailment model gave no verdict on an item.
     """
     with guarded(debug=debug):
         from .evaluating import Request, evaluate  # noqa: PLC0415  (scipy)

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterfoil.decoding.by_name import Decoding, decodings
 from counterfoil.eval import registry
-from counterfoil.eval.decodings import Decoding, decodings
 from counterfoil.eval.journal import Journal
 from counterfoil.eval.judged import Judged, JudgeTask
 from counterfoil.eval.results import TaskResult

@@ -22,8 +22,7 @@ def generate(
     method: Annotated[
         str,
         typer.Option(
-            help="cad, cid, contrastive_decoding, dola or contrastive_search; with --image code, ritual, vcd, m3id, "
-            "ritual+vcd or ritual+m3id.",
+            help=f"{options.names_of_methods(image=False)}; with --image {options.names_of_methods(image=True)}.",
             metavar="METHOD",
         ),
     ],
@@ -50,7 +49,7 @@ def generate(
 ) -> None:
     """Continue a prompt, or answer a question about an image, by a contrastive method and plainly, side by side."""
     with guarded(debug=debug):
-        from counterfoil.eval.decodings import Decoding  # noqa: PLC0415
+        from counterfoil.decoding.by_name import Decoding  # noqa: PLC0415
 
         from .continuing import Request, Sampling  # noqa: PLC0415
         from .looking import ImageRequest  # noqa: PLC0415

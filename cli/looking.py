@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterfoil.eval.decodings import WITH_IMAGE, Decoding
+from counterfoil.decoding.by_name import Decoding, method_names
 
 from .continuing import Continued, Sampling, sampled_alike
 
@@ -39,9 +39,8 @@ class ImageRequest:
 
     def __post_init__(self) -> None:
         if not self.decoding.takes_image:
-            raise ValueError(
-                f"--method has to be one of {', '.join(WITH_IMAGE)} for an image, but is {self.decoding.method}"
-            )
+            names = ", ".join(method_names(image=True))
+            raise ValueError(f"--method has to be one of {names} for an image, but is {self.decoding.method}")
         if not self.question.strip():
             raise ValueError("--question has to hold a word, but is empty")
         if not self.image.is_file():
@@ -61,7 +60,7 @@ def answered(request: ImageRequest, vision: VisionModel) -> Continued:
         ValueError: A file that is no picture, a parameter out of range, or a model that cannot serve the method.
     """
     from counterfoil.decoding import image_inputs  # noqa: PLC0415  (imports torch)
-    from counterfoil.eval.image_decoders import ImageDecoder  # noqa: PLC0415
+    from counterfoil.decoding.decoder import ImageDecoder  # noqa: PLC0415
 
     asked = (request.image, request.question)
     inputs = image_inputs(vision.model, vision.processor, asked)
@@ -78,8 +77,8 @@ def answered(request: ImageRequest, vision: VisionModel) -> Continued:
     return Continued(
         request=request,
         model=vision.name,
-        label=decoder.label,
-        settings=decoder.settings,
+        label=request.decoding.label,
+        settings=request.decoding.settings,
         contrastive=text(options),
         plain=text({}),
         views=_views(options["logits_processor"]),
@@ -87,9 +86,6 @@ def answered(request: ImageRequest, vision: VisionModel) -> Continued:
 
 
 def _views(processors: list[Any]) -> dict[str, str]:
-    """What the image was compared with, where that was drawn or written for this call."""
-    found = {
-        name: [str(one) for processor in processors for one in getattr(processor, f"{name}s", ())]
-        for name in ("transform", "description")
-    }
-    return {name: "; ".join(made) for name, made in found.items() if made}
+    """Return what the image was compared with, if that was drawn or written for this call."""
+    found = [compared for processor in processors for compared in processor.compared_with.items()]
+    return {name: "; ".join(map(str, made)) for name, made in found if made}

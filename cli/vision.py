@@ -24,15 +24,6 @@ Method = Annotated[
         "temperature and transformed come with ritual where answers are asked for."
     ),
 ]
-Strength = Annotated[float | None, typer.Option(help="vcd, ritual, temperature: strength.", metavar="NUMBER")]
-Plausibility = Annotated[
-    float | None, typer.Option(help="vcd, ritual, temperature, m3id: plausibility cut.", metavar="NUMBER")
-]
-NoiseStep = Annotated[int | None, typer.Option(help="vcd: how much noise, 0 to 999.", metavar="COUNT")]
-K = Annotated[float | None, typer.Option("--k", help="code: power of the divergence.", metavar="NUMBER")]
-Decay = Annotated[float | None, typer.Option(help="m3id: how fast the picture is forgotten.", metavar="NUMBER")]
-Gate = Annotated[float | None, typer.Option(help="m3id: tokens as likely as this are left alone.", metavar="NUMBER")]
-Offset = Annotated[int | None, typer.Option(help="m3id: the first token counts as so many later.", metavar="COUNT")]
 Sight = Annotated[str, typer.Option(help="Drawn scenes: clear or unclear.", metavar="KIND")]
 Pictures = Annotated[int, typer.Option(help="Drawn scenes: how many.", metavar="COUNT", min=2)]
 Seed = Annotated[int, typer.Option(help="Of drawn scenes, of the methods' choices and of the bootstrap.", min=0)]

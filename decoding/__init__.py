@@ -1,88 +1,49 @@
-"""Contrastive decoding: rules, views, processors and loops.
+"""Contrastive decoding: methods, views, logits processors and loops.
 
-Names are loaded when first used: `counterfoil.decoding.methods` stays importable with torch alone.
+Names are loaded when first used: `counterfoil.decoding.methods` stays importable without transformers.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .generation import batched_views
-    from .images import Transform, forget_descriptions, image_inputs
-    from .processors import (
-        CADLogitsProcessor,
-        CIDLogitsProcessor,
-        CODELogitsProcessor,
-        ContrastiveDecodingLogitsProcessor,
-        ContrastLogitsProcessor,
-        DoLaLogitsProcessor,
-        M3IDLogitsProcessor,
-        RITUALLogitsProcessor,
-        VCDLogitsProcessor,
-    )
-    from .prompts.contrastive_examples import ContrastiveExample, analysing_messages, contrasting_messages
-    from .search.loop import contrastive_search
-    from .search.processor import ContrastiveSearchLogitsProcessor
-    from .views import CutContext, EarlyExit, OtherPrompt, SamePrompt
-
-_ROOM = {
+_MODULES = {
+    "ContrastLogitsProcessor": "processors.base",
     "ContrastiveExample": "prompts.contrastive_examples",
-    "analysing_messages": "prompts.contrastive_examples",
-    "contrasting_messages": "prompts.contrastive_examples",
-    "batched_views": "generation",
-    "contrastive_search": "search.loop",
-    "CADLogitsProcessor": "processors",
-    "CIDLogitsProcessor": "processors",
-    "CODELogitsProcessor": "processors",
-    "ContrastLogitsProcessor": "processors",
-    "ContrastiveDecodingLogitsProcessor": "processors",
-    "ContrastiveSearchLogitsProcessor": "search.processor",
-    "DoLaLogitsProcessor": "processors",
-    "M3IDLogitsProcessor": "processors",
-    "RITUALLogitsProcessor": "processors",
-    "Transform": "images",
-    "VCDLogitsProcessor": "processors",
-    "forget_descriptions": "images",
-    "image_inputs": "images",
     "CutContext": "views",
+    "Decoder": "decoder",
+    "Decoding": "by_name",
     "EarlyExit": "views",
+    "ImageDecoder": "decoder",
     "OtherPrompt": "views",
     "SamePrompt": "views",
+    "Transform": "images",
+    "analysing_messages": "prompts.contrastive_examples",
+    "batched_views": "generation",
+    "contrasting_messages": "prompts.contrastive_examples",
+    "contrastive_search": "search.loop",
+    "forget_descriptions": "images",
+    "image_inputs": "images",
 }
+"""Public names and where they stand; the logits processors of the methods stand in the methods' own table."""
 
-__all__ = [
-    "CADLogitsProcessor",
-    "CIDLogitsProcessor",
-    "CODELogitsProcessor",
-    "ContrastLogitsProcessor",
-    "ContrastiveDecodingLogitsProcessor",
-    "ContrastiveExample",
-    "ContrastiveSearchLogitsProcessor",
-    "CutContext",
-    "DoLaLogitsProcessor",
-    "EarlyExit",
-    "M3IDLogitsProcessor",
-    "OtherPrompt",
-    "RITUALLogitsProcessor",
-    "SamePrompt",
-    "Transform",
-    "VCDLogitsProcessor",
-    "analysing_messages",
-    "batched_views",
-    "contrasting_messages",
-    "contrastive_search",
-    "forget_descriptions",
-    "image_inputs",
-]
+
+def _modules() -> dict[str, str]:
+    """Return the module of each public name."""
+    from .methods import METHODS  # noqa: PLC0415  (the import of this package stays light)
+
+    processors = [method.processor.partition(":") for method in METHODS.own]
+    return _MODULES | {name: module.removeprefix(f"{__name__}.") for module, _, name in processors}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _ROOM:
+    if name == "__all__":
+        return sorted(_modules())
+    module = _MODULES.get(name) or (_modules().get(name) if name.endswith("LogitsProcessor") else None)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_ROOM[name]}", __name__), name)
+    return getattr(import_module(f".{module}", __name__), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(_modules())

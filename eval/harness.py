@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
+from counterfoil.decoding.by_name import Decoding, parameters_of
+from counterfoil.decoding.decoder import Decoder
 from counterfoil.models import LanguageModel, load_language_model
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .decoders import Decoder
-from .decodings import PARAMETERS, Decoding
 from .engines.teacher_forcing import ForcedBatch
 
 try:
@@ -44,7 +44,7 @@ class CounterfoilLM(_Model):
 
     Args:
         pretrained: Hub id or folder; a loaded :class:`LanguageModel`; or `None` for SmolLM2-135M-Instruct.
-        method: A name of :data:`counterfoil.eval.decodings.PARAMETERS`.
+        method: As for :class:`counterfoil.decoding.Decoding`.
         contrast_from: For methods that compare two prompts: the other one begins where this text last stands in the
             prompt, for example `"Question:"`. What stands before it is the context that may be believed or not.
         contrast: The same as a function of the prompt, from Python.
@@ -52,7 +52,7 @@ class CounterfoilLM(_Model):
         **options: The method's parameters by name; what is none of them goes to the harness' model.
 
     Raises:
-        ValueError: As :class:`.decodings.Decoding`, or no contrast where the method takes one.
+        ValueError: As :class:`counterfoil.decoding.Decoding`, or no contrast where the method takes one.
         ModelLoadError: The model cannot be loaded.
     """
 
@@ -67,7 +67,7 @@ class CounterfoilLM(_Model):
         device: str | None = None,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        own = {name: options.pop(name) for name in list(options) if name in PARAMETERS.get(method, ())}
+        own = {p.name: options.pop(p.name) for p in parameters_of(method) if p.name in options}
         decoding = Decoding(method, own)
         if decoding.takes_contrast and contrast_from is None and contrast is None:
             raise ValueError(
@@ -89,7 +89,7 @@ class CounterfoilLM(_Model):
     def get_model_info(self) -> dict[str, Any]:
         """What the harness records: its own, and the method with all its parameters."""
         found = super().get_model_info()
-        return {**found, "method": self._decoder.decoding.method, "method_settings": self._decoder.settings}
+        return {**found, "method": self._decoder.decoding.method, "method_settings": self._decoder.decoding.settings}
 
     def _model_generate(
         self,
@@ -144,7 +144,7 @@ class CounterfoilLM(_Model):
             contrast = self._contrasts(prompts, str.rstrip)
         tokens = [torch.tensor(rest) for _, _, rest in requests]
         continuation = pad_sequence(tokens, batch_first=True, padding_value=-1).to(self.device)
-        batch = ForcedBatch(decoder.language.model, padded, continuation, keep_layers=decoder.contrasts_layers)
+        batch = ForcedBatch(decoder.language.model, padded, continuation, keep_layers=decoder.decoding.contrasts_layers)
         scores = batch.log_probabilities(decoder, contrast)
         return _by_row(scores, continuation)
 

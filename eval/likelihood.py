@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from counterfoil.decoding.decoder import Decoder
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BatchEncoding
 
-from .decoders import Decoder
 from .engines.teacher_forcing import ForcedBatch
 from .requests import Choice, Progress
 
@@ -87,7 +87,7 @@ def _batch(
     contrasts = [choice.contrast for choice in choices if choice.contrast is not None]
     contrast_inputs = read(contrasts) if len(contrasts) == len(choices) else None
     continuation = pad_sequence(tokens, batch_first=True, padding_value=-1).to(device)
-    keep_layers = any(decoder.contrasts_layers for decoder in decoders)
+    keep_layers = any(decoder.decoding.contrasts_layers for decoder in decoders)
     batch = ForcedBatch(language.model, inputs, continuation, keep_layers=keep_layers)
     return [_summed(batch.log_probabilities(decoder, contrast_inputs), continuation) for decoder in decoders]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from counterfoil.decoding.by_name import Decoding
+
 from .dataset import Source, limited
-from .decoders import label_of, settings_of
-from .decodings import Decoding
 from .engines.base import Engine
 from .journal import Journal, digest, recorded
 from .measuring_models import Tools
@@ -53,11 +53,11 @@ def run(
     if not items:
         raise ValueError(f"{task.name} has to have an item that counts, but the model leaves none")
     answers = asking.answers(served, items, progress)
-    labels = [label_of(decoding) for decoding in served]
+    labels = [decoding.label for decoding in served]
     rows = []
     for i, (decoding, label) in enumerate(zip(served, labels, strict=True)):
         figures = task.figures(answers[i], answers[0] if i else None, seed=seed, tools=tools)
-        rows.append(MethodResult(label, settings_of(decoding), figures))
+        rows.append(MethodResult(label, decoding.settings, figures))
     for label, given in task.beside(items).items():
         rows.append(MethodResult(label, {}, task.figures(given, None, seed=seed, tools=tools)))
     by_label = dict(zip(labels, answers, strict=True))
@@ -140,7 +140,7 @@ class _Asking:
             "task": self.task.name,
             "version": self.task.version,
             "model": self.engine.name,
-            "method": label_of(decoding),
+            "method": decoding.label,
             "item": answer.item.id,
             "request": request,
             "response": recorded(answer.response),
@@ -170,7 +170,7 @@ class _Asking:
 
     def _key(self, decoding: Decoding, item: Item) -> str:
         model = {"model": self.engine.name, **self.engine.settings}
-        return digest(model, decoding.method, settings_of(decoding), item.request)
+        return digest(model, decoding.method, decoding.settings, item.request)
 
     def _scored(self, item: Item, response: Any) -> Answer:  # noqa: ANN401
         return Answer(item, response, self.task.score(item, response))

@@ -12,7 +12,8 @@ from .requests import Request, Response
 from .results import Figure
 
 if TYPE_CHECKING:
-    from .decodings import Decoding
+    from counterfoil.decoding.by_name import Decoding
+
     from .measuring_models import Tools
 
 Ask = Callable[[Sequence["Item"]], Sequence["Answer"]]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterfoil.cli.tables import print_result
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.aggregate import share
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.measuring_models import Tools
 from counterfoil.eval.requests import Generation, Response

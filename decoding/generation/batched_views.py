@@ -10,7 +10,7 @@ from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList,
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.utils.generic import ModelOutput
 
-from ..processors import ContrastLogitsProcessor
+from ..processors.base import ContrastLogitsProcessor
 from ..views import PromptView
 from ..views.generate_call import argument_of_generate
 from .batched_model import BatchedModel

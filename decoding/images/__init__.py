@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from .descriptions import INSTRUCTION, describe, forget_descriptions
-from .diffusion_noise import noised
-from .image_requests import ImagePrompt, Request, Requests
-from .transforms import POOL, Transform, drawn
-from .vision_prompts import ImageReader, image_inputs
+from .descriptions import describe, describe_images, forget_descriptions
+from .diffusion_noise import add_noise
+from .image_requests import ImagePrompt, ImageRequest, ImageRequests
+from .transforms import Transform, draw_transform
+from .vision_prompts import VisionPrompter, image_inputs
 
 __all__ = [
-    "INSTRUCTION",
-    "POOL",
     "ImagePrompt",
-    "ImageReader",
-    "Request",
-    "Requests",
+    "ImageRequest",
+    "ImageRequests",
     "Transform",
+    "VisionPrompter",
+    "add_noise",
     "describe",
-    "drawn",
+    "describe_images",
+    "draw_transform",
     "forget_descriptions",
     "image_inputs",
-    "noised",
 ]

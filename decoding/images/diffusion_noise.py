@@ -8,13 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..methods.validation import check_integer
-
-STEPS = 1000
+from ..methods.vcd import DIFFUSION_STEPS, VCD
 
 
-def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames: int = 1) -> dict[str, Any]:
-    """Model inputs whose pixels are those of the forward diffusion process after some steps.
+def add_noise(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames: int = 1) -> dict[str, Any]:
+    """Return model inputs whose pixels are those of the forward diffusion process after some steps.
 
         x' = sqrt(a_T) * x + sqrt(1 - a_T) * noise,   a_T = prod_{t<=T} (1 - b_t),
         b_t = sigmoid(linspace(-6, 6, 1000))_t * (0.005 - 0.00001) + 0.00001
@@ -31,19 +29,17 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
             equal frames, which stay equal.
 
     Raises:
-        ValueError: No such step, or pixels that are not of one picture a seed.
+        ValueError: No such step, or pixels that are not of one image a seed.
     """
-    check_integer("noise_step", step, 0)
-    if step >= STEPS:
-        raise ValueError(f"`noise_step` has to be at most {STEPS - 1}, but is {step}")
+    VCD.parameter("noise_step").checked(step)
     kept = _kept(step)
     pixels = inputs["pixel_values"]
     grid = inputs.get("image_grid_thw")
     images = pixels.split(grid.prod(-1).tolist()) if grid is not None else pixels.split(1)
     if len(images) != len(seeds):
         raise ValueError(
-            f"the processor has to return one picture a request to be noised, but returned {len(images)} for "
-            f"{len(seeds)}: switch off what cuts pictures into several (`do_pan_and_scan=False`)"
+            f"the processor has to return one image a request to be noised, but returned {len(images)} for "
+            f"{len(seeds)}: switch off what cuts images into several (`do_pan_and_scan=False`)"
         )
     noisy = [
         kept**0.5 * image + (1 - kept) ** 0.5 * _noise(image, seed, frames)
@@ -53,13 +49,15 @@ def noised(inputs: Mapping[str, Any], *, step: int, seeds: Sequence[int], frames
 
 
 def _kept(step: int) -> float:
-    betas = torch.linspace(-6, 6, STEPS, dtype=torch.float64).sigmoid() * (0.5e-2 - 1e-5) + 1e-5
+    betas = torch.linspace(-6, 6, DIFFUSION_STEPS, dtype=torch.float64).sigmoid() * (0.5e-2 - 1e-5) + 1e-5
     return float((1 - betas).cumprod(0)[step])
 
 
 def _noise(pixels: Tensor, seed: int, frames: int) -> Tensor:
-    """Noise of the pixels' shape, the same in every frame. Where a whole tile is empty, there is no picture to noise:
-    such a tile fills up a batch, and models tell it by its zeros."""
+    """Return noise of the pixels' shape, the same in every frame.
+
+    A tile that is empty as a whole stays so: it fills up a batch, and models recognise it by its zeros.
+    """
     generator = torch.Generator().manual_seed(seed)
     if frames > 1:  # [patches, channels * frames * height * width]
         area = pixels.shape[1] // (3 * frames)

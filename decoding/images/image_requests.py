@@ -12,11 +12,11 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-Picture = Union["Image.Image", str, Path]
+ImageSource = Union["Image.Image", str, Path]
 Message = Mapping[str, Any]
-Request = tuple[Picture, str] | Sequence[Message]
+ImageRequest = tuple[ImageSource, str] | Sequence[Message]
 """An image with a question; or chat messages with one image among their parts."""
-Requests = Request | Sequence[Request]
+ImageRequests = ImageRequest | Sequence[ImageRequest]
 """One request, or a batch of them."""
 
 
@@ -35,8 +35,8 @@ class ImagePrompt:
     question: str
 
 
-def requests_of(given: Requests) -> list[tuple[Picture, str] | list[Message]]:
-    """The requests one by one.
+def requests_of(given: ImageRequests) -> list[tuple[ImageSource, str] | list[Message]]:
+    """Return the requests one by one.
 
     Raises:
         ValueError: No request, or something else.
@@ -50,13 +50,13 @@ def requests_of(given: Requests) -> list[tuple[Picture, str] | list[Message]]:
         if all(isinstance(one, Sequence) and not isinstance(one, str) for one in anything):
             return [request for one in anything for request in requests_of(one)]
     raise ValueError(
-        "`request` has to be (image, question), chat messages with one image, or a list of either, but is "
+        "`images` has to be (image, question), chat messages with one image, or a list of either, but is "
         f"{type(anything).__name__ if anything else repr(anything)}"
     )
 
 
-def picture_and_messages(messages: Sequence[Message]) -> tuple[Image.Image, list[dict[str, Any]], str]:
-    """The one image in a conversation, the conversation with a bare mark in its place, and what the user last asks.
+def image_and_messages(messages: Sequence[Message]) -> tuple[Image.Image, list[dict[str, Any]], str]:
+    """Return the one image of a conversation, the conversation with a bare mark in its place, and the last question.
 
     Raises:
         ValueError: No image, several images, or one that cannot be read.
@@ -67,62 +67,62 @@ def picture_and_messages(messages: Sequence[Message]) -> tuple[Image.Image, list
     for message in messages:
         content = message.get("content")
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
-        found += [_picture_in(part) for part in parts if part.get("type") in ("image", "image_url")]
+        found += [_image_in(part) for part in parts if part.get("type") in ("image", "image_url")]
         if message.get("role") == "user":
             question = " ".join(part["text"] for part in parts if part.get("type") == "text") or question
         parts = [{"type": "image"} if part.get("type") in ("image", "image_url") else part for part in parts]
         bare.append({**message, "content": content if isinstance(content, str) else parts})
     if len(found) != 1:
         raise ValueError(
-            f"`request` has to hold one image, but holds {len(found) or 'none'}: these methods compare one image with "
+            f"`images` has to hold one image, but holds {len(found) or 'none'}: these methods compare one image with "
             "a view of it"
         )
-    return opened(found[0]), bare, question
+    return open_image(found[0]), bare, question
 
 
-def _picture_in(part: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the caller wrote there)
+def _image_in(part: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the caller wrote there)
     if part["type"] == "image_url":  # as clients of OpenAI write it
         address = part.get("image_url")
         return address.get("url") if isinstance(address, Mapping) else address
     return next((part[key] for key in ("image", "path", "url") if part.get(key) is not None), None)
 
 
-def opened(picture: Any) -> Image.Image:  # noqa: ANN401
-    """A picture in RGB, turned as its file says.
+def open_image(image: Any) -> Image.Image:  # noqa: ANN401
+    """Return an image in RGB, turned as its file says.
 
     Args:
-        picture: A file, or an image of Pillow's; an array `[height, width, 3]` of bytes will do.
+        image: A file, or an image of Pillow's; an array `[height, width, 3]` of bytes will do.
 
     Raises:
-        ValueError: Neither, or a file that cannot be read as a picture.
+        ValueError: Neither, or a file that cannot be read as an image.
         ImportError: Pillow is not installed.
     """
     pillow = _pillow()
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
-        return pillow.fromarray(picture)
-    if isinstance(picture, pillow.Image):
-        given: Any = picture
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        return pillow.fromarray(image)
+    if isinstance(image, pillow.Image):
+        given: Any = image
         return _upright(given, "the given one")
-    if not isinstance(picture, (str, Path)):
-        raise ValueError(f"`image` has to be a file or an image of Pillow's, but is {type(picture).__name__}")
-    if str(picture).startswith(("http://", "https://", "data:")):
+    if not isinstance(image, (str, Path)):
+        raise ValueError(f"`image` has to be a file or an image of Pillow's, but is {type(image).__name__}")
+    if str(image).startswith(("http://", "https://", "data:")):
         raise ValueError(
-            f"`image` has to be a file or an image of Pillow's, but is an address: load {picture!s:.60} first"
+            f"`image` has to be a file or an image of Pillow's, but is an address: load {image!s:.60} first"
         )
-    if not Path(picture).is_file():
-        raise ValueError(f"`image` has to be a file, but there is none at {str(picture)!r}")
+    if not Path(image).is_file():
+        raise ValueError(f"`image` has to be a file, but there is none at {str(image)!r}")
     try:
-        with pillow.open(picture) as image:
-            return _upright(image, repr(str(picture)))
+        with pillow.open(image) as opened:
+            return _upright(opened, repr(str(image)))
     except (OSError, SyntaxError, pillow.DecompressionBombError) as error:
-        raise _unreadable(repr(str(picture)), error) from error
+        raise _unreadable(repr(str(image)), error) from error
 
 
 def _pillow() -> Any:  # noqa: ANN401  (a module)
     try:
         from PIL import Image  # noqa: PLC0415  (text alone needs no Pillow)
     except ImportError as error:
-        raise ImportError('reading pictures needs Pillow: pip install "counterfoil[vision]"') from error
+        raise ImportError('reading images needs Pillow: pip install "counterfoil[vision]"') from error
     return Image
 
 
@@ -136,4 +136,4 @@ def _upright(image: Image.Image, name: str) -> Image.Image:
 
 
 def _unreadable(name: str, error: Exception) -> ValueError:
-    return ValueError(f"`image` has to be a picture, but {name} cannot be read as one ({error})")
+    return ValueError(f"`image` has to be an image, but {name} cannot be read as one ({error})")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..methods.validation import check_choice
+from ..methods.parameters import check_choice
+from ..methods.ritual import TRANSFORMS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,7 +29,7 @@ class Transform:
     """One transformation with the parameters that were drawn for it: the same image always gives the same result.
 
     Args:
-        name: One of :data:`POOL`, or `"identity"`.
+        name: One of :data:`.ritual.TRANSFORMS`, or `"identity"`.
         parameters: What was drawn, by name.
     """
 
@@ -36,7 +37,7 @@ class Transform:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """The image transformed."""
+        """Return the image transformed."""
         return _APPLY[self.name](image, **self.parameters)
 
     def __str__(self) -> str:
@@ -44,8 +45,8 @@ class Transform:
         return f"{self.name} ({drawn})" if drawn else self.name
 
 
-def drawn(image: Image.Image, seed: int, name: str | None = None) -> Transform:
-    """A transformation for an image: uniformly one of :data:`POOL`, with its parameters.
+def draw_transform(image: Image.Image, seed: int, name: str | None = None) -> Transform:
+    """Draw a transformation for an image: uniformly one of :data:`.ritual.TRANSFORMS`, with its parameters.
 
     Args:
         image: What it is for: a crop is drawn within its bounds.
@@ -56,9 +57,9 @@ def drawn(image: Image.Image, seed: int, name: str | None = None) -> Transform:
         ValueError: No such transformation.
     """
     generator = random.Random(seed)
-    chosen = generator.choice(POOL)
+    chosen = generator.choice(TRANSFORMS)
     if name is not None:
-        check_choice("transform", name, (*POOL, "identity"))
+        check_choice("transform", name, (*TRANSFORMS, "identity"))
         chosen = name
     return Transform(chosen, _DRAW[chosen](generator, image) if chosen in _DRAW else {})
 
@@ -176,5 +177,3 @@ _APPLY: dict[str, Callable[..., Image.Image]] = {
     "random_resized_crop": _cropped,
     "identity": lambda image: image,
 }
-POOL = ("horizontal_flip", "vertical_flip", "rotation", "color_jitter", "gaussian_blur", "random_resized_crop")
-"""The six transformations, by name."""

@@ -10,7 +10,15 @@ from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel, ProcessorMixin
 
 from ..views.unwrap_model import unwrap_model
-from .image_requests import ImagePrompt, Message, Picture, Requests, opened, picture_and_messages, requests_of
+from .image_requests import (
+    ImagePrompt,
+    ImageRequests,
+    ImageSource,
+    Message,
+    image_and_messages,
+    open_image,
+    requests_of,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,25 +27,27 @@ UNUSED = ("labels",)
 """What a processor may return that only training reads."""
 
 
-def image_inputs(model: PreTrainedModel, processor: Any, request: Requests) -> dict[str, Any]:  # noqa: ANN401
-    """The main inputs of `generate()` for a request: `model.generate(**image_inputs(model, processor, request))`.
+def image_inputs(model: PreTrainedModel, processor: Any, images: ImageRequests) -> dict[str, Any]:  # noqa: ANN401
+    """Return the main inputs of `generate()` for an image and a question.
+
+        model.generate(**image_inputs(model, processor, images), logits_processor=[...])
 
     Args:
         model: A vision-language model.
         processor: The model's processor.
-        request: `(image, question)`, chat messages with one image, or a list of either.
+        images: `(image, question)`, chat messages with one image, or a list of either.
 
     Returns:
         What the processor returns for the prompts, padded on the left, on the model's device.
 
     Raises:
-        ValueError: As :class:`ImageReader`.
+        ValueError: As :class:`VisionPrompter`.
     """
-    reader = ImageReader(model, processor)
-    return reader.inputs(reader.prompts(request))
+    prompter = VisionPrompter(model, processor)
+    return prompter.inputs(prompter.prompts(images))
 
 
-class ImageReader:
+class VisionPrompter:
     """A vision-language model with its processor.
 
     Args:
@@ -66,8 +76,8 @@ class ImageReader:
             )
         self.marker = str(marker)
 
-    def prompts(self, given: Requests) -> list[ImagePrompt]:
-        """The prompts of one or several requests.
+    def prompts(self, given: ImageRequests) -> list[ImagePrompt]:
+        """Return the prompts of one or several requests.
 
         Raises:
             ValueError: No image, several images, one that cannot be read, or a processor without a chat template.
@@ -75,7 +85,7 @@ class ImageReader:
         return [self._prompt(request) for request in requests_of(given)]
 
     def asking(self, image: Image.Image, question: str) -> ImagePrompt:
-        """A prompt that asks a question of ours about an image.
+        """Return a prompt that asks a question of ours about an image.
 
         Raises:
             ValueError: The processor has no chat template to ask by.
@@ -83,7 +93,7 @@ class ImageReader:
         return self._prompt([{"role": "user", "content": [_part(image), {"type": "text", "text": question}]}])
 
     def inputs(self, prompts: Sequence[ImagePrompt]) -> dict[str, Any]:
-        """What the model reads for prompts with their images.
+        """Return what the model reads for prompts with their images.
 
         Raises:
             ValueError: The processor is not the model's.
@@ -98,7 +108,7 @@ class ImageReader:
         return read
 
     def inputs_without_images(self, prompts: Sequence[ImagePrompt], replacements: Sequence[str]) -> dict[str, Any]:
-        """What the model reads for the prompts with texts in the places of their images.
+        """Return what the model reads for the prompts with texts in the places of their images.
 
         The marker goes, and what the model puts around an image with it; no pixels are read.
 
@@ -115,27 +125,27 @@ class ImageReader:
             name = type(self.processor).__name__
             raise ValueError(
                 f"{name} makes no prompt without an image ({error}): RITUAL and VCD need none. Or tokenize the "
-                "prompts yourself and give them to the class, in place of `from_image`"
+                "prompts yourself and give them to the class, in place of `from_images`"
             ) from error
 
     def generated(self, prompt: ImagePrompt, max_new_tokens: int) -> str:
-        """What the model says to a prompt, greedily."""
+        """Return what the model says to a prompt, greedily."""
         inputs = self.inputs([prompt])
         generator: Any = self.model
         output = generator.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=max_new_tokens)
         new = output[0, inputs["input_ids"].shape[1] :]
         return self.processor.tokenizer.decode(new, skip_special_tokens=True).strip()
 
-    def _prompt(self, request: tuple[Picture, str] | list[Message]) -> ImagePrompt:
+    def _prompt(self, request: tuple[ImageSource, str] | list[Message]) -> ImagePrompt:
         if isinstance(request, tuple):
-            picture, question = request
-            image = opened(picture)
+            source, question = request
+            image = open_image(source)
             if self.marker in question:  # the whole prompt, as its writer wants it
                 return ImagePrompt(image, self._checked(question), question.replace(self.marker, "").strip())
             if not question.strip():
                 raise ValueError("`question` has to hold a word, but is empty")
             return self.asking(image, question)
-        image, messages, question = picture_and_messages(request)
+        image, messages, question = image_and_messages(request)
         if getattr(self.processor, "chat_template", None) is None:
             raise ValueError(
                 f"`processor` has to have a chat template, but {type(self.processor).__name__} has none: give "
@@ -162,8 +172,8 @@ class ImageReader:
         bos = self.processor.tokenizer.bos_token
         # As in the processor's own apply_chat_template: a template that writes the first token has it not added again.
         written = {"add_special_tokens": False} if bos and texts[0].startswith(bos) else {}
-        pictures = {} if images is None else {"images": images}
-        read = self.processor(text=texts, **pictures, padding=True, padding_side="left", return_tensors="pt", **written)
+        given = {} if images is None else {"images": images}
+        read = self.processor(text=texts, **given, padding=True, padding_side="left", return_tensors="pt", **written)
         return {
             key: value.to(self.model.device) if isinstance(value, Tensor) else value
             for key, value in read.items()

@@ -1,34 +1,35 @@
-"""Rules: how views are combined. Pure functions of logits, in torch alone; never in place, float32 out.
+"""The methods: pure functions of two views with their parameters, one file a method.
 
-Every rule keeps what the main view forbids (-inf stays -inf), makes no NaN and leaves at least one finite token a row.
+Every rule keeps what the main view forbids (-inf stays -inf), makes no NaN, leaves at least one finite token a row,
+changes nothing in place and returns float32.
 """
 
 from __future__ import annotations
 
-from .cad import cad
-from .cid import cid
-from .code import bounded_divergence, code
-from .contrastive_decoding import contrastive_decoding
-from .contrastive_search import contrastive_search
-from .dola import dola, dola_layer, jensen_shannon
-from .m3id import m3id, m3id_weight
-from .plausibility import plausible
-from .ritual import ritual
-from .vcd import vcd
+from .cad import CAD as CAD
+from .cid import CID as CID
+from .code import CODE as CODE
+from .code import bounded_divergence as bounded_divergence
+from .contrastive_decoding import ContrastiveDecoding as ContrastiveDecoding
+from .contrastive_search import ContrastiveSearch as ContrastiveSearch
+from .contrastive_search import unit_norm as unit_norm
+from .dola import DoLa as DoLa
+from .dola import dola_layer as dola_layer
+from .dola import jensen_shannon as jensen_shannon
+from .m3id import M3ID as M3ID
+from .masked_logits import extrapolate as extrapolate
+from .masked_logits import finite_floor as finite_floor
+from .masked_logits import forbidden_as_in as forbidden_as_in
+from .masked_logits import masked_to_plausible as masked_to_plausible
+from .masked_logits import plausible as plausible
+from .method import Method as Method
+from .parameters import parameter as parameter
+from .parameters import plausibility as plausibility
+from .parameters import strength as strength
+from .ritual import RITUAL as RITUAL
+from .table import MethodTable
+from .vcd import VCD as VCD
 
-__all__ = [
-    "bounded_divergence",
-    "cad",
-    "cid",
-    "code",
-    "contrastive_decoding",
-    "contrastive_search",
-    "dola",
-    "dola_layer",
-    "jensen_shannon",
-    "m3id",
-    "m3id_weight",
-    "plausible",
-    "ritual",
-    "vcd",
-]
+METHODS = MethodTable(CAD, CID, ContrastiveDecoding, DoLa, ContrastiveSearch, CODE, RITUAL, VCD, M3ID)
+"""Every method by its name."""
+register = METHODS.register

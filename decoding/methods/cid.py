@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
-from torch import Tensor
+from .masked_logits import extrapolate, forbidden_as_in, masked_to_plausible, probabilities_as_in
+from .method import Method
+from .parameters import parameter, plausibility, strength
 
-from .masked_logits import extrapolate, forbidden_as_in, probabilities_as_in
-from .plausibility import masked_to_plausible
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CIDRule = Literal["probability", "log_ratio"]
 
 
-def cid(
-    main: Tensor, contrast: Tensor, *, strength: float, rule: CIDRule = "probability", plausibility: float = 0.1
-) -> Tensor:
-    """Contrastive input decoding: likely given one input, unlikely given another.
+@dataclass(frozen=True, kw_only=True)
+class CID(Method):
+    """Contrastive input decoding: prefer what is likely given one input and unlikely given another.
 
         probability:  scores = log p(y | x) + strength * (p(y | x) - p(y | x'))
         log_ratio:    scores = log p(y | x) + strength * (log p(y | x) - log p(y | x'))  where p >= plausibility * max p
@@ -24,23 +26,36 @@ def cid(
     rule is **reconstructed** from what is known of it (two inputs, one strength, a contrast that needs no mask) and
     must not be quoted as the paper's equation.
 
-    Both probabilities are among the tokens that `main` allows: what an earlier processor has forbidden there is no
-    difference between the inputs.
-
-    Args:
-        main: `[rows, vocab]` logits given the input x.
-        contrast: `[rows, vocab]` logits given the contrastive input x'.
-        strength: At least 0; typically tens for `"probability"` (whose contrast lies in [-1, 1]), 0.5 to 2 for
-            `"log_ratio"`. 0 is plain decoding (of the plausible tokens, under `"log_ratio"`).
-        rule: `"probability"` needs no mask; `"log_ratio"` is masked by `plausibility`.
-        plausibility: In [0, 1], the plausibility cut of `"log_ratio"`; `"probability"` does not use it.
-
-    Returns:
-        `[rows, vocab]` float32.
+    A strength is typically in the tens for `"probability"`, whose contrast lies in [-1, 1], and 0.5 to 2 for
+    `"log_ratio"`. Only `"log_ratio"` is masked. Both probabilities are among the tokens that the main view allows: what
+    an earlier processor has forbidden there is no difference between the inputs.
     """
-    if rule == "log_ratio":
-        # On logits: a row's normalisers shift all its scores alike, and cancel.
-        return masked_to_plausible(extrapolate(main, contrast, strength), main, plausibility)
-    log_p = main.float().log_softmax(-1)
-    difference = log_p.exp() - probabilities_as_in(main, contrast.float())
-    return forbidden_as_in(main, log_p + strength * difference)
+
+    name = "cid"
+    title = "Contrastive input decoding"
+    summary = "what is said to this input and not to that one"
+    compares = "two prompts"
+    paper = (
+        "Yona et al. 2023, [Surfacing Biases in Large Language Models using Contrastive Input "
+        "Decoding](https://arxiv.org/abs/2305.07378)"
+    )
+    contrast = "prompt"
+    processor = "counterfoil.decoding.processors.text:CIDLogitsProcessor"
+
+    strength: float = strength(50.0)
+    rule: CIDRule = parameter("probability", help="what is contrasted", choices=get_args(CIDRule))
+    plausibility: float = plausibility(0.1)
+
+    def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
+        """Return the rule's scores `[rows, vocab]`, float32.
+
+        Args:
+            main: `[rows, vocab]` logits given the input x.
+            contrast: `[rows, vocab]` logits given the contrastive input x'.
+        """
+        if self.rule == "log_ratio":
+            # On logits: a row's normalisers shift all its scores alike, and cancel.
+            return masked_to_plausible(extrapolate(main, contrast, self.strength), main, self.plausibility)
+        log_p = main.float().log_softmax(-1)
+        difference = log_p.exp() - probabilities_as_in(main, contrast.float())
+        return forbidden_as_in(main, log_p + self.strength * difference)

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .masked_logits import extrapolate, probabilities_as_in
-from .plausibility import masked_to_plausible
+from .masked_logits import extrapolate, masked_to_plausible, probabilities_as_in
+from .method import Method
+from .parameters import parameter
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def bounded_divergence(main: Tensor, contrast: Tensor, *, k: float) -> Tensor:
-    """How far two distributions are apart, from 0 (the same) to 1 (nothing in common).
-
-        D = 1/2 * sum_w (p(w) + q(w)) * log2(|p(w) - q(w)|^k + 1)
-
-    Chen and Sbert 2019, as Kim et al. 2024 use it. Neither the Kullback-Leibler nor the Jensen-Shannon divergence,
-    whatever the variable in the released code is called. The smaller `k`, the larger D: at 0.3 two distributions over
-    32,000 tokens that differ little are 0.05 apart, at 1 a five-hundredth of that.
-
-    Of the tokens that `main` allows: what an earlier processor has forbidden is no disagreement between the views.
-
-    Args:
-        main: `[rows, vocab]` logits; may hold -inf, at least one finite value a row.
-        contrast: The same shape.
-        k: Above 0.
-
-    Returns:
-        `[rows, 1]` float32 in [0, 1].
-    """
-    # A small power of a difference that is all rounding is not small (1e-7 ** 0.3 = 0.008), so the difference is taken
-    # in double precision, where there is such a thing.
-    precise = torch.float32 if main.device.type == "mps" else torch.float64
-    p, q = main.to(precise).softmax(-1), probabilities_as_in(main, contrast.to(precise))
-    terms = (p + q) * torch.log2((p - q).abs() ** k + 1)
-    return (terms.sum(-1, keepdim=True) / 2).clamp(0.0, 1.0).float()
+INSTRUCTION = (
+    "Provide a detailed description of the image, covering all visible elements and their interactions, so as to "
+    "thoroughly answer any potential questions about the image."
+)
+"""What Kim et al. 2024 ask for (released code of CODE, commit 31adf82f)."""
 
 
-def code(main: Tensor, contrast: Tensor, *, k: float = 0.3) -> Tensor:
-    """CODE: away from what the model would say if it had only its own description of the image.
+def check_description(name: str, value: Any) -> str | tuple[str, ...]:  # noqa: ANN401
+    """Return one description, or a tuple of them; reject anything else."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Sequence) or not value or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"`{name}` has to be a text or one for each image, but is {value!r}")
+    return tuple(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CODE(Method):
+    """Countering description contrastive decoding: move away from what the model's own description of the image says.
 
         scores = (1 + a_t) * z_v - a_t * z_d   where p_v >= b_t * max p_v, else -inf;    a_t = 1 - D_t,    b_t = D_t
 
@@ -45,14 +39,66 @@ def code(main: Tensor, contrast: Tensor, *, k: float = 0.3) -> Tensor:
     agree, the contrast is full and next to nothing is masked; where they disagree, it is weak and the mask is tight,
     until at D = 1 the image's first choice alone is left.
 
-    Args:
-        main: `[rows, vocab]` logits with the image.
-        contrast: `[rows, vocab]` logits with the description in its place.
-        k: Above 0, the power in the divergence. 0.3 in the paper; the released code's command line passes 0.7 (under
-            the name `cd_alpha`), its function falls back to 0.2.
-
-    Returns:
-        `[rows, vocab]` float32.
+    `k` is 0.3 in the paper; the released code's command line passes 0.7 (under the name `cd_alpha`), its function falls
+    back to 0.2. The smaller, the closer to greedy decoding of the image.
     """
-    divergence = bounded_divergence(main, contrast, k=k)
-    return masked_to_plausible(extrapolate(main, contrast, 1.0 - divergence), main, divergence)
+
+    name = "code"
+    title = "Countering description contrastive decoding"
+    summary = "what an image says beyond the model's own description"
+    compares = "the image and the description"
+    paper = "Kim et al. 2024, [CODE](https://arxiv.org/abs/2406.01920)"
+    contrast = "prompt"
+    takes_image = True
+    processor = "counterfoil.decoding.processors.images:CODELogitsProcessor"
+
+    k: float = parameter(0.3, help="power in the divergence", letter="k", above=0)
+    description: str | Sequence[str] | None = parameter(
+        None, kind=str, help="what stands for the image, one for each; by default the model describes it",
+        is_optional=True, makes_contrast=True, is_served=False, in_label=False, check=check_description, range="a text",
+    )  # fmt: skip
+    instruction: str = parameter(
+        INSTRUCTION, help="what the model is asked for", makes_contrast=True, is_served=False, in_label=False,
+        range="a text",
+    )  # fmt: skip
+    description_tokens: int = parameter(
+        512, help="longest description in tokens", at_least=1, makes_contrast=True, is_served=False, in_label=False
+    )
+
+    def coefficients(self, main: Tensor, contrast: Tensor, **context: Tensor | int) -> dict[str, Tensor]:
+        """Return the divergence D_t of the two views, `[rows]` as `divergence`."""
+        return {"divergence": bounded_divergence(main, contrast, k=self.k)[:, 0]}
+
+    def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
+        """Return the rule's scores `[rows, vocab]`, float32.
+
+        Args:
+            main: `[rows, vocab]` logits with the image.
+            contrast: `[rows, vocab]` logits with the description in its place.
+        """
+        divergence = bounded_divergence(main, contrast, k=self.k)
+        return masked_to_plausible(extrapolate(main, contrast, 1.0 - divergence), main, divergence)
+
+
+def bounded_divergence(main: Tensor, contrast: Tensor, *, k: Tensor | float) -> Tensor:
+    """Return how far two distributions are apart, from 0 (the same) to 1 (nothing in common), `[rows, 1]` float32.
+
+        D = 1/2 * sum_w (p(w) + q(w)) * log2(|p(w) - q(w)|^k + 1)
+
+    Chen and Sbert 2019, as Kim et al. 2024 use it. Neither the Kullback-Leibler nor the Jensen-Shannon divergence,
+    whatever the variable in the released code is called. The smaller `k`, the larger D: at 0.3 two distributions over
+    32,000 tokens that differ little are 0.05 apart, at 1 a five-hundredth of that.
+
+    Both are taken among the tokens that `main` allows: what an earlier processor has forbidden is no disagreement.
+
+    Args:
+        main: `[rows, vocab]` logits; may hold -inf, at least one finite value a row.
+        contrast: The same shape.
+        k: Above 0, a number or a column `[rows, 1]`.
+    """
+    # A small power of a difference that is all rounding is not small (1e-7 ** 0.3 = 0.008), so the difference is taken
+    # in double precision where the device has it.
+    precise = (main.float(), contrast.float()) if main.device.type == "mps" else (main.double(), contrast.double())
+    p, q = precise[0].softmax(-1), probabilities_as_in(*precise)
+    terms = (p + q) * ((p - q).abs() ** k + 1).log2()
+    return (terms.sum(-1, keepdim=True) / 2).clamp(0.0, 1.0).float()

@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torch.nn import functional
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .method import Method
+from .parameters import parameter
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SMALLEST = 2.0**-126
+"""The smallest normal number of single precision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveSearch(Method):
+    r"""Contrastive search: prefer a probable token that is unlike what was already said.
+
+    .. math:: (1 - \alpha)\, p(v \mid x_{<t}) - \alpha \max_{1 \le j \le t-1} \cos(h_v, h_{x_j})
+
+    for every `v` of the top-k set (Su et al. 2022, https://arxiv.org/abs/2202.06417, equation 5), where `penalty_alpha`
+    is alpha, from 0 (greedy search) to 1 (likeness alone), and `top_k` is k, 4 to 8 in the paper's settings. The first
+    term is a probability, not its logarithm, and is not renormalised over the candidates. The sum runs over prompt and
+    generated tokens alike, over padding never. The cosine is taken in float32 whatever the model's type; the released
+    codes take it in the model's own type, and the first of them let padding count.
+
+    A candidate of probability zero was forbidden by a logits processor and gets `-inf`, where the released codes would
+    let it win by being unlike the rest.
+    """
+
+    name = "contrastive_search"
+    title = "Contrastive search"
+    summary = "likely, and unlike what was already said"
+    compares = "the candidates for the next token"
+    paper = (
+        "Su et al. 2022, [A Contrastive Framework for Neural Text Generation](https://arxiv.org/abs/2202.06417), "
+        "equation 5"
+    )
+    contrast = "candidates"
+    processor = "counterfoil.decoding.search.processor:ContrastiveSearchLogitsProcessor"
+
+    penalty_alpha: float = parameter(0.6, help="weight of the penalty", letter="alpha", at_least=0, at_most=1)
+    top_k: int = parameter(4, help="number of candidates", letter="k", at_least=1)
+
+    @property
+    def is_distribution(self) -> bool:
+        """No: the scores choose among candidates."""
+        return False
+
+    def scores(self, main: Tensor, contrast: Tensor, *, history: Tensor, history_mask: Tensor | None = None) -> Tensor:
+        """Return the scores of the candidates `[batch, k]`, float32; the highest one of a row is chosen.
+
+        Where a row has no history at all the penalty is 0.
+
+        Args:
+            main: `[batch, k]` probabilities of the candidates.
+            contrast: `[batch, k, hidden_size]` last hidden state of each candidate, of any length.
+            history: `[batch, length, hidden_size]` hidden states of all earlier tokens at unit length
+                (:func:`unit_norm`).
+            history_mask: `[batch, length]`, true or non-zero at real tokens; None if there is no padding.
+        """
+        if history.shape[1] == 0:
+            penalty = main.float() * 0
+        else:
+            cosine = unit_norm(contrast) @ history.float().transpose(1, 2)
+            if history_mask is not None:
+                cosine = cosine.masked_fill(~history_mask.bool()[:, None], -math.inf)
+            penalty = cosine.amax(dim=-1)
+            if history_mask is not None:
+                penalty = penalty.masked_fill(penalty == -math.inf, 0.0)
+        scores = (1 - self.penalty_alpha) * main.float() - self.penalty_alpha * penalty
+        return scores.masked_fill(main <= 0, -math.inf)
 
 
 def unit_norm(hidden: Tensor) -> Tensor:
-    """Hidden states scaled to unit length, in float32.
+    """Return hidden states scaled to unit length, in float32.
 
     A zero vector stays zero instead of becoming NaN: models whose padding embedding is zero produce such states.
 
@@ -18,47 +87,5 @@ def unit_norm(hidden: Tensor) -> Tensor:
     Returns:
         Float32 tensor of the same shape.
     """
-    return functional.normalize(hidden.float(), dim=-1, eps=torch.finfo(torch.float32).tiny)
-
-
-def contrastive_search(
-    probabilities: Tensor,
-    candidate_hidden: Tensor,
-    history: Tensor,
-    penalty_alpha: float,
-    *,
-    history_mask: Tensor | None = None,
-) -> Tensor:
-    r"""Scores of the candidate next tokens; the highest one of a row is chosen.
-
-    .. math:: (1 - \alpha)\, p(v \mid x_{<t}) - \alpha \max_{1 \le j \le t-1} \cos(h_v, h_{x_j})
-
-    for every `v` of the top-k set (Su et al. 2022, https://arxiv.org/abs/2202.06417, equation 5). The first term is
-    a probability, not its logarithm, and is not renormalised over the candidates. The sum runs over prompt and
-    generated tokens alike, over padding never. The cosine is taken in float32 whatever the model's type; the
-    released codes take it in the model's own type, and the first of them let padding count.
-
-    A candidate of probability zero was forbidden by a logits processor and gets `-inf`, where the released codes
-    would let it win by being unlike the rest.
-
-    Args:
-        probabilities: `[batch, k]` probabilities of the candidates.
-        candidate_hidden: `[batch, k, hidden_size]` last hidden state of each candidate, of any length.
-        history: `[batch, length, hidden_size]` hidden states of all earlier tokens at unit length (`unit_norm`).
-        penalty_alpha: Weight of the penalty, between 0 (greedy search) and 1 (likeness alone).
-        history_mask: `[batch, length]`, true or non-zero at real tokens; None if there is no padding.
-
-    Returns:
-        Float32 scores `[batch, k]`. Where a row has no history at all the penalty is 0.
-    """
-    if history.shape[1] == 0:
-        penalty = torch.zeros_like(probabilities, dtype=torch.float32)
-    else:
-        cosine = unit_norm(candidate_hidden) @ history.float().transpose(1, 2)
-        if history_mask is not None:
-            cosine = cosine.masked_fill(~history_mask.bool()[:, None], -torch.inf)
-        penalty = cosine.amax(dim=-1)
-        if history_mask is not None:
-            penalty = penalty.masked_fill(penalty == -torch.inf, 0.0)
-    scores = (1 - penalty_alpha) * probabilities.float() - penalty_alpha * penalty
-    return scores.masked_fill(probabilities <= 0, -torch.inf)
+    values = hidden.float()
+    return values / values.norm(dim=-1, keepdim=True).clamp_min(SMALLEST)

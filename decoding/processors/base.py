@@ -1,15 +1,19 @@
-"""What every contrastive logits processor shares: a view beside the main sequence, and a rule that combines them."""
+"""What the contrastive logits processors share: a view beside the main sequence, and a method that combines both."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Protocol, runtime_checkable
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 
+from ..methods.method import Method
+from ..methods.parameters import Parameter
 from ..views.generate_call import ServedCall, calling_generation, refuse_unfollowable
+from .derived import described, with_parameters, without_self
 from .trace import Trace, TraceRecorder
 
 
@@ -18,7 +22,7 @@ class View(Protocol):
     """Next-token logits of the main sequence seen in another way."""
 
     def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
-        """`[rows, vocab]` for main ids `[rows, length]`."""
+        """Return `[rows, vocab]` for main ids `[rows, length]`."""
         ...
 
     def reset(self) -> None:
@@ -27,50 +31,88 @@ class View(Protocol):
 
 
 class ContrastLogitsProcessor(LogitsProcessor):
-    """Base of the processors that compare the main sequence with a view of it.
+    """Combine the main sequence with a view of it, by any method.
 
     The main view is whatever the model and the processors before this one made of it, unscaled: temperature, top-k and
     top-p come after. The result is normalised to log-probabilities, which changes neither an argmax nor a sampling
-    distribution and is what beam search needs to add up.
+    distribution and is what beam search adds up; methods whose scores are no distribution are left as they are.
 
     One object serves any number of `generate()` calls, one after the other.
 
+    A method of one's own needs no class of its own:
+
+        processor = ContrastLogitsProcessor(OtherPrompt(model, contrast_inputs), MyMethod(strength=2.0))
+
     Args:
         view: The contrast.
-        vocabulary_size: How many tokens the tokenizer has. Needed where the two views' logits differ in width because
-            one of the models pads its vocabulary: what lies beyond is padding.
+        method: The method that combines it with the main view.
+        vocabulary_size: How many tokens the tokenizer has. Needed if the two views' logits differ in width because one
+            of the models pads its vocabulary: what lies beyond is padding.
         trace: Record, for each token, its log-probability under both views; see :meth:`trace`.
     """
 
     supports_continuous_batching = False
-    normalised = True
+    __signature__: ClassVar[inspect.Signature]
+    method_class: ClassVar[type[Method]]
+    """The method of a subclass whose arguments are the parameters of one method."""
 
-    def __init__(self, view: View, *, vocabulary_size: int | None = None, trace: bool = False) -> None:
+    def __init__(self, view: View, method: Method, *, vocabulary_size: int | None = None, trace: bool = False) -> None:
         if vocabulary_size is not None and vocabulary_size < 1:
             raise ValueError(f"`vocabulary_size` has to be at least 1, but is {vocabulary_size}")
         self.view = view
+        self.method = method
         self.vocabulary_size = vocabulary_size
         self._recorder = TraceRecorder() if trace else None
         self._call = ServedCall()
         self._last: Tensor | None = None  # the ids of the last direct call
         self._prompt_length = self._length = 0
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+        """Write the parameters of the method into the signature and the docstring of a class that names one."""
+        super().__init_subclass__(**kwargs)
+        if "method_class" in vars(cls):
+            taken = cls.taken_parameters()
+            cls.__signature__ = without_self(with_parameters(cls.__init__, taken))
+            cls.__doc__ = described(cls.__doc__, cls.method_class, taken)
+
+    @classmethod
+    def taken_parameters(cls) -> tuple[Parameter, ...]:
+        """Return the parameters of the method that are arguments of this class: those of its rule."""
+        return tuple(p for p in cls.method_class.parameters() if not p.makes_contrast)
+
+    @classmethod
+    def made_method(cls, parameters: Mapping[str, Any]) -> Method:
+        """Return the method with these parameters.
+
+        Raises:
+            TypeError: This class does not take a parameter of that name.
+            ValueError: A parameter is out of its range.
+        """
+        taken = {parameter.name for parameter in cls.taken_parameters()}
+        for name in parameters:
+            if name not in taken:
+                raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}")
+        return cls.method_class(**parameters)
+
     @property
     def step(self) -> int:
-        """How many tokens have been generated so far, 0 while the first is scored."""
+        """The number of tokens generated so far, 0 while the first is scored."""
         return self._length - self._prompt_length
 
-    @abstractmethod
     def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
-        """The method's rule: `[rows, vocab]` scores from two `[rows, vocab]` views."""
+        """Return the method's scores `[rows, vocab]` at this step for two views `[rows, vocab]`."""
+        return self.method.scores(main, contrast, **self._context)
 
-    def reference(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the view's answer means for these rows: logits `[rows, vocab]`, and the method's coefficients
-        `[rows]`."""
-        return contrast, {}
+    def coefficients(self, main: Tensor, contrast: Tensor) -> dict[str, Tensor]:
+        """Return the method's coefficients at this step, `[rows]` by name, for what the two views answered."""
+        return self.method.coefficients(main, contrast, **self._context)
+
+    @property
+    def _context(self) -> dict[str, int]:
+        return {"step": self.step} if self.method.needs_step else {}
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The contrastive log-probabilities `[rows, vocab]` after `input_ids` `[rows, length]`.
+        """Return the contrastive log-probabilities `[rows, vocab]` after `input_ids` `[rows, length]`.
 
         Raises:
             ValueError: The views do not fit: rows, vocabulary, NaN, a row without an allowed token; or the loop that
@@ -88,9 +130,10 @@ class ContrastLogitsProcessor(LogitsProcessor):
             main, contrast = self._aligned(scores, contrast)
             if first:
                 _check(main, contrast)
-            contrast, coefficients = self.reference(main, contrast)
+            coefficients = self.coefficients(main, contrast) if self._recorder is not None else {}
+            contrast = self.method.chosen(main, contrast)
             combined = self.combine(main, contrast)
-            if self.normalised:
+            if self.method.is_distribution:
                 combined = combined.log_softmax(-1)
             if self._recorder is not None:
                 self._recorder.record(
@@ -99,7 +142,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
         return self._widened(combined, scores)
 
     def trace(self, sequences: Tensor) -> Trace:
-        """What was recorded for the tokens of the last `generate()` call.
+        """Return what was recorded for the tokens of the last `generate()` call.
 
         Args:
             sequences: What that call returned, `[rows, prompt + new tokens]`, or the dictionary around it.

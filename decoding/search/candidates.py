@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
-from ..methods.contrastive_search import contrastive_search
+from ..methods.contrastive_search import ContrastiveSearch
 from .hidden_states import HiddenStateBuffer
 
 
@@ -19,15 +19,14 @@ class Candidates(ABC):
 
     Args:
         model: A decoder-only model.
-        penalty_alpha: Weight of the penalty, in [0, 1].
-        top_k: Number of candidates per row.
+        method: The method with its parameters.
         budget: Number of tokens to reserve room for beyond the prompt.
     """
 
-    def __init__(self, model: PreTrainedModel, penalty_alpha: float, top_k: int, budget: int) -> None:
+    def __init__(self, model: PreTrainedModel, method: ContrastiveSearch, budget: int) -> None:
         self.model: Any = model
-        self.penalty_alpha = penalty_alpha
-        self.top_k = top_k
+        self.method = method
+        self.top_k = method.top_k
         self.budget = budget
         self.history = HiddenStateBuffer(None, budget)
 
@@ -66,12 +65,8 @@ class Candidates(ABC):
             Index `[batch]` and hidden state `[batch, 1, hidden_size]` of the selected candidates.
         """
         history = self.history
-        scores = contrastive_search(
-            probabilities.to(hidden.device),
-            hidden,
-            history.states,
-            self.penalty_alpha,
-            history_mask=history.mask,
+        scores = self.method.scores(
+            probabilities.to(hidden.device), hidden, history=history.states, history_mask=history.mask
         )
         selected = scores.argmax(dim=-1)
         rows = torch.arange(hidden.shape[0], device=hidden.device)

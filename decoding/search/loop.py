@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +9,8 @@ from torch import Tensor
 from transformers import Cache, GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
-from ..processors import ContrastLogitsProcessor
+from ..methods.contrastive_search import ContrastiveSearch
+from ..processors.base import ContrastLogitsProcessor
 from ..views.generate_call import argument_of_generate
 from .candidates import Candidates
 from .support import supported_candidates
@@ -71,9 +71,9 @@ def contrastive_search(
         >>> model.generate(**inputs, custom_generate=contrastive_search, penalty_alpha=0.6, top_k=4, max_new_tokens=64)
         ```
     """
-    settings = ContrastiveSearchSettings.resolve(generation_config, penalty_alpha, top_k)
+    method = resolved(generation_config, penalty_alpha, top_k)
     given_cache = model_kwargs.get("past_key_values")
-    _check_call(model, settings, generation_config, given_cache)
+    _check_call(model, method, generation_config, given_cache)
     budget = _reserved_tokens(generation_config, input_ids.shape[1])
     _refuse_layer_contrasts(logits_processor)
     streamer = argument_of_generate("streamer")  # generate() has given it the prompt already
@@ -81,7 +81,7 @@ def contrastive_search(
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     record = _Record(generation_config)
-    with supported_candidates(model)(model, settings.penalty_alpha, settings.top_k, budget) as candidates:
+    with supported_candidates(model)(model, method, budget) as candidates:
         try:
             sequences = _search(
                 candidates, input_ids, logits_processor, stopping_criteria, generation_config, record, streamer,
@@ -101,39 +101,22 @@ def contrastive_search(
         )
 
 
-@dataclass(frozen=True)
-class ContrastiveSearchSettings:
-    """Parameters of contrastive search.
+def resolved(generation_config: GenerationConfig, penalty_alpha: float | None, top_k: int | None) -> ContrastiveSearch:
+    """Return the method with the keywords, else a generation configuration's parameters, else its defaults.
 
-    Attributes:
-        penalty_alpha: Weight of the penalty, in [0, 1].
-        top_k: Number of candidates per step, at least 1.
+    A `top_k` without a `penalty_alpha` was meant for sampling, and 50 is transformers' default; neither becomes the
+    number of candidates. To try 50 candidates, pass `top_k=50` as a keyword.
+
+    Raises:
+        ValueError: A parameter is out of its range.
     """
-
-    penalty_alpha: float = 0.6
-    top_k: int = 4
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.penalty_alpha <= 1:
-            raise ValueError(f"`penalty_alpha` has to be a number between 0 and 1, but is {self.penalty_alpha}")
-        if not isinstance(self.top_k, int) or self.top_k < 1:
-            raise ValueError(f"`top_k` has to be a positive integer, but is {self.top_k}")
-
-    @classmethod
-    def resolve(
-        cls, generation_config: GenerationConfig, penalty_alpha: float | None, top_k: int | None
-    ) -> ContrastiveSearchSettings:
-        """Return the keywords, else a generation configuration written for contrastive search, else the defaults.
-
-        A `top_k` without a `penalty_alpha` was meant for sampling, and 50 is transformers' default; neither becomes
-        the number of candidates. To try 50 candidates, pass `top_k=50` as a keyword.
-        """
-        configured_alpha, configured_k = generation_config.penalty_alpha, generation_config.top_k
-        if configured_alpha is None or configured_k == _TRANSFORMERS_TOP_K:
-            configured_k = None
-        alpha = next((a for a in (penalty_alpha, configured_alpha) if a is not None), cls.penalty_alpha)
-        k = next((k for k in (top_k, configured_k) if k is not None), cls.top_k)
-        return cls(alpha, k)
+    configured_alpha, configured_k = generation_config.penalty_alpha, generation_config.top_k
+    if configured_alpha is None or configured_k == _TRANSFORMERS_TOP_K:
+        configured_k = None
+    configured = {"penalty_alpha": configured_alpha, "top_k": configured_k}
+    given = {"penalty_alpha": penalty_alpha, "top_k": top_k}
+    chosen = {name: configured[name] if value is None else value for name, value in given.items()}
+    return ContrastiveSearch(**{name: value for name, value in chosen.items() if value is not None})
 
 
 class _Record:
@@ -184,13 +167,13 @@ def _search(
 
 
 def _check_call(
-    model: PreTrainedModel, settings: ContrastiveSearchSettings, generation_config: GenerationConfig, cache: object
+    model: PreTrainedModel, method: ContrastiveSearch, generation_config: GenerationConfig, cache: object
 ) -> None:
     if model.config.is_encoder_decoder:
         raise ValueError(f"`model` has to be a decoder-only model, but is {type(model).__name__}")
     vocabulary = model.config.get_text_config(decoder=True).vocab_size
-    if settings.top_k > vocabulary:
-        raise ValueError(f"`top_k` has to be at most the size of the vocabulary, {vocabulary}, but is {settings.top_k}")
+    if method.top_k > vocabulary:
+        raise ValueError(f"`top_k` has to be at most the size of the vocabulary, {vocabulary}, but is {method.top_k}")
     required = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
     for name, value in required.items():
         given = getattr(generation_config, name)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
+from ..methods.contrastive_search import ContrastiveSearch
 from .candidates import Candidates
 from .hidden_states import HiddenStateBuffer, LMHeadHook, Select, output_head
 from .packed_attention import PackedAttention, PackedMask
@@ -22,10 +23,10 @@ class PackedCandidates(Candidates):
     A token costs one forward and one copy inside the cache, and the output head runs for the selected candidate only.
     """
 
-    def __init__(self, model: PreTrainedModel, penalty_alpha: float, top_k: int, budget: int) -> None:
-        super().__init__(model, penalty_alpha, top_k, budget)
+    def __init__(self, model: PreTrainedModel, method: ContrastiveSearch, budget: int) -> None:
+        super().__init__(model, method, budget)
         self.config = model.config.get_text_config(decoder=True)
-        self.cache = PackedCache(self.config, top_k, budget)
+        self.cache = PackedCache(self.config, method.top_k, budget)
         self._head_hook = LMHeadHook(output_head(model))
         self._attention = PackedAttention(model)
         self._contexts = ExitStack()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 
-from ..methods.validation import check_integer, check_share
+from ..methods.contrastive_search import ContrastiveSearch
 from ..views.cached_sequences import prefill_state
 from ..views.generate_call import ServedCall, calling_generation, refuse_unfollowable
 from ..views.layer_view import ignored_by_hooks
@@ -45,17 +45,16 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
     def __init__(
         self,
         model: PreTrainedModel,
-        penalty_alpha: float = 0.6,
-        top_k: int = 4,
         *,
+        penalty_alpha: float = ContrastiveSearch.penalty_alpha,
+        top_k: int = ContrastiveSearch.top_k,
         attention_mask: Tensor | None = None,
     ) -> None:
-        check_share("penalty_alpha", penalty_alpha)
-        check_integer("top_k", top_k, 1)
+        method = ContrastiveSearch(penalty_alpha=penalty_alpha, top_k=top_k)
         model = unwrap_model(model, "model")
         if model.config.is_encoder_decoder:
             raise ValueError(f"`model` has to be decoder-only for contrastive search, but is a {type(model).__name__}")
-        self.model, self.penalty_alpha, self.top_k = model, penalty_alpha, top_k
+        self.model, self.method = model, method
         self._attention_mask = attention_mask
         self._call = ServedCall(self.reset)
         self._candidates: Candidates | None = None
@@ -72,12 +71,12 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
         begins = self._call.begins(generation) and not (generation is None and self._follows(input_ids))
         if begins:
             refuse_unfollowable(type(self).__name__, BEAMS)
-            _check(scores, self.top_k)
+            _check(scores, self.method.top_k)
         with torch.no_grad(), ignored_by_hooks():
             if begins or not self._follows(input_ids):
                 self._begin(input_ids.to(self.model.device), anew=begins)
             assert self._candidates is not None
-            probabilities, candidates = scores.float().softmax(-1).topk(self.top_k, dim=-1)
+            probabilities, candidates = scores.float().softmax(-1).topk(self.method.top_k, dim=-1)
             with self._candidates as running:
                 winner, _ = running.advance(probabilities, candidates)
         tokens = candidates.gather(-1, winner.to(candidates.device)[:, None])
@@ -109,7 +108,7 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
         prompt_mask = self._prompt_mask
         grown = prompt_mask.new_ones(len(ids), ids.shape[1] - prompt_mask.shape[1])
         state = prefill_state(self.model, ids, torch.cat([prompt_mask, grown], dim=-1), {})
-        self._candidates = supported_candidates(self.model)(self.model, self.penalty_alpha, self.top_k, 256)
+        self._candidates = supported_candidates(self.model)(self.model, self.method, 256)
         with self._candidates as running:
             running.prefill(ids, GenerationConfig(), state)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel
 
+from ..methods.contrastive_search import ContrastiveSearch
 from ..views.unwrap_model import eval_mode
 from .candidates import Candidates
 from .expanded import ExpandedCandidates
@@ -108,7 +109,7 @@ def _positions(mask: Tensor) -> Tensor:
 
 
 def _packed(model: PreTrainedModel, prompt: Tensor, mask: Tensor, tokens: Tensor) -> Tensor:
-    with PackedCandidates(model, penalty_alpha=0.0, top_k=_WIDTH, budget=_WIDTH) as candidates:
+    with PackedCandidates(model, ContrastiveSearch(penalty_alpha=0.0, top_k=_WIDTH), budget=_WIDTH) as candidates:
         model_kwargs: dict[str, Any] = {"attention_mask": mask, "position_ids": _positions(mask), "use_cache": True}
         candidates.prefill(prompt, GenerationConfig(), model_kwargs)
         states: list[Tensor] = []

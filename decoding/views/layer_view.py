@@ -179,6 +179,55 @@ class EarlyExit:
         """Nothing is kept between steps."""
 
 
+class CandidateLayers:
+    """The candidate layers of a layer contrast, each read by the model's own output head.
+
+    Args:
+        model: The model that generates, decoder-only.
+        layers: `"low"` or `"high"` for the candidates of the lower or upper half, every second layer (of more than 40
+            layers the first or last 20); a list of candidates; or one layer. 0 is the embeddings, and the last layer is
+            no candidate.
+        norm: Apply the final norm before the head.
+
+    Raises:
+        ValueError: The model has no such layers.
+    """
+
+    of_main_forward = True
+
+    def __init__(self, model: PreTrainedModel, layers: str | int | Sequence[int], *, norm: bool) -> None:
+        self.layers = candidate_layers(model, layers)
+        self.norm = norm
+        self._hook = HiddenStateHook(model, self.layers)
+        self._head = LogitLens(model, norm=norm)
+
+    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
+        """Return `[layers, rows, vocab]` of the step whose main forward has just run."""
+        return torch.stack([self._head(hidden) for hidden in self._hook.take(input_ids, generation)])
+
+    def reset(self) -> None:
+        """Nothing is kept between steps."""
+
+
+def candidate_layers(model: PreTrainedModel, layers: str | int | Sequence[int]) -> tuple[int, ...]:
+    """Return the layers that `layers` means for a model.
+
+    Raises:
+        ValueError: The model has no such layers.
+    """
+    count = number_of_layers(model)
+    if isinstance(layers, str):
+        # With tied embeddings the head turns the 0-th layer back into the input token: no prediction to contrast with.
+        first = min(2, count - 1) if model.config.get_text_config(decoder=True).tie_word_embeddings else 0
+        low = range(first, count // 2 if count <= 40 else 20, 2)
+        chosen = low if layers == "low" else range(count // 2 if count <= 40 else count - 20, count, 2)
+        return tuple(chosen) or (first,)
+    chosen = (layers,) if isinstance(layers, int) else tuple(layers)
+    if any(layer not in range(count) for layer in chosen):
+        raise ValueError(f"`layers` has to be different layers in [0, {count - 1}], but is {layers!r}")
+    return chosen
+
+
 def _decoder(model: PreTrainedModel) -> nn.Module:
     if model.config.is_encoder_decoder:
         raise ValueError(f"`model` has to be decoder-only for a layer contrast, but is a {type(model).__name__}")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
-from ..methods.validation import check_integer
+from ..methods.parameters import check_integer
 from ..prompts.multimodal import encoded, multiplied
 from ..prompts.prompt import Prompt, as_prompt, check_readable
 from .cached_sequences import CachedSequences

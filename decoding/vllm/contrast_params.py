@@ -1,16 +1,21 @@
 """What a request says about its contrast: the `cf_` keys of `SamplingParams.extra_args`, or `vllm_xargs` over HTTP.
 
-They are flat, because vLLM's `vllm_xargs` may not nest. Whoever reads them, in the server's front end or in the engine
-core, reads them here.
+They are flat, because vLLM's `vllm_xargs` may not nest. They are read here, in the server's front end and in the engine
+core alike; the parameters of a method have the ranges and the defaults of its dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .methods import METHODS, Check, check_flag, defaults, picture_defaults
+from ..methods import METHODS
+from ..methods.method import Method
+from ..methods.parameters import Parameter, check_choice, check_flag, check_integer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PREFIX = "cf_"
 RESERVED = "_cf_"
@@ -20,6 +25,7 @@ METHOD = "cf_method"
 CONTRAST_IDS = "cf_contrast_ids"
 CUT_CONTEXT = "cf_cut_context"
 WITHOUT_ADAPTER = "cf_without_adapter"
+SEED = "cf_seed"
 TEXT_KEYS = ("cf_contrast_prompt", "cf_contrast_messages", "cf_documents")
 """Text becomes :data:`CONTRAST_IDS` before a request reaches the engine: it has no tokenizer."""
 
@@ -33,35 +39,46 @@ class PairRequest:
     """The contrast that one request asks for, checked as far as the request alone tells.
 
     Args:
-        method: A name of :data:`counterfoil.decoding.vllm.methods.METHODS`.
-        parameters: The method's own, all of them, under their Python names.
-        contrast_ids: The other view's prompt, where it was given.
-        cut_context: Otherwise: how many last tokens of the main prompt the other view reads.
-        picture: What the other view's picture is made with, for methods that have one.
-        without_adapter: The other view runs without the request's LoRA adapter, on the main prompt unless another one
-            is given.
+        method: The method with its parameters.
+        contrast_ids: The contrast's prompt, if it was given.
+        without_adapter: The contrast runs without the request's LoRA adapter, on the main prompt unless another one is
+            given.
+        seed: Of what is drawn for the contrast's images: the i-th draws with `seed + i`.
     """
 
-    method: str
-    parameters: Mapping[str, float | str]
+    method: Method
     contrast_ids: tuple[int, ...] | None = None
-    cut_context: int | None = None
     without_adapter: bool = False
-    picture: Mapping[str, float | str | None] = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def cut_context(self) -> int | None:
+        """How many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
+        return getattr(self.method, "cut_context", None)
+
+    @property
+    def changes_image(self) -> bool:
+        """Whether the contrast is the main prompt with its images changed."""
+        return self.method.contrast == "image"
 
     @property
     def rule(self) -> tuple[object, ...]:
         """Equal for pairs whose rows may be combined at once."""
-        return (self.method, *sorted(self.parameters.items()))
+        rule = (parameter.name for parameter in self.method.parameters() if not parameter.makes_contrast)
+        return (self.method.name, *(getattr(self.method, name) for name in rule))
+
+    def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
+        """Return the method's scores `[rows, vocab]`, float32, for the logits `[rows, vocab]` of two views."""
+        return self.method.scores(main, contrast)
 
     def other_prompt(self, prompt: Sequence[int]) -> list[int]:
-        """The other view's prompt, given the main one's token ids."""
+        """Return the contrast's prompt, given the main one's token ids."""
         if self.contrast_ids is not None:
             return list(self.contrast_ids)
         return list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)
 
     def other_tokens(self, prompt_tokens: int) -> int:
-        """The length of the other view's prompt, given the main one's."""
+        """Return the length of the contrast's prompt, given the main one's."""
         if self.contrast_ids is not None:
             return len(self.contrast_ids)
         return prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)
@@ -73,7 +90,7 @@ def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
 
 
 def pair_request(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = False) -> PairRequest | None:
-    """The contrast that `extra_args` asks for, or `None` for a plain request.
+    """Return the contrast that `extra_args` asks for, or `None` for a plain request.
 
     Args:
         extra_args: Of `SamplingParams`; keys of other plug-ins are left alone.
@@ -88,47 +105,62 @@ def pair_request(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = 
         return None
     assert extra_args is not None
     given = {key: value for key, value in extra_args.items() if key.startswith((PREFIX, RESERVED))}
-    method = _method(given, amateur_model)
+    method = _method_class(given, amateur_model)
     _refuse_unknown(given, method)
     if WITHOUT_ADAPTER in given:
         check_flag(WITHOUT_ADAPTER, given[WITHOUT_ADAPTER])
+    if SEED in given:
+        check_integer(SEED, given[SEED], 0)
     pair = PairRequest(
-        method,
-        _checked(METHODS[method].checks, defaults(method), given),
+        method(**{p.name: _checked(p, given[PREFIX + p.name]) for p in _served(method) if PREFIX + p.name in given}),
         contrast_ids=_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else None,
-        cut_context=_count(CUT_CONTEXT, given[CUT_CONTEXT]) if CUT_CONTEXT in given else None,
         without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
-        picture=_checked(METHODS[method].picture, picture_defaults(method), given),
+        seed=given.get(SEED, 0),
     )
     _check_contrast(pair, amateur_model)
     return pair
 
 
-def _checked(checks: Mapping[str, Check], values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with those that are `given` in their place."""
-    for name, check in checks.items():
-        if PREFIX + name in given:
-            check(PREFIX + name, given[PREFIX + name])
-    return {name: given.get(PREFIX + name, value) for name, value in values.items()}
+def served_methods() -> dict[str, type[Method]]:
+    """Return the methods that an engine serves, by name: those whose contrast is another sequence of tokens."""
+    return {
+        name: method
+        for name, method in METHODS.items()
+        if method.contrast in ("prompt", "image", "model") and not method.needs_step
+    }
 
 
-def _method(given: Mapping[str, Any], amateur_model: bool) -> str:
+def _served(method: type[Method]) -> list[Parameter]:
+    return [parameter for parameter in method.parameters() if parameter.is_served]
+
+
+def _checked(parameter: Parameter, value: object) -> Any:  # noqa: ANN401
+    key = PREFIX + parameter.name
+    if parameter.served_choices:
+        check_choice(key, value, parameter.served_choices)  # type: ignore[arg-type]
+    return _count(key, value) if key == CUT_CONTEXT else parameter.checked(value, key)
+
+
+def _method_class(given: Mapping[str, Any], amateur_model: bool) -> type[Method]:
     for key in given:
         if key.startswith(RESERVED):
             raise ValueError(f"`{key}` has to be left out: keys that begin with {RESERVED} are the engine's own")
-    known = ("contrastive_decoding",) if amateur_model else tuple(METHODS)
+    served = served_methods()
+    known = [name for name, method in served.items() if method.contrast == "model" or not amateur_model]
     names = ", ".join(map(repr, known))
     if METHOD not in given:
         raise ValueError(f"`{METHOD}` has to be one of {names}, but is missing beside `{next(iter(given))}`")
     method = given[METHOD]
     if not isinstance(method, str) or method not in known:
-        served = "served here (an engine with an amateur model)" if amateur_model and method in METHODS else ""
-        raise ValueError(f"`{METHOD}` has to be one of {names}, but is {method!r}{', not ' + served if served else ''}")
-    return method
+        elsewhere = isinstance(method, str) and method in served
+        reason = ", not served here (an engine with an amateur model)" if elsewhere else ""
+        raise ValueError(f"`{METHOD}` has to be one of {names}, but is {method!r}{reason}")
+    return served[method]
 
 
-def _refuse_unknown(given: Mapping[str, Any], method: str) -> None:
-    parameters = [PREFIX + name for name in (*METHODS[method].checks, *METHODS[method].picture)]
+def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
+    parameters = [PREFIX + parameter.name for parameter in _served(method)]
+    parameters += [SEED] if method.contrast == "image" else []
     accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, WITHOUT_ADAPTER, *parameters}
     for key in given:
         if key in TEXT_KEYS:
@@ -138,14 +170,14 @@ def _refuse_unknown(given: Mapping[str, Any], method: str) -> None:
             )
         if key not in accepted:
             raise ValueError(
-                f"`{key}` is not known: {method} takes {', '.join(parameters)}, and the contrast is given as "
+                f"`{key}` is not known: {method.name} takes {', '.join(parameters)}, and the contrast is given as "
                 f"{CONTRAST_IDS}, {', '.join(TEXT_KEYS)}, {CUT_CONTEXT} or {WITHOUT_ADAPTER}"
             )
+    if CUT_CONTEXT in given and method.contrast != "model":
+        raise ValueError(f"`{CUT_CONTEXT}` has to go with contrastive_decoding, but `{METHOD}` is {method.name!r}")
 
 
 def _check_contrast(pair: PairRequest, amateur_model: bool) -> None:
-    if pair.cut_context is not None and pair.method != "contrastive_decoding":
-        raise ValueError(f"`{CUT_CONTEXT}` has to go with contrastive_decoding, but `{METHOD}` is {pair.method!r}")
     if pair.cut_context is not None and pair.contrast_ids is not None:
         raise ValueError(f"`{CUT_CONTEXT}` has to be the only contrast, but `{CONTRAST_IDS}` is given as well")
     given = pair.contrast_ids is not None or pair.cut_context is not None or pair.without_adapter
@@ -154,13 +186,15 @@ def _check_contrast(pair: PairRequest, amateur_model: bool) -> None:
             raise ValueError(
                 "the contrast has to be left out, but is given: this engine contrasts with its amateur model"
             )
-    elif METHODS[pair.method].picture:
+    elif pair.changes_image:
         if given:
-            raise ValueError(f"the contrast of {pair.method} is an image made from the request's own: leave it out")
+            raise ValueError(
+                f"the contrast of {pair.method.name} is an image made from the request's own: leave it out"
+            )
     elif not given:
         raise ValueError(
-            f"{pair.method} has to be given something to contrast with, but has none: give {', '.join(TEXT_KEYS[:2])}, "
-            f"{TEXT_KEYS[2]} or {CONTRAST_IDS}"
+            f"{pair.method.name} has to be given something to contrast with, but has none: give "
+            f"{', '.join(TEXT_KEYS[:2])}, {TEXT_KEYS[2]} or {CONTRAST_IDS}"
         )
 
 

@@ -47,7 +47,7 @@ def chat_request(
     Args:
         tokenizer: The engine's, `llm.get_tokenizer()`.
         messages: The conversation.
-        method: A name of :data:`counterfoil.decoding.vllm.methods.METHODS`.
+        method: A name of :func:`.contrast_params.served_methods`.
         documents: Put in front of the user's last message, and left out of the other view.
         contrast_prompt: Or: what the user says last in the other view.
         contrast_messages: Or: the whole conversation of the other view.

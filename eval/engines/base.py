@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
+
 from ..requests import Request, Response
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import torch
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import GREEDY, Decoder
 from counterfoil.models import LanguageModel
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, StoppingCriteria
 
-from ..decoders import GREEDY, Decoder
-from ..decodings import Decoding
 from ..likelihood import option_log_probabilities
 from ..requests import Choice, Generation, Request, Response
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..decoders import settings_of
-from ..decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
+
 from ..requests import Generation, Request, Response
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class EndpointEngine:
     def _keys(self, decoding: Decoding, request: Generation) -> dict[str, Any]:
         if decoding.method == "none":
             return {}
-        given = {name: value for name, value in settings_of(decoding).items() if value is not None}
+        given = {name: value for name, value in decoding.settings.items() if value is not None}
         keys = {"cf_method": decoding.method, **{f"cf_{name}": value for name, value in given.items()}}
         if decoding.takes_contrast and request.contrast is not None:
             said = json.dumps([{"role": "user", "content": request.contrast}], ensure_ascii=False)

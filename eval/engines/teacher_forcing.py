@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from counterfoil.decoding import ContrastLogitsProcessor, DoLaLogitsProcessor
+from counterfoil.decoding import ContrastLogitsProcessor
+from counterfoil.decoding.decoder import Decoder
 from counterfoil.decoding.views import Prompt, PromptView, as_prompt
-from counterfoil.decoding.views.layer_view import LogitLens, number_of_layers
+from counterfoil.decoding.views.layer_view import CandidateLayers, LogitLens, number_of_layers
 from torch import Tensor
 from transformers import PreTrainedModel
-
-from ..decoders import Decoder
 
 
 class ForcedBatch:
@@ -43,17 +42,15 @@ class ForcedBatch:
         if processor is None:
             return main.log_softmax(-1)
         size = processor.vocabulary_size
-        main, other = main[:, :size], self._other(processor, decoder)[..., :size]
-        other, _ = processor.reference(main, other)
-        return processor.combine(main, other).log_softmax(-1)
+        main, contrast = main[:, :size], self._contrast(processor, decoder)[..., :size]
+        return processor.combine(main, processor.method.chosen(main, contrast)).log_softmax(-1)
 
-    def _other(self, processor: ContrastLogitsProcessor, decoder: Decoder) -> Tensor:
+    def _contrast(self, processor: ContrastLogitsProcessor, decoder: Decoder) -> Tensor:
         if isinstance(processor.view, PromptView):
             prompt = processor.view.prompt(self._prompt.input_ids)
             return self._placed(self._run(processor.view.model, prompt).logits).float()
-        if isinstance(processor, DoLaLogitsProcessor):
-            norm = decoder.settings["norm"]
-            return torch.stack([self._early(layer, norm=norm) for layer in processor.layers])
+        if isinstance(processor.view, CandidateLayers):
+            return torch.stack([self._early(layer, norm=processor.view.norm) for layer in processor.view.layers])
         return self._early(decoder.decoding.parameters["early_exit"], norm=True)
 
     def _early(self, layer: int, *, norm: bool) -> Tensor:

@@ -13,16 +13,17 @@ from typing import Any
 
 import torch
 from counterfoil.decoding import ContrastLogitsProcessor
-from counterfoil.decoding.images import INSTRUCTION, drawn, image_inputs
-from counterfoil.decoding.images.image_requests import opened
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import ImageDecoder
+from counterfoil.decoding.images import draw_transform, image_inputs
+from counterfoil.decoding.images.image_requests import open_image
+from counterfoil.decoding.methods.code import INSTRUCTION
+from counterfoil.decoding.methods.method import labelled
 from counterfoil.models import VisionModel
 from PIL import Image
 from torch import Tensor
 
-from ..decoders import labelled
-from ..decodings import Decoding
 from ..hallucination.methods import Method
-from ..image_decoders import ImageDecoder
 
 Request = tuple[Image.Image | Path, str]
 Opened = tuple[Image.Image, str]
@@ -30,13 +31,12 @@ SAID = {True: ("yes", "Yes", " yes", " Yes"), False: ("no", "No", " no", " No")}
 FAR = 1e6
 
 
-def labelled_as(method: Method, decoder: ImageDecoder) -> str:
-    """A way to answer with its parameters, for a table."""
+def labelled_as(method: Method) -> str:
+    """Return a way to answer with its parameters, for a table."""
     if method.control is None:
-        return decoder.label
+        return method.decoding.label
     kept = ("strength", "plausibility") if method.control == "temperature" else ("transform",)
-    shown = {name: decoder.settings[name] for name in kept if decoder.settings[name] is not None}
-    return labelled(method.control, shown)
+    return labelled(method.control, {name: method.decoding.settings[name] for name in kept})
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Asker:
         """
         found = [Votes() for _ in methods]
         for low in range(0, len(requests), self.batch_size):
-            batch = [(opened(image), asked) for image, asked in requests[low : low + self.batch_size]]
+            batch = [(open_image(image), asked) for image, asked in requests[low : low + self.batch_size]]
             inputs = image_inputs(self.model, self.processor, batch)
             main = self._first(inputs)
             for method, votes in zip(methods, found, strict=True):
@@ -132,7 +132,9 @@ class Asker:
         decoding = method.decoding
         if method.control == "transformed":
             chosen = decoding.parameters.get("transform")
-            return [(drawn(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(batch)], []
+            return [
+                (draw_transform(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(batch)
+            ], []
         if decoding.method == "code" and "description" not in decoding.parameters:
             known = {image.tobytes(): image for image, _ in batch}
             written = dict(zip(known, self.descriptions(known.values()), strict=True))

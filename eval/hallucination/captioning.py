@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from counterfoil.decoding.decoder import GREEDY
 from counterfoil.decoding.images import image_inputs
-from counterfoil.decoding.images.image_requests import opened
+from counterfoil.decoding.images.image_requests import open_image
 from counterfoil.models import VisionModel
 from PIL import Image
 
 from ..dataset import Source
-from ..decoders import GREEDY
 from ..engines.vision import Asker, labelled_as
-from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
 from .captions import Caption, Vocabulary
 from .chair import describe, difference, figures
@@ -61,21 +60,20 @@ def evaluate(
     written: list[list[Caption]] = [[] for _ in methods]
     for low in range(0, len(names), batch_size):
         now = names[low : low + batch_size]
-        requests = [(opened(images[name]), instruction) for name in now]
+        requests = [(open_image(images[name]), instruction) for name in now]
         for method, captions in zip(methods, written, strict=True):
             texts = _captions(asker, method, requests, seed + low, max_new_tokens)
             captions += [Caption(name, text) for name, text in zip(now, texts, strict=True)]
         if progress is not None:
             progress(low + len(now), len(names))
-    decoders = [ImageDecoder(method.decoding, vision) for method in methods]
-    labels = [labelled_as(method, decoder) for method, decoder in zip(methods, decoders, strict=True)]
+    labels = [labelled_as(method) for method in methods]
     said = [describe(captions, table, vocabulary) for captions in written]
     rows = []
-    for number, (label, decoder, found) in enumerate(zip(labels, decoders, said, strict=True)):
+    for number, (method, label, found) in enumerate(zip(methods, labels, said, strict=True)):
         row: dict[str, Figure] = figures(found, seed=seed)
         if number:
             row["difference"] = difference(found, said[0], "CHAIR_i", seed=seed)
-        rows.append(MethodResult(label, {"method": methods[number].name, **decoder.settings}, row))
+        rows.append(MethodResult(label, {"method": method.name, **method.decoding.settings}, row))
     samples = [
         {
             "picture": name,

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..decodings import PARAMETERS, WITH_IMAGE, Decoding
+from counterfoil.decoding.by_name import Decoding, check_accepted, method_names, parameters_of
 
 Control = Literal["temperature", "transformed"]
 CONTROLS: tuple[Control, ...] = ("temperature", "transformed")
 """What RITUAL's own paper lacks: the same sharpening and cut without a second picture, and the second picture alone."""
 
-NAMES = ("none", *WITH_IMAGE, *CONTROLS)
+
+def names() -> tuple[str, ...]:
+    """Return the names of all ways to answer."""
+    return ("none", *method_names(image=True), *CONTROLS)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Method:
 
     @property
     def name(self) -> str:
-        """One of :data:`NAMES`."""
+        """One of :func:`names`."""
         return self.control or self.decoding.method
 
 
@@ -45,29 +48,27 @@ def method(name: str, parameters: Mapping[str, Any] | None = None) -> Method:
         if name == control:
             shown = {"transform": "identity"} if control == "temperature" else {}
             return Method(Decoding("ritual", given | shown), control)
-    if name not in NAMES:
-        raise ValueError(f"`method` has to be one of {', '.join(NAMES)}, but is {name!r}")
+    if name not in names():
+        raise ValueError(f"`method` has to be one of {', '.join(names())}, but is {name!r}")
     return Method(Decoding(name, given))
 
 
-def methods(names: str, parameters: Mapping[str, Any], *, controls: bool = False) -> list[Method]:
+def methods(named: str, parameters: Mapping[str, Any], *, controls: bool = False) -> list[Method]:
     """The ways to answer that a command line names.
 
     Args:
-        names: Names with commas between them.
+        named: Names with commas between them.
         parameters: Values by name, each for every method that has it; `None` is not given.
         controls: Whether RITUAL brings its controls along.
 
     Raises:
         ValueError: As :func:`method`, and for a parameter that none of the methods has.
     """
-    asked = [name.strip() for name in names.split(",")]
+    asked = [name.strip() for name in named.split(",")]
     if controls and "ritual" in asked:
         place = asked.index("ritual")
         asked[place:place] = [name for name in CONTROLS if name not in asked]
     given = {name: value for name, value in parameters.items() if value is not None}
-    accepted = {name: PARAMETERS[method(name).decoding.method] for name in asked}
-    for name in given:
-        if not any(name in known for known in accepted.values()):
-            raise ValueError(f"`{name}` has to be a parameter of one of {names}, but is of none")
+    accepted = {name: [p.name for p in parameters_of(method(name).decoding.method)] for name in asked}
+    check_accepted(given, accepted)
     return [method(name, {key: value for key, value in given.items() if key in accepted[name]}) for name in asked]

@@ -13,7 +13,6 @@ from PIL import Image
 
 from ..dataset import Source
 from ..engines.vision import Asker, Votes, labelled_as
-from ..image_decoders import ImageDecoder
 from ..results import Figure, MethodResult, TaskResult
 from .methods import Method
 from .pope import Polled, detectable, difference, figures, says_yes
@@ -27,7 +26,6 @@ WAYS = ("greedy", "sampled")
 ONE_WAY = {"temperature": ("sampled",), "transformed": ("greedy",)}
 """Sharpening and cut change no greedy answer; a transformed picture alone is only there to be compared with none."""
 
-Way = tuple[Method, ImageDecoder]
 Progress = Callable[[int, int], None]
 
 
@@ -74,16 +72,15 @@ def evaluate(
         progress: Told how far it is.
     """
     questions = poll.questions
-    ways = [(method, ImageDecoder(method.decoding, vision)) for method in methods]
     asker = Asker(vision, seed=seed, batch_size=batch_size)
     found = asker.votes([(poll.images[picture], text) for picture, text in questions], methods, progress)
     rows = [
         row
         for split, probes in poll.splits.items()
-        for row in _rows(split, probes, ways, [_answered(questions, votes, probes) for votes in found], seed)
+        for row in _rows(split, probes, methods, [_answered(questions, votes, probes) for votes in found], seed)
     ]
     samples = [
-        {"picture": picture, "question": text, "found": [_sample(w, v, i) for w, v in zip(ways, found, strict=True)]}
+        {"picture": picture, "question": text, "found": [_sample(w, v, i) for w, v in zip(methods, found, strict=True)]}
         for i, (picture, text) in enumerate(questions)
     ]
     return TaskResult(
@@ -135,21 +132,21 @@ def _answered(questions: Sequence[tuple[str, str]], votes: Votes, probes: Sequen
 
 
 def _rows(
-    split: str, probes: Sequence[Probe], ways: Sequence[Way], polled: Sequence[Mapping[str, Polled]], seed: int
+    split: str, probes: Sequence[Probe], methods: Sequence[Method], polled: Sequence[Mapping[str, Polled]], seed: int
 ) -> list[MethodResult]:
     control = next(
-        (found["sampled"] for (m, _), found in zip(ways, polled, strict=True) if m.name == "temperature"), None
+        (found["sampled"] for m, found in zip(methods, polled, strict=True) if m.name == "temperature"), None
     )
     rows = []
-    for number, ((method, decoder), found) in enumerate(zip(ways, polled, strict=True)):
+    for number, (method, found) in enumerate(zip(methods, polled, strict=True)):
         for way in ONE_WAY.get(method.name, WAYS):
             row: dict[str, Figure] = figures(found[way], seed=seed)
             if (number, way) != (0, "greedy"):
                 row["difference"] = difference(found[way], polled[0]["greedy"], seed=seed)
             if way == "sampled" and control is not None and method.name != "temperature":
                 row["over control"] = difference(found[way], control, seed=seed)
-            settings = {"split": split, "method": method.name, "way": way, "n": len(probes), **decoder.settings}
-            rows.append(MethodResult(f"{split}: {labelled_as(method, decoder)}, {way}", settings, row))
+            settings = {"split": split, "method": method.name, "way": way, "n": len(probes), **method.decoding.settings}
+            rows.append(MethodResult(f"{split}: {labelled_as(method)}, {way}", settings, row))
     return rows
 
 
@@ -164,8 +161,8 @@ def _notes(rows: Sequence[MethodResult]) -> list[str]:
     ]
 
 
-def _sample(way: Way, votes: Votes, number: int) -> dict[str, Any]:
-    return {"method": labelled_as(*way), **{name: getattr(votes, name)[number] for name in (*WAYS, "score")}}
+def _sample(method: Method, votes: Votes, number: int) -> dict[str, Any]:
+    return {"method": labelled_as(method), **{name: getattr(votes, name)[number] for name in (*WAYS, "score")}}
 
 
 def _read_answers(source: Source) -> list[str]:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import Decoder
 from counterfoil.models import LanguageModel
 from sentence_transformers import SentenceTransformer
 
-from ..decoders import Decoder
-from ..decodings import Decoding
 from ..likelihood import option_log_probabilities
 from ..requests import Choice
 

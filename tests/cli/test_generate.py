@@ -10,7 +10,7 @@ import pytest
 from counterfoil.cli.app import app
 from counterfoil.cli.continuing import Continued, Request
 from counterfoil.cli.side_by_side import print_side_by_side
-from counterfoil.eval.decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
 from rich.console import Console
 from typer.testing import CliRunner
 

@@ -149,7 +149,7 @@ def test_dola_equals_its_reference_for_every_row(family: str, layers, norm: bool
     output = generate(model, PROMPTS, [processor])
     recorded = processor.trace(output).coefficients["layer"]
     for i, prompt in enumerate(PROMPTS):
-        expected, chosen = dola_reference(model, list(processor.layers), prompt, norm)
+        expected, chosen = dola_reference(model, list(processor.method.layers), prompt, norm)
         assert output[i, 9:].tolist() == expected, f"row {i}"
         assert recorded[i].tolist() == chosen
 
@@ -167,7 +167,7 @@ def test_dola_equals_its_reference_for_every_row(family: str, layers, norm: bool
 )
 def test_dola_candidates_are_those_of_the_paper(count: int, tied: int, bucket: str, expected: list[int]) -> None:
     model = tiny_model("llama", num_hidden_layers=count, tie_word_embeddings=bool(tied))
-    assert list(DoLaLogitsProcessor(model, bucket).layers) == expected  # type: ignore[arg-type]
+    assert list(DoLaLogitsProcessor(model, bucket).method.layers) == expected  # type: ignore[arg-type]
 
 
 def test_another_view_of_the_same_model_does_not_reach_the_taps() -> None:
@@ -246,7 +246,7 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
         (lambda m: CutContext(m, 0), "`last` has to be an integer of at least 1, but is 0"),
         (lambda m: CutContext(m, 2.5), "`last` has to be an integer of at least 1, but is 2.5"),
         (lambda m: EarlyExit(m, True), r"`layer` has to be in \[1, 4\], but is True"),
-        (lambda m: DoLaLogitsProcessor(m, [1, 1]), r"`layers` has to be different layers in \[0, 3\], but is \[1, 1\]"),
+        (lambda m: DoLaLogitsProcessor(m, [1, 1]), r"`layers` has to be different layers, .* but is \[1, 1\]"),
         (
             lambda m: ContrastiveDecodingLogitsProcessor(m, "gpt2"),
             "`amateur` has to be a transformers model, but is str",
@@ -258,7 +258,7 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
         ),
         (lambda m: DoLaLogitsProcessor(m, "middle"), "`layers` has to be 'low', 'high'.* but is 'middle'"),
         (lambda m: DoLaLogitsProcessor(m, [4]), r"`layers` has to be different layers in \[0, 3\], but is \[4\]"),
-        (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be different layers in \[0, 3\], but is \[\]"),
+        (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be different layers, .* but is \[\]"),
         (lambda m: DoLaLogitsProcessor(tiny_model("t5")), "`model` has to be decoder-only"),
         (lambda m: EarlyExit(tiny_model("t5"), 1), "`model` has to be decoder-only"),
         (lambda m: SamePrompt(tiny_model("t5")), "`amateur` has to be decoder-only"),

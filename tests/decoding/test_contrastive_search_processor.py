@@ -46,7 +46,9 @@ def reference(model, prompt: list[int], penalty_alpha: float, top_k: int, new_to
 @pytest.mark.parametrize(("penalty_alpha", "top_k"), [(0.6, 4), (0.9, 8), (0.0, 3), (0.5, 1)])
 def test_it_equals_the_uncached_reference_for_every_row(family: str, penalty_alpha: float, top_k: int) -> None:
     model = tiny_model(family)
-    output = generate(model, PROMPTS, [ContrastiveSearchLogitsProcessor(model, penalty_alpha, top_k)])
+    output = generate(
+        model, PROMPTS, [ContrastiveSearchLogitsProcessor(model, penalty_alpha=penalty_alpha, top_k=top_k)]
+    )
     for i, prompt in enumerate(PROMPTS):
         assert output[i, 9:].tolist() == reference(model, prompt, penalty_alpha, top_k, NEW), f"row {i}"
 

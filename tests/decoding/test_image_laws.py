@@ -19,7 +19,7 @@ from counterfoil.decoding import (
     batched_views,
     image_inputs,
 )
-from counterfoil.decoding.methods.plausibility import masked_to_plausible
+from counterfoil.decoding.methods import masked_to_plausible
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from tests.support import oracles
@@ -51,7 +51,7 @@ def generate(tiny: TinyVision, *processors: Any, requests: Any = REQUESTS, **opt
 def make(method: Any, tiny: TinyVision, requests: Any = REQUESTS, **options: Any) -> Any:
     if method is CODELogitsProcessor:
         options.setdefault("description", ["w30 w31", "w32"][: len(requests)])
-    return method.from_image(tiny.model, tiny.processor, requests, **options)
+    return method.from_images(tiny.model, tiny.processor, requests, **options)
 
 
 def text_of(tiny: TinyVision, question: str) -> str:
@@ -186,7 +186,7 @@ def test_whatever_cannot_be_followed_is_computed_anew(family: str) -> None:
         request, text = (PICTURES[0], "<image>w10"), "<image>w10"
     else:
         request, text = REQUESTS[0], text_of(tiny, REQUESTS[0][1])
-    processor = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, request, transform="vertical_flip")
+    processor = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, request, transform="vertical_flip")
     view, reference = processor.view, single(tiny, text, processor.transforms[0](request[0]))
     prompt = image_inputs(tiny.model, tiny.processor, request)["input_ids"]
     generation = LogitsProcessorList()

@@ -15,7 +15,7 @@ from counterfoil.decoding import (
     batched_views,
     image_inputs,
 )
-from counterfoil.decoding.images import noised
+from counterfoil.decoding.images import add_noise
 from PIL import Image
 
 from tests.support import oracles
@@ -57,12 +57,12 @@ def made(tiny: TinyVision, method: str, which: list[int], **options: Any) -> Any
     requests = [request(tiny, i) for i in which]
     start = (tiny.model, tiny.processor, requests)
     if method == "ritual":
-        return RITUALLogitsProcessor.from_image(*start, seed=SEED + which[0], **options)
+        return RITUALLogitsProcessor.from_images(*start, seed=SEED + which[0], **options)
     if method == "vcd":
-        return VCDLogitsProcessor.from_image(*start, seed=SEED + which[0], **options)
+        return VCDLogitsProcessor.from_images(*start, seed=SEED + which[0], **options)
     if method == "code":
-        return CODELogitsProcessor.from_image(*start, k=2.0, description=[DESCRIPTIONS[i] for i in which], **options)
-    return M3IDLogitsProcessor.from_image(*start, decay=0.1, gate=1.0, offset=10, **options)
+        return CODELogitsProcessor.from_images(*start, k=2.0, description=[DESCRIPTIONS[i] for i in which], **options)
+    return M3IDLogitsProcessor.from_images(*start, decay=0.1, gate=1.0, offset=10, **options)
 
 
 def text_of(tiny: TinyVision, i: int) -> str:
@@ -78,11 +78,11 @@ def view_of(tiny: TinyVision, method: str, i: int) -> dict[str, Any]:
     """What the view of the i-th request reads, made without the library's builders."""
     text = text_of(tiny, i)
     if method == "ritual":
-        (transform,) = made(tiny, method, [i]).transforms
+        (transform,) = made(tiny, method, [i]).compared_with["transform"]
         return single(tiny, text, transform(PICTURES[i]))
     if method == "vcd":
         frames = getattr(tiny.processor.image_processor, "temporal_patch_size", 1)
-        return noised(single(tiny, text, PICTURES[i]), step=500, seeds=[SEED + i], frames=frames)
+        return add_noise(single(tiny, text, PICTURES[i]), step=500, seeds=[SEED + i], frames=frames)
     replacement = DESCRIPTIONS[i] if method == "code" else ""
     for marker in MARKERS:
         text = text.replace(marker, replacement if marker in ("<image>", "<|image_pad|>", "<boi>") else "")
@@ -123,8 +123,8 @@ def test_sampling_and_beams_are_those_of_an_uncached_view(family: str, method: s
     views = [view_of(tiny, method, i) for i in which]
     length = image_inputs(tiny.model, tiny.processor, [request(tiny, i) for i in which])["input_ids"].shape[1]
     if method == "ritual":  # the i-th of a batch draws with the i-th seed
-        second = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, request(tiny, 0), seed=SEED + 2)
-        views[1] = single(tiny, text_of(tiny, 0), second.transforms[0](PICTURES[0]))
+        second = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, request(tiny, 0), seed=SEED + 2)
+        views[1] = single(tiny, text_of(tiny, 0), second.compared_with["transform"][0](PICTURES[0]))
     reference = VisionReference(tiny, views, RULES[method], length)
     expected = generate(tiny, [reference], which, **MODES[mode])
     assert generate(tiny, [made(tiny, method, which)], which, **MODES[mode]).tolist() == expected.tolist()

@@ -20,8 +20,10 @@ from counterfoil.decoding import (
     forget_descriptions,
     image_inputs,
 )
-from counterfoil.decoding.images import INSTRUCTION, POOL, ImageReader, drawn, noised
-from counterfoil.decoding.images.image_requests import opened
+from counterfoil.decoding.images import VisionPrompter, add_noise, draw_transform
+from counterfoil.decoding.images.image_requests import open_image
+from counterfoil.decoding.methods.code import INSTRUCTION
+from counterfoil.decoding.methods.ritual import TRANSFORMS
 from PIL import Image
 from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -64,7 +66,7 @@ def test_a_picture_is_turned_as_its_file_says() -> None:
     exif[0x0112] = 6
     file = io.BytesIO()
     PICTURE.save(file, "PNG", exif=exif)
-    turned = opened(Image.open(file))
+    turned = open_image(Image.open(file))
     assert turned.size == (30, 40)
     assert np.array_equal(np.asarray(turned), np.rot90(np.asarray(PICTURE), -1))
 
@@ -88,7 +90,7 @@ def test_a_question_that_holds_the_marker_is_the_whole_prompt() -> None:
 def test_the_description_stands_where_the_image_was_and_no_marker_is_left() -> None:
     for family in ("llava", "qwen2_5_vl", "qwen3_vl", "gemma3", "idefics3"):
         tiny = tiny_vision(family)
-        reader = ImageReader(tiny.model, tiny.processor)
+        reader = VisionPrompter(tiny.model, tiny.processor)
         prompts = reader.prompts(messages(PICTURE))
         read = reader.inputs_without_images(prompts, ["w30 w31"])
         assert tiny.processor.tokenizer.decode(read["input_ids"][0]).split()[-5:] == ["w30", "w31", "w10", "w11", "w4"]
@@ -133,20 +135,20 @@ def test_an_unusable_request_is_refused(method: Any, request_of: Any, message: s
     tiny, given = llava(), request_of(tmp_path)
     whole = isinstance(given, (list, tuple))
     with pytest.raises(ValueError, match=message):
-        method.from_image(tiny.model, tiny.processor, given if whole else (given, "w10"))
+        method.from_images(tiny.model, tiny.processor, given if whole else (given, "w10"))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_models_and_processors_that_will_not_do_are_refused(method: Any) -> None:
     tiny = llava()
     with pytest.raises(ValueError, match="has to be a vision-language model, but LlamaForCausalLM reads no images"):
-        method.from_image(tiny_model("llama"), tiny.processor, (PICTURE, "w10"))
+        method.from_images(tiny_model("llama"), tiny.processor, (PICTURE, "w10"))
     with pytest.raises(ValueError, match=r"encoder-decoder|reads no images"):
-        method.from_image(tiny_model("t5"), tiny.processor, (PICTURE, "w10"))
+        method.from_images(tiny_model("t5"), tiny.processor, (PICTURE, "w10"))
     with pytest.raises(ValueError, match=r"has to be the model's processor .* but is a TokenizersBackend"):
-        method.from_image(tiny.model, tiny_language().tokenizer, (PICTURE, "w10"))
+        method.from_images(tiny.model, tiny_language().tokenizer, (PICTURE, "w10"))
     with pytest.raises(ValueError, match="`model` has to be a transformers model"):
-        method.from_image("llava", tiny.processor, (PICTURE, "w10"))
+        method.from_images("llava", tiny.processor, (PICTURE, "w10"))
 
 
 @pytest.mark.parametrize(
@@ -179,11 +181,11 @@ def test_a_model_whose_image_token_is_not_known_is_refused() -> None:
 @pytest.mark.parametrize("method", [CODELogitsProcessor, RITUALLogitsProcessor, VCDLogitsProcessor])
 def test_a_processor_of_another_model_is_refused_before_anything_is_generated(method: Any) -> None:
     with pytest.raises(ValueError, match=r"that of LlavaForConditionalGeneration, but .* (returns|does not mark)"):
-        method.from_image(llava().model, tiny_vision("qwen2_5_vl").processor, (PICTURE, "w10"))
+        method.from_images(llava().model, tiny_vision("qwen2_5_vl").processor, (PICTURE, "w10"))
     with pytest.raises(
         ValueError, match="that of Qwen2_5_VLForConditionalGeneration, but LlavaProcessor does not mark"
     ):
-        method.from_image(tiny_vision("qwen2_5_vl").model, llava().processor, (PICTURE, "w10"))
+        method.from_images(tiny_vision("qwen2_5_vl").model, llava().processor, (PICTURE, "w10"))
 
 
 def test_what_a_family_cannot_do_is_refused_by_name() -> None:
@@ -191,9 +193,9 @@ def test_what_a_family_cannot_do_is_refused_by_name() -> None:
     for method in (CODELogitsProcessor, M3IDLogitsProcessor):
         options = {"description": "w1"} if method is CODELogitsProcessor else {}
         with pytest.raises(ValueError, match=r"PaliGemmaProcessor makes no prompt without an image .*RITUAL and VCD"):
-            method.from_image(tiny.model, tiny.processor, (PICTURE, "<image>w10"), **options)
+            method.from_images(tiny.model, tiny.processor, (PICTURE, "<image>w10"), **options)
     with pytest.raises(ValueError, match=r"PaliGemmaProcessor has none: give .image, prompt. with the whole prompt"):
-        RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"))
+        RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"))
 
 
 def test_image_tokens_without_pixels_are_refused() -> None:
@@ -209,7 +211,7 @@ def test_image_tokens_without_pixels_are_refused() -> None:
     ("method", "options", "message"),
     [
         (CODELogitsProcessor, {"k": 0}, "`k` has to be a number above 0"),
-        (CODELogitsProcessor, {"max_new_tokens": 0}, "`max_new_tokens` has to be an integer of at least 1"),
+        (CODELogitsProcessor, {"description_tokens": 0}, "`description_tokens` has to be an integer of at least 1"),
         (CODELogitsProcessor, {"description": ["w1", "w2"]}, "one for each of the 1 requests, but is 2"),
         (RITUALLogitsProcessor, {"strength": -1}, "`strength` has to be a number of at least 0"),
         (RITUALLogitsProcessor, {"plausibility": 2}, r"`plausibility` has to be in \[0, 1\]"),
@@ -227,23 +229,29 @@ def test_image_tokens_without_pixels_are_refused() -> None:
 def test_parameters_out_of_range_are_refused(method: Any, options: dict, message: str) -> None:
     tiny = llava()
     with pytest.raises(ValueError, match=message):
-        method.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), **options)
+        method.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), **options)
 
 
 def test_the_model_is_not_asked_for_a_transformation_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = llava()
-    monkeypatch.setattr(ImageReader, "generated", lambda *_: pytest.fail("asked the model first"))
+    monkeypatch.setattr(VisionPrompter, "generated", lambda *_: pytest.fail("asked the model first"))
     for options in ({"strength": -1}, {"plausibility": 2}):
         with pytest.raises(ValueError, match="has to be"):
-            RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", **options)
+            RITUALLogitsProcessor.from_images(
+                tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", **options
+            )
 
 
 # RITUAL's transformations.
 
 
-@pytest.mark.parametrize("name", POOL)
+@pytest.mark.parametrize("name", TRANSFORMS)
 def test_a_transformation_is_drawn_reproducibly_and_says_what_it_is(name: str) -> None:
-    first, again, other = drawn(PICTURE, 5, name), drawn(PICTURE, 5, name), drawn(PICTURE, 6, name)
+    first, again, other = (
+        draw_transform(PICTURE, 5, name),
+        draw_transform(PICTURE, 5, name),
+        draw_transform(PICTURE, 6, name),
+    )
     assert first == again
     assert np.array_equal(np.asarray(first(PICTURE)), np.asarray(again(PICTURE)))
     assert (first == other) == name.endswith("flip")
@@ -254,24 +262,24 @@ def test_a_transformation_is_drawn_reproducibly_and_says_what_it_is(name: str) -
 
 
 def test_all_six_are_drawn_about_equally_often_and_the_identity_never() -> None:
-    names = [drawn(PICTURE, seed).name for seed in range(1200)]
-    counts = [names.count(name) for name in POOL]
+    names = [draw_transform(PICTURE, seed).name for seed in range(1200)]
+    counts = [names.count(name) for name in TRANSFORMS]
     assert sum(counts) == 1200
     assert all(150 < count < 250 for count in counts)  # 200 are expected, the standard deviation is 13
 
 
 def test_parameters_are_drawn_from_the_papers_ranges() -> None:
-    angles = [drawn(PICTURE, seed, "rotation").parameters["angle"] for seed in range(400)]
+    angles = [draw_transform(PICTURE, seed, "rotation").parameters["angle"] for seed in range(400)]
     assert min(angles) < -160
     assert max(angles) > 160
     assert all(-180 <= angle <= 180 for angle in angles)
-    sigmas = [drawn(PICTURE, seed, "gaussian_blur").parameters["sigma"] for seed in range(200)]
+    sigmas = [draw_transform(PICTURE, seed, "gaussian_blur").parameters["sigma"] for seed in range(200)]
     assert all(1.5 <= sigma <= 2 for sigma in sigmas)
-    jitters = [drawn(PICTURE, seed, "color_jitter").parameters for seed in range(200)]
+    jitters = [draw_transform(PICTURE, seed, "color_jitter").parameters for seed in range(200)]
     assert all(-0.5 <= jitter["hue"] <= 0.5 and 0 <= jitter["contrast"] <= 2 for jitter in jitters)
     assert len({tuple(jitter) for jitter in jitters}) == 24  # every order
     for seed in range(200):
-        left, top, right, bottom = drawn(PICTURE, seed, "random_resized_crop").parameters["box"]
+        left, top, right, bottom = draw_transform(PICTURE, seed, "random_resized_crop").parameters["box"]
         assert 0 <= left < right <= 40
         assert 0 <= top < bottom <= 30
         assert 0.07 < (right - left) * (bottom - top) / 1200 <= 1
@@ -279,8 +287,11 @@ def test_parameters_are_drawn_from_the_papers_ranges() -> None:
 
 
 def test_a_long_thin_image_is_cropped_in_its_middle() -> None:
-    assert drawn(Image.new("RGB", (1000, 3)), 0, "random_resized_crop").parameters["box"] == (498, 0, 502, 3)
-    assert drawn(Image.new("RGB", (1, 1)), 0, "random_resized_crop")(Image.new("RGB", (1, 1))).size == (336, 336)
+    assert draw_transform(Image.new("RGB", (1000, 3)), 0, "random_resized_crop").parameters["box"] == (498, 0, 502, 3)
+    assert draw_transform(Image.new("RGB", (1, 1)), 0, "random_resized_crop")(Image.new("RGB", (1, 1))).size == (
+        336,
+        336,
+    )
 
 
 def test_flips_rotations_and_crops_move_pixels() -> None:
@@ -334,32 +345,32 @@ def test_colours_are_jittered_in_the_order_that_was_drawn() -> None:
 
 
 def test_the_identity_is_a_control_that_can_be_asked_for() -> None:
-    assert drawn(PICTURE, 0, "identity") == Transform("identity")
+    assert draw_transform(PICTURE, 0, "identity") == Transform("identity")
     assert Transform("identity")(PICTURE) is PICTURE
 
 
 def test_each_request_of_a_batch_draws_as_it_would_alone() -> None:
     tiny = llava()
-    batch = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, [(PICTURE, "w10"), (SMOOTH, "w11")], seed=3)
-    alone = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (SMOOTH, "w11"), seed=4)
-    assert batch.transforms[1] == alone.transforms[0]
+    batch = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, [(PICTURE, "w10"), (SMOOTH, "w11")], seed=3)
+    alone = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (SMOOTH, "w11"), seed=4)
+    assert batch.compared_with["transform"][1] == alone.compared_with["transform"][0]
     given = Transform("rotation", {"angle": 10.0})
-    chosen = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), transform=given)
-    assert chosen.transforms == (given,)
+    chosen = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), transform=given)
+    assert chosen.compared_with["transform"] == (given,)
 
 
 @pytest.mark.parametrize(("answer", "name"), [("2", "vertical_flip"), ("Number 6.", "random_resized_crop")])
 def test_in_ritual_plus_the_model_chooses(answer: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def answered(self: ImageReader, prompt: Any, max_new_tokens: int) -> str:
+    def answered(self: VisionPrompter, prompt: Any, max_new_tokens: int) -> str:
         asked.append(prompt)
         return answer
 
-    monkeypatch.setattr(ImageReader, "generated", answered)
+    monkeypatch.setattr(VisionPrompter, "generated", answered)
     tiny = llava()
-    made = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10 w11"), transform="model")
-    assert made.transforms[0] == drawn(PICTURE, 0, name)
+    made = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10 w11"), transform="model")
+    assert made.compared_with["transform"][0] == draw_transform(PICTURE, 0, name)
     assert asked[0].image.tobytes() == PICTURE.tobytes()
     assert "w10 w11" in asked[0].text
     assert "4. color jitter" in asked[0].text
@@ -367,10 +378,10 @@ def test_in_ritual_plus_the_model_chooses(answer: str, name: str, monkeypatch: p
 
 @pytest.mark.parametrize("answer", ["none of them", "0", "17", ""])
 def test_in_ritual_plus_an_answer_that_names_none_is_drawn(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ImageReader, "generated", lambda *_: answer)
+    monkeypatch.setattr(VisionPrompter, "generated", lambda *_: answer)
     tiny = llava()
-    made = RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", seed=9)
-    assert made.transforms == (drawn(PICTURE, 9),)
+    made = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", seed=9)
+    assert made.compared_with["transform"] == [draw_transform(PICTURE, 9)]
 
 
 # VCD's noise.
@@ -389,7 +400,7 @@ def kept(step: int) -> float:
 def test_noise_follows_the_schedule_of_the_released_code(step: int) -> None:
     pixels = torch.randn(2, 3, 28, 28, generator=torch.Generator().manual_seed(0)) + 0.5
     given = {"pixel_values": pixels, "input_ids": torch.ones(2, 3)}
-    result = noised(given, step=step, seeds=[4, 5])
+    result = add_noise(given, step=step, seeds=[4, 5])
     assert result["input_ids"] is given["input_ids"]
     for i in range(2):
         noise = torch.randn(1, 3, 28, 28, generator=torch.Generator().manual_seed(4 + i))
@@ -399,7 +410,7 @@ def test_noise_follows_the_schedule_of_the_released_code(step: int) -> None:
 
 def test_pictures_in_several_pieces_are_refused() -> None:
     with pytest.raises(ValueError, match="returned 3 for 2: switch off what cuts"):
-        noised({"pixel_values": torch.ones(3, 3, 28, 28)}, step=500, seeds=[0, 1])
+        add_noise({"pixel_values": torch.ones(3, 3, 28, 28)}, step=500, seeds=[0, 1])
 
 
 def test_the_schedule_in_figures() -> None:
@@ -414,7 +425,7 @@ def test_the_schedule_in_figures() -> None:
 def test_both_frames_of_a_still_image_get_the_same_noise() -> None:
     tiny = tiny_vision("qwen2_5_vl")
     read = image_inputs(tiny.model, tiny.processor, [(PICTURE, "w10"), (PICTURE, "w11 w12")])
-    patches = noised(read, step=500, seeds=[0, 1], frames=2)["pixel_values"].unflatten(1, (3, 2, 14 * 14))
+    patches = add_noise(read, step=500, seeds=[0, 1], frames=2)["pixel_values"].unflatten(1, (3, 2, 14 * 14))
     torch.testing.assert_close(patches[:, :, 0], patches[:, :, 1])
     of_each = patches.split(read["image_grid_thw"].prod(-1).tolist())
     assert not torch.equal(of_each[0], of_each[1])
@@ -428,7 +439,7 @@ def test_tiles_that_fill_up_a_batch_stay_empty() -> None:
     pixels = image_inputs(tiny.model, tiny.processor, [(small, "w10"), (large, "w10")])["pixel_values"]
     filling = (pixels == 0).flatten(2).all(-1)
     assert bool(filling.any()), "this batch has nothing to fill up"
-    noisy = noised({"pixel_values": pixels}, step=500, seeds=[0, 1])["pixel_values"]
+    noisy = add_noise({"pixel_values": pixels}, step=500, seeds=[0, 1])["pixel_values"]
     assert torch.equal((noisy == 0).flatten(2).all(-1), filling)
 
 
@@ -438,19 +449,19 @@ def test_tiles_that_fill_up_a_batch_stay_empty() -> None:
 def test_a_description_is_written_once_for_each_image(monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
 
-    def generated(self: ImageReader, prompt: Any, max_new_tokens: int) -> str:
+    def generated(self: VisionPrompter, prompt: Any, max_new_tokens: int) -> str:
         written.append((prompt.text, max_new_tokens))
         return f"w{30 + len(written)}"
 
-    monkeypatch.setattr(ImageReader, "generated", generated)
+    monkeypatch.setattr(VisionPrompter, "generated", generated)
     tiny = llava()
     forget_descriptions(tiny.model)
-    make = functools.partial(CODELogitsProcessor.from_image, tiny.model, tiny.processor)
+    make = functools.partial(CODELogitsProcessor.from_images, tiny.model, tiny.processor)
     assert make([(PICTURE, "w10"), (SMOOTH, "w11"), (PICTURE, "w12")]).descriptions == ("w31", "w32", "w31")
     assert make((PICTURE.copy(), "w13")).descriptions == ("w31",)
     assert all(INSTRUCTION in text and limit == 512 for text, limit in written)
     assert make((PICTURE, "w10"), instruction="w50").descriptions == ("w33",)
-    assert make((PICTURE, "w10"), max_new_tokens=5).descriptions == ("w34",)
+    assert make((PICTURE, "w10"), description_tokens=5).descriptions == ("w34",)
     forget_descriptions(tiny.model)
     assert make((PICTURE, "w10")).descriptions == ("w35",)
     forget_descriptions(tiny.model)
@@ -459,17 +470,17 @@ def test_a_description_is_written_once_for_each_image(monkeypatch: pytest.Monkey
 def test_the_description_is_the_models_own_greedy_one() -> None:
     tiny = llava()
     forget_descriptions(tiny.model)
-    made = CODELogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), max_new_tokens=5)
+    made = CODELogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), description_tokens=5)
     inputs = image_inputs(tiny.model, tiny.processor, (PICTURE, INSTRUCTION))
     said = tiny.model.generate(**inputs, max_new_tokens=5, do_sample=False)[0, inputs["input_ids"].shape[1] :]
-    assert made.descriptions == (tiny.processor.tokenizer.decode(said, skip_special_tokens=True),)
+    assert made.compared_with["description"] == (tiny.processor.tokenizer.decode(said, skip_special_tokens=True),)
     forget_descriptions(tiny.model)
 
 
 def test_draws_leave_the_global_generators_alone() -> None:
     tiny = llava()
     states = random.getstate(), torch.get_rng_state()
-    RITUALLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), seed=1)
-    VCDLogitsProcessor.from_image(tiny.model, tiny.processor, (PICTURE, "w10"), seed=1)
+    RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), seed=1)
+    VCDLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), seed=1)
     assert random.getstate() == states[0]
     assert torch.equal(torch.get_rng_state(), states[1])

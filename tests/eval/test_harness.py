@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from counterfoil.eval.decoders import Decoder
-from counterfoil.eval.decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import Decoder
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.likelihood import option_log_probabilities
 from counterfoil.eval.requests import Choice, Generation

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from counterfoil.decoding.by_name import decodings
 from counterfoil.eval import registry
-from counterfoil.eval.decodings import decodings
 from counterfoil.eval.task import Task
 
 

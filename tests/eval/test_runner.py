@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from counterfoil.eval.decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.journal import Journal
 from counterfoil.eval.requests import Choice, Generation

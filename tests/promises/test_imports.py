@@ -20,9 +20,10 @@ def loaded_after(statement: str) -> set[str]:
     ("statement", "absent"),
     [
         ("import counterfoil.attribution", {"torch", "transformers", "sentence_transformers"}),
-        ("import counterfoil.decoding.methods", {"transformers", "vllm"}),
+        ("import counterfoil.decoding.methods", {"torch", "transformers", "vllm"}),
+        ("import counterfoil.decoding.by_name", {"torch", "transformers", "vllm"}),
         ("import counterfoil.decoding", {"vllm", "sentence_transformers"}),
-        ("import counterfoil.decoding.vllm.contrast_params", {"transformers", "vllm"}),
+        ("import counterfoil.decoding.vllm.contrast_params", {"torch", "transformers", "vllm"}),
         ("import counterfoil.decoding.vllm", {"torch", "vllm"}),
         ("import counterfoil.cli", {"torch", "transformers", "sentence_transformers"}),
         ("import counterfoil.models", {"torch", "transformers", "sentence_transformers"}),
@@ -33,7 +34,7 @@ def test_an_import_stays_light(statement: str, absent: set[str]) -> None:
 
 
 def test_this_check_can_fail() -> None:
-    assert "torch" in loaded_after("import counterfoil.decoding.methods")
+    assert "torch" in loaded_after("from counterfoil.decoding import CutContext")
 
 
 def test_importing_decoding_warns_of_nothing() -> None:
@@ -48,8 +49,8 @@ def test_decoding_text_needs_no_pillow() -> None:
         "        if name.split('.')[0] == 'PIL': raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Missing())\n"
         "from counterfoil.decoding import CADLogitsProcessor, RITUALLogitsProcessor, batched_views\n"
-        "from counterfoil.decoding.images.image_requests import opened\n"
-        "try: opened('a.png')\n"
+        "from counterfoil.decoding.images.image_requests import open_image\n"
+        "try: open_image('a.png')\n"
         "except ImportError as error: assert 'counterfoil[vision]' in str(error)\n"
         "else: raise AssertionError('Pillow was found')"
     )

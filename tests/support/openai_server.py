@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from counterfoil.eval.decodings import PARAMETERS, Decoding
+from counterfoil.decoding.by_name import Decoding, parameters_of
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.requests import Generation
 
@@ -79,7 +79,7 @@ def asked(body: dict, chat: bool, plug_in: bool) -> tuple[Decoding, Generation]:
     if "cf_contrast_messages" in keys:
         contrast = json.loads(keys.pop("cf_contrast_messages"))[-1]["content"]
     for key in keys:
-        if key.removeprefix("cf_") not in PARAMETERS.get(method, ()):
+        if key.removeprefix("cf_") not in [parameter.name for parameter in parameters_of(method)]:
             raise ValueError(f"`{key}` has to be a key of {method}")
     decoding = Decoding(method, {key.removeprefix("cf_"): value for key, value in keys.items()})
     prompt = body["messages"][-1]["content"] if chat else body["prompt"]

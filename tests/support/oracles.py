@@ -83,8 +83,9 @@ def vcd(main, contrast, strength=1.0, plausibility=0.1):
     return mask(cad(main, contrast, strength), main, plausibility)
 
 
-def m3id(main, contrast, step, decay=0.02, gate=0.3, plausibility=0.0, max_weight=10.0):
-    forgotten = np.exp(-decay * step)
+def m3id(main, contrast, step, decay=0.02, gate=0.3, plausibility=0.0, max_weight=10.0, offset=0):
+    forgotten = np.exp(-decay * (step + offset))
+    max_weight = np.inf if max_weight is None else max_weight
     weight = (
         min((1 - forgotten) / forgotten, max_weight) if gate >= 1 or np.exp(log_softmax(main)).max() < gate else 0.0
     )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.measuring_models import Tools
 from counterfoil.eval.requests import Generation

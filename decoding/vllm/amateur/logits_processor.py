@@ -14,7 +14,6 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 
 from ..contrast_params import PairRequest, pair_request
 from ..engine_limits import check_sampling, check_switch
-from ..methods import combine
 from .config import register
 from .model import ExpertAndAmateur
 
@@ -74,7 +73,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
             )
         rows = dict(enumerate(ctx.idx_mapping_np.tolist())) if self.uses_slots else {row: row for row in self.asked}
         for pair, group in _grouped({row: self.asked[place] for row, place in rows.items() if place in self.asked}):
-            logits[group] = combine(pair, logits[group], amateur[group]).to(logits.dtype)
+            logits[group] = pair.scores(logits[group], amateur[group]).to(logits.dtype)
         return logits
 
 

@@ -7,7 +7,7 @@ twin would be shown the picture as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...images.diffusion_noise import noised
-from ...images.transforms import drawn
+from ...images.diffusion_noise import add_noise
+from ...images.transforms import draw_transform
+from ...methods.method import Method
+from ...methods.ritual import RITUAL
+from ...methods.vcd import VCD
 from ..contrast_params import PairRequest
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def other_features(main: Request, contrast: PairRequest, config: ModelConfig) ->
         ValueError: There is no picture to change, or none that can be; or a contrast of its own asks for one.
     """
     features = main.mm_features
-    if contrast.picture:
+    if contrast.changes_image:
         return _changed_features(features, contrast, config)
     if contrast.contrast_ids is not None:
         _check_text_alone(main, contrast.contrast_ids)
@@ -75,18 +78,17 @@ def _changed_features(
     features: Sequence[MultiModalFeatureSpec], contrast: PairRequest, config: ModelConfig
 ) -> list[MultiModalFeatureSpec]:
     if not features:
-        raise ValueError(f"{contrast.method} has to be given a picture, but the prompt has none")
-    label = " ".join(f"{name}={value}" for name, value in contrast.picture.items())
+        raise ValueError(f"{contrast.method.name} has to be given a picture, but the prompt has none")
+    label = f"{contrast.method} seed={contrast.seed}"
     changed = []
     for index, feature in enumerate(features):
         if feature.modality != "image":
-            raise ValueError(f"{contrast.method} has to be given pictures alone, but there is {feature.modality}")
-        item = _pixels_of(feature, contrast.method)
+            raise ValueError(f"{contrast.method.name} has to be given pictures alone, but there is {feature.modality}")
+        item = _pixels_of(feature, contrast.method.name)
         element = item[PIXELS]
-        make = _transformed if contrast.method == "ritual" else _noised
-        pixels = make(item, contrast.picture, index, config)
+        pixels = _changed_pixels(item, contrast.method, contrast.seed + index, config)
         data = type(item)({**item, PIXELS: replace(element, data=pixels)})
-        name = f"{feature.identifier} {contrast.method} {index} {label}"
+        name = f"{feature.identifier} {index} {label}"
         changed.append(replace(feature, data=data, identifier=name, mm_hash=None))
     return changed
 
@@ -103,18 +105,25 @@ def _pixels_of(feature: MultiModalFeatureSpec, method: str) -> Any:  # noqa: ANN
     return item
 
 
-def _noised(item: Any, picture: Mapping[str, Any], index: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+def _changed_pixels(item: Any, method: Method, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+    if isinstance(method, VCD):
+        return _noised(item, method, seed, config)
+    if isinstance(method, RITUAL):
+        return _transformed(item, method, seed, config)
+    raise ValueError(f"{method.name} has to say how it changes pixels, but does not: it is not served")
+
+
+def _noised(item: Any, method: VCD, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
     """VCD's noise, the same as that of its logits processor for the same seed."""
     pixels = item[PIXELS].data
     patches = GRID in item
     inputs = {PIXELS: pixels, GRID: item[GRID].data.reshape(1, 3)} if patches else {PIXELS: pixels[None]}
     frames = getattr(getattr(config.hf_config, "vision_config", None), "temporal_patch_size", 1)
-    step, seed = int(picture["noise_step"]), int(picture["seed"]) + index
-    changed = noised(inputs, step=step, seeds=[seed], frames=frames)[PIXELS]
+    changed = add_noise(inputs, step=method.noise_step, seeds=[seed], frames=frames)[PIXELS]
     return changed if patches else changed[0]
 
 
-def _transformed(item: Any, picture: Mapping[str, Any], index: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+def _transformed(item: Any, method: RITUAL, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
     """RITUAL's transformation, of the picture as the model reads it and brought back to its size."""
     pixels = item[PIXELS].data
     if GRID in item or pixels.dim() not in (3, 4) or (pixels.dim() == 4 and len(pixels) != 1):
@@ -125,7 +134,7 @@ def _transformed(item: Any, picture: Mapping[str, Any], index: int, config: Mode
     mean, deviation = _normalisation(config)
     plain = pixels.reshape(pixels.shape[-3:]).float() * deviation + mean
     image = Image.fromarray((plain * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
-    seen = drawn(image, int(picture["seed"]) + index, picture["transform"])(image)
+    seen = draw_transform(image, seed, method.transform)(image)
     if seen.size != image.size:
         seen = seen.resize(image.size, Image.Resampling.BICUBIC)
     values = torch.from_numpy(np.asarray(seen).copy()).permute(2, 0, 1) / 255

@@ -17,7 +17,6 @@ import torch
 
 from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, pair_request
 from ..engine_limits import EngineLimits
-from ..methods import combine
 from ..switch import switched_off
 
 ATTEMPTS = 4
@@ -125,7 +124,7 @@ async def _compared(
     views = [view + tokens[:step] for step in range(TOKENS) for view in (main, other)]
     # One after the other: an engine that is given many at once may run them in other shapes, which round differently.
     rows = torch.stack([await _log_probabilities(engine, view, choices) for view in views])
-    scores = combine(pair, rows[::2], rows[1::2])
+    scores = pair.scores(rows[::2], rows[1::2])
     best = scores.amax(-1)
     chosen = scores.gather(-1, torch.tensor([[choices.index(token)] for token in tokens]))[:, 0]
     plain = scores.gather(-1, rows[::2].argmax(-1, keepdim=True))[:, 0]

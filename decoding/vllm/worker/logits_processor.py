@@ -20,7 +20,6 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 from ..contrast_params import pair_request
 from ..engine_limits import check_prompt_logprobs, check_switch
 from ..member import Member, member_of
-from ..methods import combine
 from .pair_rows import PairRows, Slots, pair_rows
 from .token_copy import install
 
@@ -97,6 +96,6 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the scores of its rule in each main row of `logits` `[rows, vocab]`, in place."""
         for group in self.rows(ctx and ctx.idx_mapping_np):
-            scores = combine(group.contrast, logits[group.main], logits[group.twin])
+            scores = group.contrast.scores(logits[group.main], logits[group.twin])
             logits[group.main] = scores.to(logits.dtype)
         return logits

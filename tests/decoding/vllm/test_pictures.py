@@ -11,8 +11,9 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding.images import POOL, drawn, noised
+from counterfoil.decoding.images import add_noise, draw_transform
 from counterfoil.decoding.methods import code
+from counterfoil.decoding.methods.ritual import TRANSFORMS
 from counterfoil.decoding.vllm.engine.images import _transformed
 from PIL import Image
 from vllm import SamplingParams
@@ -89,7 +90,7 @@ def test_vcd_is_the_rule_on_a_noised_picture(vision: TinyVision, engine: Engine,
         found = engine.tokens(requests * 2, [greedy(**given) for given in keys] + [greedy()] * 3)
         for i, (text, image) in enumerate(zip(TEXTS, images, strict=True)):
             inputs = inputs_of(vision, text, image)
-            other = noised(inputs, step=500, seeds=[i])
+            other = add_noise(inputs, step=500, seeds=[i])
             main = all_logits(vision, inputs, found[i])
             assert found[i] == chosen(vcd, main, all_logits(vision, other, found[i]))
             plain = all_logits(vision, inputs, found[3 + i])
@@ -102,7 +103,7 @@ def test_every_picture_has_its_own_noise(vision: TinyVision, engine: Engine, ima
     found = engine.tokens([prompt(text, images[:2])], [greedy(method="vcd", noise_step=700, seed=5)])[0]
     inputs = inputs_of(vision, text, images[:2])
     pixels = inputs["pixel_values"]
-    noisy = [noised({"pixel_values": pixels[:, i, None]}, step=700, seeds=[5 + i])["pixel_values"] for i in range(2)]
+    noisy = [add_noise({"pixel_values": pixels[:, i, None]}, step=700, seeds=[5 + i])["pixel_values"] for i in range(2)]
     other = {**inputs, "pixel_values": torch.cat(noisy, 1)}
     assert found == chosen(vcd, all_logits(vision, inputs, found), all_logits(vision, other, found))
 
@@ -112,7 +113,7 @@ def test_ritual_is_the_rule_on_a_transformed_picture(
 ) -> None:
     for transform in ("horizontal_flip", "rotation"):
         found = engine.tokens([prompt(TEXTS[0], images[0])], [greedy(method="ritual", transform=transform, seed=4)])[0]
-        seen = drawn(images[0], 4, transform)(images[0])
+        seen = draw_transform(images[0], 4, transform)(images[0])
         main = all_logits(vision, inputs_of(vision, TEXTS[0], images[0]), found)
         assert found == chosen(ritual, main, all_logits(vision, inputs_of(vision, TEXTS[0], seen), found))
 
@@ -124,7 +125,7 @@ def test_the_identity_is_a_temperature(vision: TinyVision, engine: Engine, image
     assert plain == same
 
 
-@pytest.mark.parametrize("transform", [*POOL, "identity"])
+@pytest.mark.parametrize("transform", [*TRANSFORMS, "identity"])
 def test_transformed_pixels_are_those_of_the_transformed_picture(
     vision: TinyVision, images: list[Image.Image], transform: str
 ) -> None:
@@ -132,7 +133,7 @@ def test_transformed_pixels_are_those_of_the_transformed_picture(
     item = {"pixel_values": SimpleNamespace(data=inputs_of(vision, TEXTS[0], images[0])["pixel_values"][0])}
     config = SimpleNamespace(model=str(saved_vision()[0]), revision=None, trust_remote_code=False)
     found = _transformed(item, {"seed": 2, "transform": transform}, 0, config)
-    seen = drawn(images[0], 2, transform)(images[0])
+    seen = draw_transform(images[0], 2, transform)(images[0])
     seen = seen if seen.size == images[0].size else seen.resize(images[0].size, Image.Resampling.BICUBIC)
     expected = inputs_of(vision, TEXTS[0], seen)["pixel_values"][0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)

@@ -15,7 +15,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding import methods as rules
+from counterfoil.decoding.methods import CAD
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import PairRequest
 from counterfoil.decoding.vllm.member import KEY, Member
@@ -37,11 +37,11 @@ from vllm.v1.worker.gpu.sample.sampler import Sampler as SlotSampler
 pytestmark = pytest.mark.engine
 
 VOCABULARY = 11
-CAD = PairRequest("cad", {"strength": 1.0})
-MORE = PairRequest("cad", {"strength": 2.0})
+ONE = PairRequest(CAD(strength=1.0))
+TWO = PairRequest(CAD(strength=2.0))
 
 
-def params(pair: str | None = None, main: bool = True, contrast: PairRequest = CAD, seed: int | None = None):
+def params(pair: str | None = None, main: bool = True, contrast: PairRequest = ONE, seed: int | None = None):
     extra = None if pair is None else {KEY: Member(pair, main, contrast, seed)}
     return SamplingParams(extra_args=extra)
 
@@ -69,23 +69,21 @@ def change(processor: PairLogitsProcessor, removed=(), added=(), moved=()) -> No
 
 
 def test_main_rows_become_scores_and_others_stay() -> None:
-    processor = v1((0, params()), (1, params("a", False)), (2, params("b", True, MORE)), (3, params("a")))
+    processor = v1((0, params()), (1, params("a", False)), (2, params("b", True, TWO)), (3, params("a")))
     given = logits(4)
     found = processor.apply(given.clone())
-    torch.testing.assert_close(found[3:], rules.cad(given[3:], given[1:2], strength=1.0))
+    torch.testing.assert_close(found[3:], CAD(strength=1.0).scores(given[3:], given[1:2]))
     # Of pair b only one half is in the batch: it reads its prompt, and its sample counts for nothing.
     assert torch.equal(found[:3], given[:3])
     assert not processor.is_argmax_invariant()
 
 
 def test_rules_and_parameters_do_not_mix() -> None:
-    processor = v1(
-        (0, params("a")), (1, params("b", True, MORE)), (2, params("b", False, MORE)), (3, params("a", False))
-    )
+    processor = v1((0, params("a")), (1, params("b", True, TWO)), (2, params("b", False, TWO)), (3, params("a", False)))
     given = logits(4)
     found = processor.apply(given.clone())
-    torch.testing.assert_close(found[:1], rules.cad(given[:1], given[3:], strength=1.0))
-    torch.testing.assert_close(found[1:2], rules.cad(given[1:2], given[2:3], strength=2.0))
+    torch.testing.assert_close(found[:1], CAD(strength=1.0).scores(given[:1], given[3:]))
+    torch.testing.assert_close(found[1:2], CAD(strength=2.0).scores(given[1:2], given[2:3]))
 
 
 def test_rows_move_and_go() -> None:
@@ -93,7 +91,7 @@ def test_rows_move_and_go() -> None:
     change(processor, moved=[(0, 2, MoveDirectionality.SWAP)])
     given = logits(3)
     found = processor.apply(given.clone())
-    torch.testing.assert_close(found[2:], rules.cad(given[2:], given[1:2], strength=1.0))
+    torch.testing.assert_close(found[2:], CAD(strength=1.0).scores(given[2:], given[1:2]))
     assert torch.equal(found[:2], given[:2])
     change(processor, removed=[1])
     assert torch.equal(processor.apply(given.clone()), given)
@@ -126,7 +124,7 @@ def metadata(processor: PairLogitsProcessor, rows: int, temperature: float) -> S
 def test_main_rows_are_drawn_from_the_scores() -> None:
     """Ten thousand draws of a pair in one batch, seeded and not."""
     draws, given = 10_000, torch.tensor([[0.0, 1.0, 2.0, -1.0, 0.5], [0.5, 0.0, 1.5, 1.0, -1.0]])
-    expected = torch.softmax(rules.cad(given[:1], given[1:], strength=1.0)[0].double(), -1) * draws
+    expected = torch.softmax(CAD(strength=1.0).scores(given[:1], given[1:])[0].double(), -1) * draws
     for seeds in (itertools.repeat(None), itertools.count()):
         processor = v1()
         members = [params(str(i // 2), i % 2 == 0, seed=next(seeds) if i % 2 == 0 else None) for i in range(2 * draws)]
@@ -216,7 +214,7 @@ def test_slots_are_found_in_any_order_of_rows() -> None:
         given = logits(4)
         tokens, scores = sampled(processor, given.clone(), slots)
         main, twin = slots.index(5), slots.index(0)
-        torch.testing.assert_close(scores[main], rules.cad(given[main, None], given[twin, None], strength=1.0)[0])
+        torch.testing.assert_close(scores[main], CAD(strength=1.0).scores(given[main, None], given[twin, None])[0])
         assert tokens[twin] == tokens[main] == scores[main].argmax()
         for slot in (2, 3):
             assert torch.equal(scores[slots.index(slot)], given[slots.index(slot)])
@@ -236,11 +234,11 @@ def test_a_recycled_slot_forgets() -> None:
     assert torch.equal(sampled(processor, given.clone(), [5, 0])[1], given)
     # The pair is resumed in other slots, and its old one belongs to another pair.
     assert processor.add_request(1, params("a", False)) is True
-    assert processor.add_request(5, params("b", False, MORE)) is True
+    assert processor.add_request(5, params("b", False, TWO)) is True
     assert processor.add_request(0, params("a")) is True
     given = logits(3)
     tokens, scores = sampled(processor, given.clone(), [5, 1, 0])
-    torch.testing.assert_close(scores[2], rules.cad(given[2, None], given[1, None], strength=1.0)[0])
+    torch.testing.assert_close(scores[2], CAD(strength=1.0).scores(given[2, None], given[1, None])[0])
     assert torch.equal(scores[:2], given[:2])
     assert tokens[1] == tokens[2]
 

@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from counterfoil.decoding.vllm.contrast_params import PairRequest, has_contrast_keys, pair_request
+from counterfoil.decoding.vllm.contrast_params import PairRequest, has_contrast_keys, pair_request, served_methods
 from counterfoil.decoding.vllm.engine_limits import EngineLimits
-from counterfoil.decoding.vllm.methods import METHODS, defaults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,14 +23,20 @@ RANGES: dict[str, st.SearchStrategy[Any]] = {
     "formulation": st.sampled_from(["obrien", "li"]),
     "amateur_temperature": st.floats(0.01, 100),
 }
-TEXT_METHODS = [name for name, method in METHODS.items() if not method.picture and set(method.checks) <= set(RANGES)]
+METHODS = served_methods()
+PARAMETERS = {
+    name: [p.name for p in method.parameters() if not p.makes_contrast]
+    for name, method in METHODS.items()
+    if method.contrast != "image"
+}
+TEXT_METHODS = [name for name, parameters in PARAMETERS.items() if set(parameters) <= set(RANGES)]
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> dict[str, Any]:
     """Any request with a contrast of text that is right."""
     method = draw(st.sampled_from(TEXT_METHODS))
-    names = draw(st.sets(st.sampled_from(sorted(METHODS[method].checks))))
+    names = draw(st.sets(st.sampled_from(PARAMETERS[method])))
     ids = draw(st.lists(st.integers(0, 2**40), min_size=2, max_size=20))
     parameters = {f"cf_{name}": draw(RANGES[name]) for name in names}
     return {"cf_method": method, "cf_contrast_ids": ids, **parameters}
@@ -43,10 +48,10 @@ def test_what_is_given_is_taken_and_the_rest_is_the_methods_default(keys: dict[s
     pair = pair_request({**others, **keys})
 
     assert pair is not None
-    assert pair.method == keys["cf_method"]
+    assert pair.method.name == keys["cf_method"]
     assert pair.contrast_ids == tuple(keys["cf_contrast_ids"])
-    given_parameters = {key[3:]: value for key, value in keys.items() if key[3:] in METHODS[pair.method].checks}
-    assert pair.parameters == {**defaults(pair.method), **given_parameters}
+    parameters = {key[3:]: value for key, value in keys.items() if key[3:] in PARAMETERS[pair.method.name]}
+    assert pair.method == METHODS[pair.method.name](**parameters)
 
 
 @unhurried
@@ -62,8 +67,7 @@ def test_rows_are_combined_at_once_only_under_one_rule(one: dict[str, Any], two:
 
     assert first is not None
     assert second is not None
-    alike = first.method == second.method and first.parameters == second.parameters
-    assert (first.rule == second.rule) == alike
+    assert (first.rule == second.rule) == (first.method == second.method)
 
 
 @unhurried
@@ -95,7 +99,8 @@ def test_whatever_comes_is_a_pair_or_an_error_that_names_a_key(keys: dict[str, A
         assert any(key in str(error) for key in keys) or "contrast" in str(error)  # noqa: PT017
     else:
         assert isinstance(pair, PairRequest)
-        assert {f"cf_{name}" for name in pair.parameters} | {
+        assert {f"cf_{name}" for name in pair.method.settings} | {
+            "cf_seed",
             "cf_method",
             "cf_contrast_ids",
             "cf_cut_context",

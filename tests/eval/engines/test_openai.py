@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from counterfoil.eval.decodings import Decoding
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.engines.openai import EndpointEngine
 from counterfoil.eval.requests import Generation

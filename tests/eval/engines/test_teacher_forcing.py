@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from counterfoil.eval import decoders
-from counterfoil.eval.decoders import Decoder
-from counterfoil.eval.decodings import Decoding
+from counterfoil.decoding import decoder as decoders
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import Decoder
 from counterfoil.eval.likelihood import Choice, option_log_probabilities
 from transformers import LogitsProcessor
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from counterfoil.decoding.images import drawn, image_inputs
+from counterfoil.decoding.images import draw_transform, image_inputs
 from counterfoil.eval.engines.vision import Asker, Votes
 from counterfoil.eval.hallucination.captioning import evaluate as describe
 from counterfoil.eval.hallucination.methods import Method, method, methods
@@ -58,7 +58,7 @@ def test_the_temperature_control_is_a_quarter_of_the_temperature_and_the_cut() -
 
 
 def test_the_transformed_view_alone_is_the_transformed_picture() -> None:
-    seen = [(drawn(image, 3 + i)(image), text) for i, (image, text) in enumerate(requests())]
+    seen = [(draw_transform(image, 3 + i)(image), text) for i, (image, text) in enumerate(requests())]
     assert votes(method("transformed"), seed=3).score == pytest.approx(plain(seen).tolist(), abs=1e-3)
 
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.requests import Choice
 from counterfoil.eval.task import Answer, Item
 from counterfoil.eval.tasks.bbq import TASK, ambiguous_bias, bias_score

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval import registry
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.mentions import first_mention
 from counterfoil.eval.task import Item, with_options
 from counterfoil.eval.tasks.conflict import EXAMPLE, TASK

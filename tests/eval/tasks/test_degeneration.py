@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.engines.local import LocalEngine
 from counterfoil.eval.measures.repetition import repetition
 from counterfoil.eval.measuring_models import Tools

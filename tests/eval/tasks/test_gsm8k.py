@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.gsm8k import TASK, answered, examples
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import Decoder
 from counterfoil.eval.choosing import is_right
 from counterfoil.eval.dataset import Source, limited
-from counterfoil.eval.decoders import Decoder
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.likelihood import option_log_probabilities
 from counterfoil.eval.tasks.memotrap import TASK
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.aggregate import mean_of, statistic
 from counterfoil.eval.dataset import Source
-from counterfoil.eval.decodings import Decoding
 from counterfoil.eval.requests import Choice, Generation
 from counterfoil.eval.task import Answer, Item, with_options
 from counterfoil.eval.tasks import winogender, winogender_words

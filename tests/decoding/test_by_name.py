@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
-from counterfoil.eval.decoders import AMATEURS, DECLARED, Decoder
-from counterfoil.eval.decodings import PARAMETERS, Decoding, decodings
+from counterfoil.decoding.by_name import Decoding, decodings, parameters_of
+from counterfoil.decoding.decoder import Decoder
+from counterfoil.decoding.methods import CID, RITUAL, VCD
 
 from tests.support.tiny_language import tiny_language
 
 
-@pytest.mark.parametrize("method", DECLARED)
-def test_every_parameter_is_one_of_the_method_itself(method: str) -> None:
-    declared = inspect.signature(DECLARED[method]).parameters
-    own = set(PARAMETERS[method]) - set(AMATEURS)
-    assert own <= set(declared)
-    infrastructure = {"model", "contrast_inputs", "amateur", "vocabulary_size", "trace"}
-    assert set(declared) - own <= infrastructure, "a parameter that cannot be set by name"
+def test_a_name_leads_to_the_method_with_its_parameters() -> None:
+    assert Decoding("cid", {"strength": 3}).methods == (CID(strength=3.0),)
+    assert Decoding("none").methods == ()
+    assert [parameter.name for parameter in parameters_of("contrastive_search")] == ["penalty_alpha", "top_k"]
+    vcd, ritual = Decoding("ritual+vcd", {"noise_step": 700}).methods
+    assert (vcd, ritual) == (VCD(noise_step=700), RITUAL(plausibility=0.0))
+
+
+@pytest.mark.parametrize(
+    ("decoding", "takes_contrast", "takes_image", "contrasts_layers"),
+    [
+        (Decoding("none"), False, False, False),
+        (Decoding("cad"), True, False, False),
+        (Decoding("contrastive_decoding", {"cut_context": 1}), False, False, False),
+        (Decoding("contrastive_decoding", {"early_exit": 1}), False, False, True),
+        (Decoding("dola"), False, False, True),
+        (Decoding("code"), False, True, False),
+        (Decoding("ritual+m3id"), False, True, False),
+    ],
+)
+def test_what_a_decoding_needs(decoding: Decoding, takes_contrast: bool, takes_image: bool, contrasts_layers: bool):
+    assert (decoding.takes_contrast, decoding.takes_image) == (takes_contrast, takes_image)
+    assert decoding.contrasts_layers == contrasts_layers
 
 
 @pytest.mark.parametrize(
@@ -27,6 +42,7 @@ def test_every_parameter_is_one_of_the_method_itself(method: str) -> None:
         ("none", {"strength": 1}, "`strength` has to be a parameter of none, but that has no parameters"),
         ("cad", {"plausibility": 1}, "`plausibility` has to be a parameter of cad, but that has strength"),
         ("dola", {"top_k": 4}, "`top_k` has to be a parameter of dola"),
+        ("cad", {"strength": -1}, "`strength` has to be a number of at least 0, but is -1"),
         ("contrastive_decoding", {"strength": 1}, "`amateur` has to be given"),
         ("contrastive_decoding", {"early_exit": 1, "cut_context": 2}, "`early_exit` has to be the only amateur"),
     ],
@@ -69,7 +85,7 @@ def test_a_parameter_of_no_method_is_refused() -> None:
     ],
 )
 def test_a_label_names_all_parameters_with_their_defaults(decoding: Decoding, label: str) -> None:
-    assert Decoder(decoding, tiny_language()).label == label
+    assert decoding.label == label
 
 
 def test_an_amateur_with_another_vocabulary_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +95,6 @@ def test_an_amateur_with_another_vocabulary_is_refused(monkeypatch: pytest.Monke
         class tokenizer:  # noqa: N801
             get_vocab = staticmethod(lambda: {"a": 0})
 
-    monkeypatch.setattr("counterfoil.eval.decoders.load_language_model", lambda name, device: Other)
+    monkeypatch.setattr("counterfoil.decoding.decoder.load_language_model", lambda name, device: Other)
     with pytest.raises(ValueError, match="`amateur` has to have the vocabulary of tiny llama, but foreign has another"):
         Decoder(Decoding("contrastive_decoding", {"amateur": "foreign"}), tiny_language())

@@ -1,0 +1,219 @@
+"""The logits processors of the methods that compare an image with a view of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from transformers import PreTrainedModel
+
+from ..images import (
+    ImagePrompt,
+    ImageRequests,
+    Transform,
+    VisionPrompter,
+    add_noise,
+    describe_images,
+    draw_transform,
+)
+from ..methods.code import CODE
+from ..methods.m3id import M3ID
+from ..methods.parameters import check_integer
+from ..methods.ritual import CHOSEN_BY_MODEL, RITUAL, TRANSFORMS
+from ..methods.vcd import VCD
+from .derived import copied, described, with_parameters
+from .text import PromptLogitsProcessor
+
+CHOOSING = (
+    "You see an image and a question about it: {question}\n"
+    "Which one of these transformations of the image would be the most helpful for answering it?\n"
+    "{pool}\n"
+    "Answer with the number alone."
+)
+"""How RITUAL+ asks the model. The paper shows its prompt in a figure alone and released no code for it."""
+
+View = tuple[dict[str, Any], Mapping[str, Sequence[Any]]]
+"""What the model reads as the contrast, and what was drawn or written for it: by name, one for each image."""
+
+
+class ImageLogitsProcessor(PromptLogitsProcessor):
+    """Base of the processors that compare an image with a view of it; a subclass says in :meth:`view_of` which."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+        """Write the parameters of the method into the signature and the docstring of `from_images`."""
+        super().__init_subclass__(**kwargs)
+        shared = ImageLogitsProcessor.from_images.__func__
+        parameters = cls.method_class.parameters()
+        doc = described(shared.__doc__, cls.method_class, parameters)
+        cls.from_images = classmethod(copied(shared, with_parameters(shared, parameters), doc))
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        contrast_inputs: Mapping[str, Any],
+        *,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        super().__init__(model, contrast_inputs, trace=trace, **parameters)
+        self.compared_with: Mapping[str, Sequence[Any]] = {}
+
+    @classmethod
+    def from_images(
+        cls,
+        model: PreTrainedModel,
+        processor: Any,  # noqa: ANN401  (each family has a class of its own)
+        images: ImageRequests,
+        *,
+        seed: int = 0,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> Self:
+        """Make the processor for an image and a question, or for several.
+
+        What was drawn or written for the contrast is in the attribute `compared_with`, by name, one for each image.
+
+        Args:
+            model: A vision-language model.
+            processor: Its processor.
+            images: `(image, question)`, chat messages with one image, or a list of either, in the order of the rows.
+            {parameters}
+            seed: The i-th image draws with `seed + i`, whatever else is in the batch.
+            trace: As for the class.
+
+        Raises:
+            ValueError: The images, the model or the processor will not do; the message says why.
+        """
+        check_integer("seed", seed, 0)
+        method = cls.method_class(**parameters)
+        prompter = VisionPrompter(model, processor)
+        prompts = prompter.prompts(images)
+        contrast_inputs, compared_with = cls.view_of(method, prompter, prompts, seed)
+        rule = {parameter.name: getattr(method, parameter.name) for parameter in cls.taken_parameters()}
+        made = cls(prompter.model, contrast_inputs, trace=trace, **rule)
+        made.method, made.compared_with = method, compared_with
+        return made
+
+    @classmethod
+    def view_of(cls, method: Any, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:  # noqa: ANN401
+        """Return what the model reads as the contrast of these prompts.
+
+        Args:
+            method: The method with its parameters, a :attr:`method_class`.
+            prompter: The model with its processor.
+            prompts: The main prompts.
+            seed: The i-th prompt draws with `seed + i`.
+        """
+        raise NotImplementedError
+
+
+class CODELogitsProcessor(ImageLogitsProcessor):
+    r"""Decode by CODE: prefer what the image says beyond the model's own description of it.
+
+    {method}
+
+    The view of the description reads no pixels: the vision tower does not run for it, as it does in the released code,
+    where its output is thrown away.
+
+    Args:
+        model: The model that generates; it reads the description as well, on a cache of its own.
+        contrast_inputs: What the processor returns for the prompts with the description in place of the image, one row
+            for each prompt; :meth:`from_images` makes them.
+        {parameters}
+        trace: Record both views' log-probability of every token and, as coefficient `divergence`, D_t.
+    """
+
+    method_class = CODE
+
+    @classmethod
+    def view_of(cls, method: CODE, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:
+        """Return the prompts with the description in place of the image."""
+        descriptions = describe_images(prompter, prompts, method)
+        return prompter.inputs_without_images(prompts, descriptions), {"description": descriptions}
+
+
+class RITUALLogitsProcessor(ImageLogitsProcessor):
+    r"""Decode by RITUAL: take a random transformation of the image as a second opinion.
+
+    {method}
+
+    Behind VCD or M3ID and without a cut of its own it is the combination that the paper reports, see
+    docs/methods/ritual.md: `logits_processor=[vcd, RITUALLogitsProcessor(..., plausibility=0)]`.
+
+    Args:
+        model: The model that generates; it reads the transformed image as well, on a cache of its own.
+        contrast_inputs: What the processor returns for the prompts with the transformed images, one row for each
+            prompt; :meth:`from_images` makes them.
+        {parameters}
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = RITUAL
+
+    @classmethod
+    def view_of(cls, method: RITUAL, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:
+        """Return the prompts with their images transformed."""
+        transforms = [_chosen(prompter, prompt, method.transform, seed + i) for i, prompt in enumerate(prompts)]
+        seen = [replace(p, image=transform(p.image)) for p, transform in zip(prompts, transforms, strict=True)]
+        return prompter.inputs(seen), {"transform": transforms}
+
+
+class VCDLogitsProcessor(ImageLogitsProcessor):
+    r"""Decode by visual contrastive decoding: prefer what the image says and noise does not.
+
+    {method}
+
+    The released code samples, and under `do_sample=False` is silently plain greedy decoding; this works under every way
+    of decoding.
+
+    Args:
+        model: The model that generates; it reads the noised image as well, on a cache of its own.
+        contrast_inputs: What the processor returns for the prompts, with noised pixels, one row for each prompt;
+            :meth:`from_images` makes them.
+        {parameters}
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = VCD
+
+    @classmethod
+    def view_of(cls, method: VCD, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:
+        """Return the prompts with noise on the pixels."""
+        frames = getattr(prompter.processor.image_processor, "temporal_patch_size", 1)
+        seeds = range(seed, seed + len(prompts))
+        return add_noise(prompter.inputs(prompts), step=method.noise_step, seeds=seeds, frames=frames), {}
+
+
+class M3IDLogitsProcessor(ImageLogitsProcessor):
+    r"""Decode by multi-modal mutual information: the longer the answer, the more it is held to the image.
+
+    {method}
+
+    Args:
+        model: The model that generates; it reads the prompt without the image as well, on a cache of its own.
+        contrast_inputs: What the processor returns for the prompts without their images, one row for each prompt;
+            :meth:`from_images` makes them.
+        {parameters}
+        trace: Record both views' log-probability of every token and, as coefficient `weight`, w_t.
+    """
+
+    method_class = M3ID
+
+    @classmethod
+    def view_of(cls, method: M3ID, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:
+        """Return the prompts without their images."""
+        return prompter.inputs_without_images(prompts, [""] * len(prompts)), {}
+
+
+def _chosen(prompter: VisionPrompter, prompt: ImagePrompt, transform: str | Transform | None, seed: int) -> Transform:
+    if isinstance(transform, Transform):
+        return transform
+    if transform != CHOSEN_BY_MODEL:
+        return draw_transform(prompt.image, seed, transform)
+    pool = "\n".join(f"{number}. {name.replace('_', ' ')}" for number, name in enumerate(TRANSFORMS, start=1))
+    asked = prompter.asking(prompt.image, CHOOSING.format(question=prompt.question, pool=pool))
+    answer = re.search(r"\d+", prompter.generated(asked, 8))
+    number = int(answer.group()) if answer else 0
+    return draw_transform(prompt.image, seed, TRANSFORMS[number - 1] if 1 <= number <= len(TRANSFORMS) else None)

@@ -1,0 +1,151 @@
+"""The logits processors of the methods that read text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from ..methods.cad import CAD
+from ..methods.cid import CID
+from ..methods.contrastive_decoding import ContrastiveDecoding
+from ..methods.dola import DoLa
+from ..methods.parameters import Parameter
+from ..views import OtherPrompt, SamePrompt
+from ..views.layer_view import CandidateLayers
+from ..views.unwrap_model import unwrap_model
+from .base import ContrastLogitsProcessor, View
+
+
+class PromptLogitsProcessor(ContrastLogitsProcessor):
+    """Base of the processors that compare the main prompt with another one."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        contrast_inputs: Mapping[str, Any],
+        *,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        method = self.made_method(parameters)
+        super().__init__(OtherPrompt(model, contrast_inputs), method, trace=trace)
+
+
+class CADLogitsProcessor(PromptLogitsProcessor):
+    r"""Decode by context-aware decoding: trust the documents over what the model remembers.
+
+    {method}
+
+    Args:
+        model: The model that generates; it reads the contrast as well, on a cache of its own.
+        contrast_inputs: What the tokenizer returns for the prompts *without* the context, one row for each prompt of
+            the batch: `input_ids` and `attention_mask`, padded on either side.
+        {parameters}
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+
+    Example:
+        >>> from counterfoil.decoding import CADLogitsProcessor
+        >>> from counterfoil.models import load_language_model
+        >>> lm = load_language_model()
+        >>> question = "What is the capital of France? The capital of France is"
+        >>> passage = "In 2031 the government of France moved to Lyon, the new capital. "
+        >>> inputs = lm.tokenizer(passage + question, return_tensors="pt")
+        >>> contrast = lm.tokenizer(question, return_tensors="pt")
+        >>> def continued(*processors):
+        ...     ids = lm.model.generate(**inputs, logits_processor=list(processors), max_new_tokens=2, do_sample=False)
+        ...     return lm.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :])
+        >>> continued()
+        ' Paris.'
+        >>> continued(CADLogitsProcessor(lm.model, contrast, strength=1.0))
+        ' Lyon.'
+    """
+
+    method_class = CAD
+
+
+class CIDLogitsProcessor(PromptLogitsProcessor):
+    r"""Decode by contrastive input decoding: bring out what is said to this input and not to that one.
+
+    {method}
+
+    It is a diagnostic, not a fix: it brings out a difference that plain decoding hides.
+
+    Args:
+        model: The model that generates; it reads the contrastive input as well, on a cache of its own.
+        contrast_inputs: What the tokenizer returns for x', one row for each prompt: the same request with the name, the
+            group or the wording exchanged. Its length may differ.
+        {parameters}
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = CID
+
+
+class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
+    r"""Decode by contrastive decoding: prefer what a strong model prefers more than a weak one does.
+
+    {method}
+
+    Args:
+        model: The model that generates: the expert.
+        amateur: A smaller model with the same vocabulary, which reads the same prompt; or a view: `EarlyExit(model,
+            layer)`, `CutContext(model, last)`, `OtherPrompt(model, inputs)`, `SamePrompt(model, attention_mask)`.
+        {parameters}
+        vocabulary_size: `len(tokenizer)`, if expert and amateur pad their vocabulary differently.
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = ContrastiveDecoding
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        amateur: PreTrainedModel | View,
+        *,
+        vocabulary_size: int | None = None,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        method = self.made_method(parameters)
+        unwrap_model(model, "model")
+        view = amateur if isinstance(amateur, View) else SamePrompt(unwrap_model(amateur, "amateur"))
+        super().__init__(view, method, vocabulary_size=vocabulary_size, trace=trace)
+
+
+class DoLaLogitsProcessor(ContrastLogitsProcessor):
+    r"""Decode by contrasting layers: prefer what the last layer knows and an earlier one did not yet.
+
+    {method}
+
+    There is no second forward: the hidden states are those of the main one. On SmolLM2 without the norm, the eight
+    upper candidates are within 1e-6 of log 2 at most steps. The authors generate with `repetition_penalty=1.2`.
+
+    Args:
+        model: The model that generates, decoder-only.
+        layers: `"low"`, `"high"`, candidates, or one layer.
+        {parameters}
+        trace: Record both layers' log-probability of every token and, as coefficient `layer`, which it was.
+    """
+
+    method_class = DoLa
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        layers: str | int | Sequence[int] = "high",
+        *,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        method = self.made_method({"layers": layers, **parameters})
+        assert isinstance(method, DoLa)
+        view = CandidateLayers(unwrap_model(model, "model"), method.layers, norm=method.norm)
+        super().__init__(view, replace(method, layers=view.layers), trace=trace)
+
+    @classmethod
+    def taken_parameters(cls) -> tuple[Parameter, ...]:
+        """Return all parameters: which layers, and how they are read, are arguments as well."""
+        return cls.method_class.parameters()
