@@ -17,7 +17,7 @@ from counterfoil.attribution import (
 )
 from counterfoil.attribution.excerpts import Excerpt, excerpts
 from counterfoil.attribution.loaders.documents import LeftOut, read_documents
-from counterfoil.attribution.locating.loading import load_model
+from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.attribution.report.precompute import LONGEST, locating

@@ -81,7 +81,7 @@ def laquer(
 
 
 def _tune(items: list[Item], method: str, model: str | None) -> None:
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.attribution.locating.registry import load_model  # noqa: PLC0415
     from counterfoil.eval.laquer_tuning import TUNED, choices  # noqa: PLC0415
     from counterfoil.eval.results import markdown  # noqa: PLC0415
 
@@ -146,7 +146,7 @@ def _loaded(
     steps: Steps,
 ) -> Setting:
     from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.attribution.locating.registry import load_model  # noqa: PLC0415
     from counterfoil.eval.laquer import Setting  # noqa: PLC0415
 
     from .answering import quieten  # noqa: PLC0415

@@ -13,12 +13,12 @@ from .writable import check_writable
 
 if TYPE_CHECKING:
     from counterfoil.attribution import Attribution
-    from counterfoil.attribution.locating.decontextualization import ClaimWriter
+    from counterfoil.attribution.locating.decontextualization import Decontextualizer
 
 UNCHECKED = 3
 """Exit code where nothing could be said."""
 
-CLAIMS = ("rules", "none", "chat")
+WAYS = ("rules", "none", "chat")
 
 
 def locate(
@@ -34,21 +34,23 @@ def locate(
     question: Annotated[str | None, typer.Option(help="What was asked.", metavar="TEXT")] = None,
     method: Annotated[
         str,
-        typer.Option(help="hidden_states, alignment, prompting; ablation, attention: what made the model write it."),
+        typer.Option(
+            help="hidden_states, alignment, prompting; what made the model write it: contextcite, attention_knockout."
+        ),
     ] = "hidden_states",
     model: Annotated[str | None, typer.Option(help="What the method runs on. Default: the method's own.")] = None,
     base_url: Annotated[
-        str | None, typer.Option(help="For prompting and --claims chat: an OpenAI-compatible endpoint.")
+        str | None, typer.Option(help="For prompting and --decontextualize chat: an OpenAI-compatible endpoint.")
     ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", help="Of the method: layer=9, n_ablations=32, ...", metavar="NAME=VALUE"),
     ] = None,
-    claims: Annotated[
-        str, typer.Option(help="Who makes the words understandable alone: rules, none, or chat (a chat model).")
+    decontextualize: Annotated[
+        str, typer.Option(help="What makes the words understandable alone: rules, none, or chat (a chat model).")
     ] = "rules",
-    claims_model: Annotated[
-        str | None, typer.Option(help="With --claims chat: the chat model. Default: --model.")
+    decontextualize_model: Annotated[
+        str | None, typer.Option(help="With --decontextualize chat: the chat model. Default: --model.")
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Whether the spans are checked and shrunk.")
@@ -78,8 +80,8 @@ def locate(
         check_readable(answer)
         if json is not None:
             check_writable(json)
-        if claims not in CLAIMS:
-            raise ValueError(f"--claims has to be one of {', '.join(CLAIMS)}, but is {claims!r}")
+        if decontextualize not in WAYS:
+            raise ValueError(f"--decontextualize has to be one of {', '.join(WAYS)}, but is {decontextualize!r}")
         text = answer.read_bytes().decode("utf-8-sig")
         place = _place(text, span, words)
         asked: dict[str, Any] = {
@@ -89,8 +91,8 @@ def locate(
             "threshold": threshold,
             "exact": not inexact,
         }
-        chat = claims_model or (model if method == "prompting" else None)
-        names = {"model": model, "base_url": base_url, "claims": claims, "claims_model": chat, "entailment": entailment}
+        chat = decontextualize_model or (model if method == "prompting" else None)
+        names = {"model": model, "base_url": base_url, "way": decontextualize, "chat": chat, "entailment": entailment}
         found = _located(text, place, documents, asked, model_options(setting), names, model_options(option, device))
         _print(found)
         if json is not None:
@@ -125,15 +127,14 @@ def _located(
     judge_options: dict[str, object],
 ) -> Attribution:
     from counterfoil.attribution.loaders.documents import read_documents  # noqa: PLC0415
-    from counterfoil.attribution.locating import Locator  # noqa: PLC0415 (keeps --help light)
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
-    from counterfoil.attribution.locating.locator import checked_method  # noqa: PLC0415
+    from counterfoil.attribution.locating import METHODS, Locator  # noqa: PLC0415 (keeps --help light)
+    from counterfoil.attribution.locating.registry import load_model  # noqa: PLC0415
 
     from .answering import quieten  # noqa: PLC0415
     from .loading import load_judge  # noqa: PLC0415
     from .progress import Steps  # noqa: PLC0415
 
-    checked_method(asked["method"])
+    METHODS.check(asked["method"])
     with Steps() as steps:
         with steps.step("Reading documents"):
             reading = read_documents(documents)
@@ -147,10 +148,10 @@ def _located(
         with steps.step("Loading the entailment model"):
             judge = load_judge(str(names["entailment"]), judge_options) if asked["verify"] else "local"
         with steps.step("Locating"):
-            writer = _claims(names)
+            way = _decontextualizer(names)
             try:
                 locator = Locator(
-                    answer, reading.documents, model=model, entailment=judge, claims=writer, **asked, **left
+                    answer, reading.documents, model=model, entailment=judge, decontextualize=way, **asked, **left
                 )
             except TypeError as error:
                 raise ValueError(f"--set has to be one that {asked['method']} takes, but {error}") from error
@@ -160,12 +161,12 @@ def _located(
     return found
 
 
-def _claims(names: dict[str, str | None]) -> ClaimWriter | str:
-    if names["claims"] != "chat":
-        return str(names["claims"])
-    from counterfoil.attribution.locating.chat_claims import ChatClaims  # noqa: PLC0415
+def _decontextualizer(names: dict[str, str | None]) -> Decontextualizer | str:
+    if names["way"] != "chat":
+        return str(names["way"])
+    from counterfoil.attribution.locating.decontextualization.chat import ChatDecontextualizer  # noqa: PLC0415
 
-    return ChatClaims(names["claims_model"], base_url=names["base_url"])
+    return ChatDecontextualizer(names["chat"], base_url=names["base_url"])
 
 
 def _print(found: Attribution) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from counterfoil.attribution.io.attributions_schema import attribution_output
 from counterfoil.attribution.io.schema import statement_output
 from counterfoil.attribution.report import AnswerRecord
 from counterfoil.attribution.report.read import ANSWER_FORMAT
+from counterfoil.attribution.serialization import as_data
 
 from .answering import Outcome
 
@@ -46,5 +46,5 @@ def _answer(record: AnswerRecord, marked: str) -> dict[str, Any]:
         "statements": [statement_output(verdict).model_dump(mode="json") for verdict in record.statements],
         "scores": {"recall": record.recall, "precision": record.precision, "f1": record.f1},
         "trace": [{"start": span.start, "end": span.end, "value": span.value} for span in record.trace],
-        "attributions": [attribution_output(each).model_dump(mode="json") for each in record.attributions],
+        "attributions": [as_data(each) for each in record.attributions],
     }

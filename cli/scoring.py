@@ -165,7 +165,7 @@ def _prepared(options: Run, engine: CachedEntailment) -> Callable[[Report], Repo
     """What locates words for the page, where that was asked for."""
     if options.locate == "none":
         return None
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.attribution.locating.registry import load_model  # noqa: PLC0415
     from counterfoil.attribution.report.precompute import locating  # noqa: PLC0415
 
     model = load_model(options.locate, None, {})[0]

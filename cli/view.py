@@ -58,7 +58,7 @@ def _server(file: Path, method: str, model: str | None, entailment: str, options
     """Imports what is heavy, reads the file and takes the port."""
     from counterfoil.attribution import load_entailment  # noqa: PLC0415 (keeps --help light)
     from counterfoil.attribution.locating import METHODS, Locator  # noqa: PLC0415
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.attribution.locating.registry import load_model  # noqa: PLC0415
     from counterfoil.attribution.report import AnswerRecord, Report, opened  # noqa: PLC0415
     from counterfoil.attribution.report.desk import Desk  # noqa: PLC0415
     from counterfoil.attribution.report.server import Server, chosen, page  # noqa: PLC0415

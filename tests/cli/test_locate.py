@@ -60,8 +60,8 @@ def tiny(tmp_path_factory):
     [
         ["alignment"],
         ["hidden_states"],
-        ["attention"],
-        ["ablation", "--set", "n_ablations=4"],
+        ["attention_knockout"],
+        ["contextcite", "--set", "n_ablations=4"],
         ["prompting", "--set", "tries=1", "--set", "max_tokens=8"],
     ],
     ids=lambda method: method[0],
@@ -77,11 +77,11 @@ def test_every_method_finds_the_words_in_the_example_documents(tmp_path, answer,
     text = (DOCUMENTS / "lighthouse.md").read_text()
     assert held["method"] == name
     assert held["claim"] == "The lighthouse at Morrow Point is climbed by 142 steps."
-    assert ("contributive" in said) == (name in {"ablation", "attention"})
+    assert ("contributive" in said) == (name in {"contextcite", "attention_knockout"})
     for span in held["spans"]:
         assert text[span["start"] : span["end"]] == span["quote"]
         assert "142 steps" in span["quote"]
-    assert held["candidates"] or name == "ablation"
+    assert held["candidates"] or name == "contextcite"
     if name in {"alignment", "hidden_states", "prompting"}:
         assert held["spans"], "prompting falls back on the whole document, which is searched"
 
@@ -104,7 +104,7 @@ def test_an_unsupported_claim_has_no_spans_in_all_documents(tmp_path, answer):
         ([], "either as --span START:END or as --words TEXT"),
         (["--words", "nowhere"], "--words has to stand in the answer"),
         (["--span", "0:3", "--method", "magic"], "`method` has to be one of"),
-        (["--span", "0:3", "--claims", "magic"], "--claims has to be one of"),
+        (["--span", "0:3", "--decontextualize", "magic"], "--decontextualize has to be one of"),
         (["--span", "0:3", "--method", "alignment", "--set", "layer=3"], "--set has to be one that alignment takes"),
         (["--span", "0:3", "--method", "alignment", "--set", "least=3"], "`least` has to be in [-1, 1], but is 3"),
     ],

@@ -3,64 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from counterfoil.attribution import Document, Kind, Locator, Status
-from counterfoil.attribution.locating.chat_claims import ChatClaims
 
 TOWER = Document(
     "tower", "It was built in 1874. The tower is 31 metres high, and is climbed by 142 steps.", "The tower"
 )
 OTHER = Document("other", "Ships sail at noon.", "Ships")
 ANSWER = "It has 142 steps [1]. It is made of glass."
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.replies, self.bodies = [], []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        server = self.server
-        assert isinstance(server, Server)
-        server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        content = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
-        status = 400 if content is None else 200
-        message = {"role": "assistant", "content": content}
-        body = {"id": "1", "object": "chat.completion", "created": 0, "model": "m",
-                "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}  # fmt: skip
-        raw = json.dumps(body if content is not None else {"error": {"message": "no"}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, format, *args):
-        pass
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def passages(*texts, source=1):
@@ -71,7 +22,7 @@ def passages(*texts, source=1):
 def locate(server, words):
     def ask(*replies, span=(0, 16), **options):
         server.replies = list(replies)
-        settings = {"entailment": words, "claims": "none", "verify": False, "threshold": 0.5, **options}
+        settings = {"entailment": words, "decontextualize": "none", "verify": False, "threshold": 0.5, **options}
         locator = Locator(ANSWER, [TOWER, OTHER], method="prompting", model="m", base_url=server.url, **settings)
         return locator.locate(span)
 
@@ -143,21 +94,3 @@ def test_an_endpoint_needs_the_name_of_a_model(server):
 def test_the_number_of_tries_is_checked(server):
     with pytest.raises(ValueError, match="`tries` has to be at least 1, but is 0"):
         Locator(ANSWER, [TOWER], method="prompting", tries=0)
-
-
-def test_a_chat_model_makes_the_claim(server, words):
-    server.replies = [json.dumps({"claim": "The tower has 142 steps."})]
-    writer = ChatClaims("m", base_url=server.url)
-    found = writer.claim(ANSWER, 0, 16, "What about the tower?")
-    assert (found.text, found.words, found.note) == ("The tower has 142 steps.", "It has 142 steps", "")
-    assert found.resolutions[0].found_in == "model"
-    data = json.loads(server.bodies[0]["messages"][1]["content"])
-    assert data == {"QUESTION": "What about the tower?", "ANSWER": ANSWER, "WORDS": "It has 142 steps"}
-
-
-@pytest.mark.parametrize("reply", ["no JSON", json.dumps({"claim": ""}), json.dumps({"claim": "long " * 200}), "[1]"])
-def test_where_its_reply_cannot_be_used_the_rules_make_it(server, reply):
-    server.replies = [reply]
-    found = ChatClaims("m", base_url=server.url).claim(ANSWER, 0, 16, "How high is the tower?")
-    assert found.text == "The tower has 142 steps."
-    assert "made by rules" in found.note

@@ -1,15 +1,15 @@
-"""Claims by rules: the clause, its subject, what a pronoun stands for."""
+"""Decontextualization by rules: the clause, its subject, what a pronoun stands for."""
 
 from __future__ import annotations
 
 import pytest
 from counterfoil.attribution.locating.decontextualization import Verbatim
-from counterfoil.attribution.locating.rules import Rules
+from counterfoil.attribution.locating.decontextualization.rules import Rules
 
 
 def claim(answer, words, question=None):
     start = answer.index(words)
-    return Rules().claim(answer, start, start + len(words), question)
+    return Rules().decontextualize(answer, [(start, start + len(words))], question)
 
 
 TOWER = "The tower is 31 metres high and is climbed by 142 steps [1]. It was built in 1874."
@@ -25,6 +25,8 @@ CASES = [
     ("It opened in 1908.", "It opened in 1908", "Who built the Tavel Bridge?", "The Tavel Bridge opened in 1908."),
     ("The stone is red. It cost 9 crowns.", "It cost 9 crowns", "What is the Tavel Bridge made of?",
      "The Tavel Bridge cost 9 crowns."),
+    ("It has steps.", "It has steps", "When was the lighthouse built?", "The lighthouse has steps."),
+    ("It has steps.", "It has steps", "Where is the old lighthouse?", "The old lighthouse has steps."),
     ("The town lost its mill.", "The town lost its mill", "What is Osmere?", "The town lost its mill."),
     ("It rained so hard that it flooded.", "It rained so hard that it flooded", "What is Osmere?",
      "It rained so hard that it flooded."),
@@ -60,4 +62,18 @@ def test_words_across_sentences_keep_both():
 
 def test_verbatim_only_takes_the_markers_out():
     answer = "It rained [1][2], and it snowed [3]."
-    assert Verbatim().claim(answer, 0, len(answer), None).text == "It rained, and it snowed."
+    assert Verbatim().decontextualize(answer, [(0, len(answer))], None).text == "It rained, and it snowed."
+
+
+@pytest.mark.parametrize(
+    "answer", ["灯塔建于1874年。", "ساخته شد در ۱۸۷۴؟", "यह 1874 में बना।", "It is “high.”", "It ends (here.)"]
+)
+def test_a_claim_that_ends_in_any_script_gets_no_second_stop(answer):
+    assert claim(answer, answer).text == answer
+
+
+def test_words_in_several_ranges_are_not_widened_and_their_pronouns_are_replaced():
+    ranges = [(TOWER.index("It was"), TOWER.index("It was") + 6), (TOWER.index("in 1874"), len(TOWER))]
+    found = Rules().decontextualize(TOWER, ranges, None)
+    assert found.text == "The tower was in 1874."
+    assert found.parts[0] == (0, 9)

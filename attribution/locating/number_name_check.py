@@ -29,7 +29,7 @@ _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 
 
 def missing(claim: str, text: str) -> list[str]:
-    """The numbers and names of `claim` that `text` has in no form, in order.
+    """Return the numbers and names of `claim` that `text` has in no form, in order.
 
     Numbers may be written in digits or in words (English, up to ninety-nine, but not `one`); names are words with a
     capital letter behind the first word of the claim, with or without a plural or possessive s.
@@ -42,7 +42,7 @@ def missing(claim: str, text: str) -> list[str]:
 
 
 def _numbers(text: str) -> dict[str, str]:
-    """Each number as it is written, with its value in one form."""
+    """Return each number as it is written, with its value in one form."""
     found = {match.group(): _THOUSANDS.sub("", match.group()) for match in _NUMBER.finditer(text)}
     for match in _IN_WORDS.finditer(text):
         tens, ones, single = (match[name] and match[name].lower() for name in ("tens", "ones", "single"))

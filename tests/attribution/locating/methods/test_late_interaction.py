@@ -58,7 +58,7 @@ def run(rows, weights=None, **settings):
 
 
 def own(found):
-    return [span.quote for span in found.candidates[: found.own]]
+    return [span.quote for span in found.candidates[: found.n_own]]
 
 
 def test_matches_that_touch_are_one_span_and_others_are_not():
@@ -86,7 +86,7 @@ def test_a_word_that_stands_everywhere_is_no_span_alone():
 
 def test_a_sentence_that_covers_too_little_is_no_answer():
     found = run([hit(1)], least=0.95)
-    assert (found.own, len(found.candidates) > 0) == (0, True)
+    assert (found.n_own, len(found.candidates) > 0) == (0, True)
 
 
 @pytest.mark.parametrize("bad", [{"least": 2.0}, {"match": -2.0}, {"gap": -1}, {"top_k": 0}, {"margin": -1.0}])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from ..documents import Document
-from .spans import Place
+from ..documents import Document, SourceRange
 
 MAX_CUTS = 8
 """A sentence with more places to cut at is cut at those only that are nearest to what the method found in it."""
@@ -26,8 +25,8 @@ _EDGE = " \t\r\n,;:–—"
 _LINKS = re.compile(r"(?:and|or|but|nor|yet|so)\s+", re.IGNORECASE)
 
 
-def shorter(document: Document, place: Place, focus: int | None = None) -> list[Place]:
-    """The runs of words within `place` that begin with a clause and end with a clause or phrase, the shortest first.
+def shorter(document: Document, place: SourceRange, focus: int | None = None) -> list[SourceRange]:
+    """Return the runs of words within `place` that begin with a clause and end with a clause or phrase, shortest first.
 
     Clauses end with their sentence, at commas, semicolons, colons, dashes and brackets, and before conjunctions and
     relative pronouns, phrases before prepositions (both of English; other languages are cut at their punctuation).
@@ -46,7 +45,7 @@ def shorter(document: Document, place: Place, focus: int | None = None) -> list[
     for start, end in itertools.product([0, *clauses], stops):
         run = _trimmed(document.text, place.start + start, place.start + end)
         if run[0] < run[1] and run[1] - run[0] < place.end - place.start:
-            found.add(Place(place.document, *run))
+            found.add(SourceRange(place.document, *run))
     return sorted(found, key=lambda run: (run.end - run.start, run.start))
 
 
@@ -55,7 +54,7 @@ def _nearest(cuts: list[int], at: int, most: int) -> list[int]:
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """Without punctuation and linking words at the ends, and without half a pair of brackets."""
+    """Leave out punctuation and linking words at the ends, and half a pair of brackets."""
     link = _LINKS.match(text, start, max(start, end))
     start = link.end() if link else start
     while start < end and text[start] in _EDGE:

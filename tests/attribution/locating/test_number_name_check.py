@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from counterfoil.attribution.locating.exactness import missing
+from counterfoil.attribution.locating.number_name_check import missing
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Document
-from counterfoil.attribution.locating.fuzzy_match import found
+from counterfoil.attribution.locating.fuzzy_match import find_snippet
 
 TEXT = "Das “Café” öffnete 1908.\r\nIt was\tbuilt from grey granite, quarried on the island itself. שלום עולם 👍🏽."
 DOCUMENTS = [Document("a", "Nothing here."), Document("b", TEXT)]
@@ -20,7 +20,7 @@ DOCUMENTS = [Document("a", "Nothing here."), Document("b", TEXT)]
     ],
 )
 def test_a_snippet_is_found_where_it_stands(snippet, quote, how):
-    match = found(snippet, DOCUMENTS)
+    match = find_snippet(snippet, DOCUMENTS)
     assert match is not None
     span, way = match
     assert (span.quote, way, span.document) == (quote, how, "b")
@@ -29,10 +29,10 @@ def test_a_snippet_is_found_where_it_stands(snippet, quote, how):
 
 @pytest.mark.parametrize("snippet", ["", "...", "quite another sentence altogether", "gray gr"])
 def test_what_does_not_stand_there_is_not_found(snippet):
-    assert found(snippet, DOCUMENTS) is None
+    assert find_snippet(snippet, DOCUMENTS) is None
 
 
 def test_the_first_of_several_places_is_taken():
-    match = found("nothing", [*DOCUMENTS, Document("c", "nothing")])
+    match = find_snippet("nothing", [*DOCUMENTS, Document("c", "nothing")])
     assert match is not None
     assert match[0].document == "c", "an exact match goes before a normalised one"
