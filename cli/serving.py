@@ -71,7 +71,7 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
         ValueError: The arguments name another scheduler, or models that do not fit each other.
     """
     from counterfoil.decoding.vllm import llm_kwargs  # noqa: PLC0415
-    from counterfoil.decoding.vllm.switch import switched_off  # noqa: PLC0415
+    from counterfoil.decoding.vllm.engine_limits import switched_off  # noqa: PLC0415
 
     arguments.middleware = [*arguments.middleware, MIDDLEWARE]
     if switched_off():

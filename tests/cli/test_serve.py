@@ -1,4 +1,4 @@
-"""`counterfoil serve` up to the point where vLLM takes over; from there on see tests/decoding/vllm/test_serving.py."""
+"""`counterfoil serve` up to the point where vLLM takes over; then see tests/decoding/vllm/server/test_serving.py."""
 
 from __future__ import annotations
 

@@ -16,9 +16,8 @@ from typing import Any
 import torch
 
 from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, pair_request
-from ..engine_limits import EngineLimits
+from ..engine_limits import EngineLimits, switched_off
 from ..methods import combine
-from ..switch import switched_off
 
 ATTEMPTS = 4
 TOKENS = 4

@@ -19,8 +19,7 @@ from counterfoil.decoding import methods as rules
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import PairRequest
 from counterfoil.decoding.vllm.member import KEY, Member
-from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor
-from counterfoil.decoding.vllm.worker.token_copy import install, position_seed
+from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
 from scipy import stats
 from vllm.sampling_params import SamplingParams
 from vllm.v1.sample.logits_processor import (
@@ -73,7 +72,7 @@ def test_main_rows_become_scores_and_others_stay() -> None:
     given = logits(4)
     found = processor.apply(given.clone())
     torch.testing.assert_close(found[3:], rules.cad(given[3:], given[1:2], strength=1.0))
-    # Of pair b only one half is in the batch: it reads its prompt, and its sample counts for nothing.
+    # Of pair b only one request is in the batch: it reads its prompt, and its sample counts for nothing.
     assert torch.equal(found[:3], given[:3])
     assert not processor.is_argmax_invariant()
 
@@ -139,7 +138,7 @@ def test_main_rows_are_drawn_from_the_scores() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_twins_take_the_token(temperature: float) -> None:
+def test_contrast_requests_take_the_token_of_their_main_request(temperature: float) -> None:
     processor = v1((0, params("a", False)), (1, params("a")), (2, params()), (3, params("b")), (4, params("b", False)))
     for _ in range(20):
         tokens, _ = Sampler().sample(torch.randn(5, VOCABULARY), metadata(processor, 5, temperature))
@@ -215,14 +214,14 @@ def test_slots_are_found_in_any_order_of_rows() -> None:
     for slots in ([5, 2, 0, 3], [0, 3, 5, 2], [3, 5, 2, 0]):
         given = logits(4)
         tokens, scores = sampled(processor, given.clone(), slots)
-        main, twin = slots.index(5), slots.index(0)
-        torch.testing.assert_close(scores[main], rules.cad(given[main, None], given[twin, None], strength=1.0)[0])
-        assert tokens[twin] == tokens[main] == scores[main].argmax()
+        main, contrast = slots.index(5), slots.index(0)
+        torch.testing.assert_close(scores[main], rules.cad(given[main, None], given[contrast, None], strength=1.0)[0])
+        assert tokens[contrast] == tokens[main] == scores[main].argmax()
         for slot in (2, 3):
             assert torch.equal(scores[slots.index(slot)], given[slots.index(slot)])
 
 
-def test_a_half_without_the_other_is_left_alone() -> None:
+def test_a_request_without_its_pair_in_the_batch_is_left_alone() -> None:
     processor = v2((5, params("a")), (0, params("a", False)))
     given = logits(1)
     for slot in (5, 0):
@@ -252,8 +251,8 @@ def test_a_batch_of_plain_requests_is_not_touched() -> None:
     assert scores is given
 
 
-def test_installing_twice_wraps_once() -> None:
-    install(uses_slots=True)
+def test_a_second_processor_wraps_the_sampler_no_second_time() -> None:
+    v2()
     before = SlotSampler.sample
-    install(uses_slots=True)
+    v2()
     assert SlotSampler.sample is before

@@ -1,5 +1,5 @@
-"""VCD, RITUAL and CODE in a real engine: the twin sees another picture, or none, and never the main request's by
-mistake."""
+"""VCD, RITUAL and CODE in a real engine: the contrast request sees other images, or none, and never the main request's
+by mistake."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_a_seed_decides_whatever_else_is_in_the_batch(lm: LanguageModel, pairs: 
         assert engine.tokens(others + [prompt] * 4, noise + seeded)[-4:] == alone
 
 
-def test_sampled_tokens_reach_the_twin(lm: LanguageModel, engine: Engine) -> None:
+def test_sampled_tokens_reach_the_contrast_request(lm: LanguageModel, engine: Engine) -> None:
     """With every way vLLM has of changing a row: the next token's rule sees the one that was really drawn."""
     prompt, keys = cad(lm)
     options = {"repetition_penalty": 1.2, "presence_penalty": 0.3, "top_k": 1, "min_p": 0.01, "logprobs": 2}

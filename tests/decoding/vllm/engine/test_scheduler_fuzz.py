@@ -14,8 +14,7 @@ import pytest
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
-from counterfoil.decoding.vllm.engine import pair_policy as lockstep
-from counterfoil.decoding.vllm.engine import scheduler
+from counterfoil.decoding.vllm.engine import pair_policy
 from counterfoil.decoding.vllm.engine.scheduler import AsyncPairScheduler, PairScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
@@ -36,7 +35,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.timeout(3 * 3600 if LONG else 300)
 @pytest.mark.parametrize("mode", MODES)
 def test_no_workload_goes_wrong(mode: str) -> None:
-    """No pair misaligned, no block, slot or request left behind, no client hears of a twin, nothing stuck."""
+    """No pair is misaligned, no block, slot or request is left behind, no client hears of a contrast request."""
     total: Counter[str] = Counter()
     for seed in itertools.count():
         try:
@@ -52,28 +51,29 @@ def test_no_workload_goes_wrong(mode: str) -> None:
 
 
 def without_hold(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lockstep, "fill_only", lambda request, computed, tokens: tokens)
+    patch.setattr(pair_policy, "tokens_without_sampling", lambda request, computed, tokens: tokens)
 
 
 def without_reservation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(scheduler, "reserve", lambda scheduler, ready: list(ready))
+    for kind in (PairScheduler, AsyncPairScheduler):
+        patch.setattr(kind, "_with_blocks", lambda self, ready: list(ready))
 
 
 def without_order(patch: pytest.MonkeyPatch) -> None:
     for kind in (PairScheduler, AsyncPairScheduler):
-        release = kind._release
+        let_sample = kind._let_pairs_sample
 
-        def unordered(self, prefills_wait, release=release):
+        def unordered(self, prefills_wait, let_sample=let_sample):
             before = list(self.running)
-            release(self, prefills_wait)
+            let_sample(self, prefills_wait)
             self.running = [request for request in before if request in self.running]
 
-        patch.setattr(kind, "_release", unordered)
+        patch.setattr(kind, "_let_pairs_sample", unordered)
 
 
 def without_protection(patch: pytest.MonkeyPatch) -> None:
     for kind in (PairScheduler, AsyncPairScheduler):
-        patch.setattr(kind, "_out_of_reach", lambda self: contextlib.nullcontext())
+        patch.setattr(kind, "_protected_from_preemption", lambda self: contextlib.nullcontext())
 
 
 def without_shorter_hit(patch: pytest.MonkeyPatch) -> None:

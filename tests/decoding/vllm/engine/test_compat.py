@@ -9,14 +9,14 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
 from counterfoil.decoding.vllm import PROCESSOR, SCHEDULER, llm_kwargs
-from counterfoil.decoding.vllm.engine import compat as internals
+from counterfoil.decoding.vllm.engine import compat
 from counterfoil.decoding.vllm.engine.scheduler import (
     AsyncPairScheduler,
     PairScheduler,
     PairScheduling,
     pair_scheduler,
 )
-from counterfoil.decoding.vllm.switch import VARIABLE
+from counterfoil.decoding.vllm.engine_limits import DISABLE
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor
 from vllm.sampling_params import SamplingParams
 from vllm.v1.core.sched.scheduler import Scheduler
@@ -63,35 +63,35 @@ def configured(changes: dict) -> SimpleNamespace:
 
 
 def test_a_sound_engine_is_accepted() -> None:
-    internals.check_hooks()
-    internals.check_configuration(configured({}), SimpleNamespace(**SCHEDULER_STATE))
+    compat.check_hooks()
+    compat.check_configuration(configured({}), SimpleNamespace(**SCHEDULER_STATE))
 
 
 @pytest.mark.parametrize(("changes", "state", "reason"), UNSOUND, ids=[reason for *_, reason in UNSOUND])
 def test_what_pairs_cannot_be_served_with(changes: dict, state: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        internals.check_configuration(configured(changes), SimpleNamespace(**{**SCHEDULER_STATE, **state}))
+        compat.check_configuration(configured(changes), SimpleNamespace(**{**SCHEDULER_STATE, **state}))
 
 
 def test_a_hook_that_nobody_calls_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scheduler, "schedule", lambda self, throttle_prefills=False: None)
     with pytest.raises(RuntimeError, match="_reserve_prefill_lookahead"):
-        internals.check_hooks()
+        compat.check_hooks()
 
 
 def test_an_attribute_that_is_gone_is_found() -> None:
     scheduler = Workload(0, "sync, V1").scheduler
-    internals.check_attributes(scheduler)
+    compat.check_attributes(scheduler)
     del scheduler.max_num_active_reqs
     with pytest.raises(RuntimeError, match="max_num_active_reqs"):
-        internals.check_attributes(scheduler)
+        compat.check_attributes(scheduler)
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("sync, V1", PairScheduler), ("async, V1", AsyncPairScheduler)])
 def test_the_scheduler_fits_the_engine(mode: str, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Workload(0, mode, (pair_scheduler, pair_scheduler)).scheduler
     assert type(made) is kind
-    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setenv(DISABLE, "1")
     plain = Workload(0, mode, (pair_scheduler, pair_scheduler)).scheduler
     assert not isinstance(plain, PairScheduling)
 
@@ -99,9 +99,9 @@ def test_the_scheduler_fits_the_engine(mode: str, kind: type, monkeypatch: pytes
 def test_switched_off_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     params = SamplingParams(extra_args={"cf_method": "cad", "cf_contrast_ids": [5, 6]})
     PairLogitsProcessor.validate_params(params)
-    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setenv(DISABLE, "1")
     PairLogitsProcessor.validate_params(SamplingParams())
-    with pytest.raises(ValueError, match=VARIABLE):
+    with pytest.raises(ValueError, match=DISABLE):
         PairLogitsProcessor.validate_params(params)
 
 
