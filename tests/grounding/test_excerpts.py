@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from counterfoil.attribution import Citation, Document, Status
-from counterfoil.attribution.excerpts import excerpts
 from counterfoil.attribution.passages import Passage
+from counterfoil.grounding.excerpts import excerpts
 from hypothesis import given
 from hypothesis import strategies as st
 

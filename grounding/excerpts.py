@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .documents import Document
-from .passages import Passage
-from .scoring.results import Citation
+from counterfoil.attribution.documents import Document
+from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.scoring.results import Citation
 
 _GAP = "\n\n"
 
