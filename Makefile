@@ -39,9 +39,9 @@ test: $(ENGINE) browser
 # in the engine under every pressure, 1,000 generated requests, and a million steps of its scheduler (about an hour more).
 soak: $(ENGINE)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
-	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/test_pairs.py -s --durations 8
-	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/test_serving.py --durations 8
-	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/test_scheduler_fuzz.py -s --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_pairs.py -s --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/server/test_serving.py --durations 8
+	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_scheduler_fuzz.py -s --durations 8
 
 # The tables of docs/results.md, about an hour and a half of one core. DATA is the folder of the data sets, in the layout that
 # `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.

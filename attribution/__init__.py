@@ -5,7 +5,7 @@ from __future__ import annotations
 from .documents import Document, SourceSpan
 from .entailment import EntailmentModel, Judgement, Pair, load_entailment
 from .locating import Locator, locate
-from .locating.attributions import Attribution, Kind
+from .locating.results import Attribution, Kind
 from .scoring.cite import CitedAnswer, cite
 from .scoring.results import Citation, CitationReport, StatementVerdict
 from .scoring.score import Answer, Scoring, score_citations, score_each

@@ -33,6 +33,17 @@ class Document:
     metadata: Annotated[dict[str, str], Field(exclude=True)] = field(default_factory=dict, hash=False, compare=False)
 
 
+@dataclass(frozen=True, order=True)
+class SourceRange:
+    """`[start, end)` of the text of one document, in code points."""
+
+    __pydantic_config__ = STRICT
+
+    document: Text
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class SourceSpan:
     """`document.text[start:end] == quote`, checked when made by :meth:`of`.

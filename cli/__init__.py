@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from .failing import guarded
+import os
+import sys
+
+from .errors import usage_errors
 
 
 def main() -> None:
-    """Entry point of the command; ends the process with the command's exit code."""
-    with guarded():
-        from .app import app  # noqa: PLC0415  (an interrupt while it is imported is told in one line as well)
+    """Run the command line and end the process with the exit code of the command."""
+    if sys.argv[1:2] != ["serve"]:  # whose output is vLLM's
+        # The commands show progress of their own. These are read when transformers is imported.
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    with usage_errors():
+        from .app import app
 
-        app()
+        app(prog_name="counterfoil")

@@ -2,83 +2,169 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from counterfoil.attribution import Document, StatementVerdict, Status
+from counterfoil.attribution.io.atomic import write_text
+from counterfoil.attribution.loaders.documents import DocumentError, read_documents
+from counterfoil.attribution.report import write_report
+from counterfoil.attribution.report.view import LABELS
+from counterfoil.grounding import GroundedAnswer, answer
+from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS
+from rich.console import Console
+from rich.text import Text
 
-from .failing import guarded
-from .settings import Settings
-from .writable import check_writable
+from .errors import with_option_names
+from .options import AT_LEAST_ONE, Command, Number, documents_option, entailment_option, output_option
+from .output import one_line, percent, print_line, print_notes, print_written, shortened, stdout
+from .progress import Progress
+
+_STYLES = {
+    Status.SUPPORTED: "green",
+    Status.PARTIALLY_SUPPORTED: "yellow",
+    Status.NOT_SUPPORTED: "red",
+    Status.CONTRADICTED: "magenta",
+}
 
 
+@click.command(cls=Command)
+@click.argument("question")
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="--documents DIR|FILE...")
+@documents_option(required=False)
+@click.option("--model", metavar="MODEL", help="Language model: hub id or folder. Default: SmolLM2-135M-Instruct.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default="cad",
+    help="cad: decode against the same question without documents. none: decode plainly.",
+)  # fmt: skip
+@click.option("--strength", type=Number(min=0), metavar="NUMBER", default=0.5, help="Of CAD; 0 is plain decoding.")
+@click.option("--compare", is_flag=True, help="Decode plainly as well and show both answers.")
+@output_option("--report", "Write the page for the browser here.")
+@output_option("--json", "Write everything as JSON here.")
+@click.option("--top-k", type=AT_LEAST_ONE, metavar="N", default=3, help="How many passages the model reads.")
+@click.option("--max-new-tokens", type=AT_LEAST_ONE, metavar="N", default=80, help="Longest answer in tokens.")
+@click.option("--max-sentences", type=AT_LEAST_ONE, metavar="N", default=3, help="Longest answer in sentences.")
+@entailment_option("Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
+@click.option("--embedding-model", metavar="MODEL", help="Finds the passages: hub id or folder. Default: "
+              "all-MiniLM-L6-v2.")  # fmt: skip
+@click.option(
+    "--locate", type=click.Choice(LOCATE_METHODS), default="alignment",
+    help="For --report and --json: how to locate the words of each clause beforehand.",
+)  # fmt: skip
+@click.pass_context
 def ask(
-    question: Annotated[str, typer.Argument(help="What to ask. It comes before --documents.", metavar="QUESTION")],
-    more: Annotated[list[Path] | None, typer.Argument(help="More of --documents.", hidden=True)] = None,
-    documents: Annotated[
-        list[Path] | None,
-        typer.Option("--documents", "-d", help="Files (.txt, .md, .html, .pdf) and folders.", metavar="DIR|FILE..."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Language model: hub id or folder. Default: SmolLM2-135M-Instruct.")
-    ] = None,
-    method: Annotated[
-        str, typer.Option(help="cad: decode against the same question without documents. none: decode plainly.")
-    ] = "cad",
-    strength: Annotated[float, typer.Option(help="Strength of CAD; 0 is plain decoding.")] = 0.5,
-    compare: Annotated[bool, typer.Option("--compare", help="Decode plainly as well and show both answers.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write the page for the browser here.", metavar="FILE")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write everything as JSON here.", metavar="FILE")] = None,
-    top_k: Annotated[int, typer.Option(help="How many passages the model reads.")] = 3,
-    max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 80,
-    max_sentences: Annotated[int, typer.Option(help="Longest answer in sentences.")] = 3,
-    entailment: Annotated[
-        str, typer.Option(help="Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
-    ] = "local",
-    embedding_model: Annotated[
-        str | None, typer.Option(help="Finds the passages: hub id or folder. Default: all-MiniLM-L6-v2.")
-    ] = None,
-    locate: Annotated[
-        str, typer.Option(help="Locate the words of each clause beforehand: alignment, hidden_states, or none.")
-    ] = "alignment",
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    ctx: click.Context,
+    question: str,
+    more: tuple[Path, ...],
+    documents: tuple[Path, ...],
+    model: str | None,
+    method: str,
+    strength: float,
+    compare: bool,
+    report: Path | None,
+    json: Path | None,
+    top_k: int,
+    max_new_tokens: int,
+    max_sentences: int,
+    entailment: str,
+    embedding_model: str | None,
+    locate: str,
 ) -> None:
-    """Answer QUESTION from documents, with checked citations."""
-    with guarded(debug=debug):
-        settings = Settings(
-            question=question,
-            documents=(*(documents or ()), *(more or ())),
+    """Answer a question from documents, with checked citations.
+
+    QUESTION comes first, in quotes; --documents takes any number of files and folders.
+    """
+    if not question.strip():
+        raise ValueError('the question has to hold a word, but is empty. Ask, for example: counterfoil ask "Who …?"')
+    if not documents:
+        raise ValueError("--documents has to name files or folders, but is missing. Add, for example: --documents .")
+    with Progress() as progress:
+        with progress.step("Reading documents"):
+            reading = read_documents(_checked(documents, more))
+        found = answer(
+            question,
+            reading.documents,
+            engine=model,
             method=method,
             strength=strength,
             compare=compare,
-            model=model,
-            embedding_model=embedding_model,
             entailment=entailment,
+            embedding_model=embedding_model,
             top_k=top_k,
             max_new_tokens=max_new_tokens,
             max_sentences=max_sentences,
             locate=locate if report is not None or json is not None else "none",
+            progress=progress.step,
         )
-        for path in filter(None, (report, json)):
-            check_writable(path)
-        _run(settings, report, json)
-
-
-def _run(settings: Settings, report: Path | None, json: Path | None) -> None:
-    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
-    from counterfoil.attribution.report import write_report  # noqa: PLC0415  (keeps --help light)
-
-    from .answering import answer  # noqa: PLC0415
-    from .printing import print_outcome  # noqa: PLC0415
-    from .progress import Steps  # noqa: PLC0415
-    from .recording import as_json  # noqa: PLC0415
-
-    with Steps() as steps:
-        outcome = answer(settings, steps)
-    print_outcome(outcome)
+    names = ctx.command.option_names({}) if isinstance(ctx.command, Command) else {}
+    found = replace(
+        found,
+        left_out=tuple((file.path, file.reason) for file in reading.left_out),
+        notes=(
+            *(f"Left out: {file}." for file in reading.left_out),
+            *(with_option_names(note, names) for note in found.notes),
+        ),
+    )
+    print_answer(stdout(), found)
     if report is not None:
-        write_report(report, outcome.report)
-        typer.echo(f"Report: {report}")
+        write_report(report, found.report())
     if json is not None:
-        write_text(json, as_json(outcome))
-        typer.echo(f"JSON: {json}")
+        write_text(json, found.to_json())
+    print_written(Report=report, JSON=json)
+
+
+def _checked(documents: tuple[Path, ...], more: tuple[Path, ...]) -> tuple[Path, ...]:
+    for path in more:
+        if not path.exists():
+            raise DocumentError(
+                f"cannot read {str(path)!r}: there is no such file or folder. If it is a word of the question, put the "
+                "whole question in quotes; else check the path."
+            )
+    return (*documents, *more)
+
+
+def print_answer(out: Console, found: GroundedAnswer) -> None:
+    """Print each answer with its citations, verdicts and scores, then the sources and the notes."""
+    for checked in found.answers:
+        record = checked.record
+        if len(found.answers) > 1:
+            print_line(out, Text(record.label, style="bold"))
+        print_line(out, Text(one_line(checked.text_with_markers) or "(the model wrote nothing)"))
+        print_line(out)
+        for verdict in record.statements:
+            print_line(out, _verdict(verdict))
+        figures = (("recall", record.recall), ("precision", record.precision), ("F1", record.f1))
+        listed = ", ".join(f"{name} {'–' if value is None else format(value, '.2f')}" for name, value in figures)
+        print_line(out, Text(f"  Citations: {listed}", style="bold"))
+        print_line(out)
+    for source in _sources(found):
+        print_line(out, source)
+    print_notes(out, found.notes)
+
+
+def _verdict(verdict: StatementVerdict) -> Text:
+    sign, label = LABELS[Status(verdict.status)]
+    text = Text(f"  {sign} {label}", style=_STYLES.get(Status(verdict.status), ""))
+    if verdict.probability is not None:
+        text.append(f" {percent(verdict.probability)}")
+    return text.append(f"  {one_line(verdict.text)}", style="default")
+
+
+def _sources(found: GroundedAnswer) -> Iterator[Text]:
+    """Yield the documents that the model read, each with the words that are cited from it."""
+    statements = [verdict for checked in found.answers for verdict in checked.record.statements]
+    cited = [citation for verdict in statements for citation in verdict.citations]
+    read = {passage.document.id for passage in found.passages}
+    for number, document in enumerate(found.documents, start=1):
+        if document.id in read:
+            quotes = dict.fromkeys(c.quote for c in cited if c.document == document.id and c.quote)
+            yield _source(number, document, cited=bool(quotes))
+            for quote in quotes:
+                yield Text(f"    “{shortened(quote)}”", style="italic")
+
+
+def _source(number: int, document: Document, *, cited: bool) -> Text:
+    title = f"  {one_line(document.title)}" if document.title else ""
+    return Text(f"[{number}] {one_line(document.id)}").append(title if cited else f"{title}  (read, not cited)", "dim")

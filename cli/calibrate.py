@@ -4,56 +4,45 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from counterfoil.attribution import Pair
+from counterfoil.attribution.io.json_file import write_json
 
-from .failing import guarded
-from .options import check_readable, model_options
-from .writable import check_writable
+from .judge import Judge
+from .options import INPUT_FILE, Command, judge_options, output_option
+from .output import print_written
 
 HELD_OUT = 500
 """Pairs of each source that the threshold is not fitted on, at most a fifth of them."""
 
 
-def calibrate(
-    file: Annotated[
-        Path, typer.Argument(help="JSON lines with premise, hypothesis, label and source.", metavar="FILE")
-    ],
-    entailment: Annotated[str, typer.Option(help="The model, named as for score.")] = "local",
-    json: Annotated[
-        Path | None, typer.Option(help="Write the calibration here, for score --calibration.", metavar="FILE")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", help="For the entailment model: batch_size=8, ...", metavar="NAME=VALUE"),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Where the entailment model runs, for example cuda.")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Find the threshold of greatest balanced accuracy, and measure it on pairs with other premises."""
-    with guarded(debug=debug):
-        check_readable(file)
-        if json is not None:
-            check_writable(json)
-        found = _calibration(file, entailment, model_options(option, device))
-        print(
-            f"{found['entailment']}: threshold {found['threshold']:g} fitted on {found['fitted_on']} pairs; "
-            f"balanced accuracy {_shown(found['balanced_accuracy'])} on {found['measured_on']} others, "
-            f"{_shown(found['before'])} with the model's own threshold {found['own_threshold']:g}"
-        )
-        if json is not None:
-            from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415 (keeps --help light)
+@click.command(cls=Command)
+@click.argument("file", type=INPUT_FILE)
+@judge_options()
+@output_option("--json", "Write the calibration here, for score --calibration.")
+def calibrate(file: Path, judge: Judge, json: Path | None) -> None:
+    """Find the threshold of an entailment model on labelled pairs.
 
-            write_text(json, json_module.dumps(found, indent=2, allow_nan=False) + "\n")
-            print(f"Calibration: {json}")
+    FILE holds JSON lines with premise, hypothesis, label and source. The threshold is that of greatest balanced
+    accuracy; it is measured on pairs with other premises.
+    """
+    found = calibration(file, judge)
+    click.echo(
+        f"{found['entailment']}: threshold {found['threshold']:g} fitted on {found['fitted_on']} pairs; "
+        f"balanced accuracy {_figure(found['balanced_accuracy'])} on {found['measured_on']} others, "
+        f"{_figure(found['before'])} with the model's own threshold {found['own_threshold']:g}"
+    )
+    if json is not None:
+        write_json(json, found)
+    print_written(Calibration=json)
 
 
 def read_calibration(path: Path, model: str) -> float:
-    """The threshold that a calibration of the model called `model` found.
+    """Return the threshold that a calibration of the model called `model` found.
 
     Raises:
-        ValueError: Where the file is no calibration, or one of another model: thresholds do not carry over.
+        ValueError: The file is no calibration, or one of another model: thresholds do not carry over.
     """
     try:
         found = json_module.loads(path.read_bytes())
@@ -65,19 +54,22 @@ def read_calibration(path: Path, model: str) -> float:
     return threshold
 
 
-def _calibration(file: Path, entailment: str, options: dict[str, object]) -> dict[str, str | float | int | None]:
-    try:
-        from counterfoil.eval.entailment.calibration import threshold  # noqa: PLC0415 (an extra)
-        from counterfoil.eval.entailment.data import hold_out, read_pairs  # noqa: PLC0415
-        from counterfoil.eval.entailment.measures import balanced_accuracy  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError('calibrating needs the evaluations: pip install "counterfoil[eval]"') from error
-    from counterfoil.attribution import Pair  # noqa: PLC0415
+def calibration(file: Path, judge: Judge) -> dict[str, str | float | int | None]:
+    """Return the fitted threshold and the balanced accuracy with it and with the model's own, by name.
 
-    from .loading import load_judge  # noqa: PLC0415
+    Raises:
+        ValueError: The file cannot be read as pairs, or holds one kind of pair only.
+        ImportError: The evaluations are not installed.
+    """
+    try:
+        from counterfoil.eval.entailment.calibration import threshold
+        from counterfoil.eval.entailment.data import hold_out, read_pairs
+        from counterfoil.eval.entailment.measures import balanced_accuracy
+    except ImportError as error:
+        raise ImportError(f'calibrating needs the evaluations ({error}): pip install "counterfoil[eval]"') from error
 
     rows = read_pairs(file)
-    model = load_judge(entailment, options)
+    model = judge.load()
     judgements = model.judge([Pair(row.premise, row.hypothesis) for row in rows])
     support = {(r.premise, r.hypothesis): j.supported for r, j in zip(rows, judgements, strict=True)}
     judged = [row for row in rows if support[row.premise, row.hypothesis] is not None]
@@ -109,5 +101,5 @@ def _calibration(file: Path, entailment: str, options: dict[str, object]) -> dic
     }
 
 
-def _shown(value: str | float | None) -> str:
+def _figure(value: str | float | None) -> str:
     return "–" if value is None else f"{value:.3f}"

@@ -29,7 +29,7 @@ def attributionbench(
         check_readable(file)
         for path in filter(None, (json, samples)):
             check_writable(path)
-        from counterfoil.eval.attributionbench import evaluate_file  # noqa: PLC0415
+        from counterfoil.eval.attributionbench import evaluate_file
 
         options = model_options(option, device)
         found = judging.judged(evaluate_file, file, judge, options, limit=limit, seed=seed, json=json, samples=samples)

@@ -70,10 +70,10 @@ def chair(
 
 
 def _scored(file: Path, objects: Path | None, vocabulary: Path | None, seed: int) -> TaskResult:
-    from counterfoil.eval.dataset import Source  # noqa: PLC0415
-    from counterfoil.eval.hallucination.captioning import evaluate_captions  # noqa: PLC0415
-    from counterfoil.eval.hallucination.captions import read_captions, read_vocabulary  # noqa: PLC0415
-    from counterfoil.eval.hallucination.table import read_table  # noqa: PLC0415
+    from counterfoil.eval.dataset import Source
+    from counterfoil.eval.hallucination.captioning import evaluate_captions
+    from counterfoil.eval.hallucination.captions import read_captions, read_vocabulary
+    from counterfoil.eval.hallucination.table import read_table
 
     if objects is None or vocabulary is None:
         raise ValueError("--objects and --vocabulary have to be given with captions, but one of them is missing")
@@ -99,14 +99,14 @@ def _written(
     seed: int,
     batch_size: int,
 ) -> TaskResult:
-    from counterfoil.eval.hallucination.captioning import evaluate  # noqa: PLC0415
-    from counterfoil.eval.hallucination.methods import methods  # noqa: PLC0415
-    from counterfoil.eval.scenes.exams import VOCABULARY, as_source, as_table  # noqa: PLC0415
-    from counterfoil.eval.scenes.testing import draw_exam  # noqa: PLC0415
-    from counterfoil.models import load_vision_model  # noqa: PLC0415
+    from counterfoil.eval.hallucination.captioning import evaluate
+    from counterfoil.eval.hallucination.methods import methods
+    from counterfoil.eval.scenes.exams import VOCABULARY, as_source, as_table
+    from counterfoil.eval.scenes.testing import draw_exam
+    from counterfoil.models import load_vision_model
 
-    from .answering import quieten  # noqa: PLC0415
-    from .progress import Steps  # noqa: PLC0415
+    from .answering import quieten
+    from .progress import Steps
 
     asked = methods(method, given)
     quieten()

@@ -37,7 +37,7 @@ def entailment(
         for path in filter(None, (json, plot)):
             check_writable(path)
         try:
-            from counterfoil.eval.entailment.evaluate import evaluate_file  # noqa: PLC0415 (an extra)
+            from counterfoil.eval.entailment.evaluate import evaluate_file
         except ImportError as error:
             raise ImportError('evaluations need more than scoring: pip install "counterfoil[eval]"') from error
         options = model_options(option, device)
@@ -45,7 +45,7 @@ def entailment(
             partial(evaluate_file, train=train), file, judge, options, limit=limit, seed=seed, json=json
         )
         if plot is not None:
-            from counterfoil.eval.entailment.plot import plot_reliability  # noqa: PLC0415
+            from counterfoil.eval.entailment.plot import plot_reliability
 
             plot_reliability(found.figures, plot)
     raise typer.Exit(judging.UNCHECKED if found.unchecked else 0)

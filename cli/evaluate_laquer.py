@@ -65,8 +65,8 @@ def laquer(
         names = [name.strip() for name in method.split(",") if name.strip()]
         if len(names) != 1 and (model or base_url or setting or tune):
             raise ValueError("--model, --base-url, --set and --tune are for a single --method")
-        from counterfoil.eval.dataset import Source, limited  # noqa: PLC0415
-        from counterfoil.eval.laquer_items import read_items  # noqa: PLC0415 (keeps --help light)
+        from counterfoil.eval.dataset import Source, limited
+        from counterfoil.eval.laquer_items import read_items
 
         source = Source.read(file)
         items = limited(read_items(source, split), limit, seed)
@@ -81,12 +81,12 @@ def laquer(
 
 
 def _tune(items: list[Item], method: str, model: str | None) -> None:
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
-    from counterfoil.eval.laquer_tuning import TUNED, choices  # noqa: PLC0415
-    from counterfoil.eval.results import markdown  # noqa: PLC0415
+    from counterfoil.attribution.locating.registry import load_model
+    from counterfoil.eval.laquer_tuning import TUNED, choices
+    from counterfoil.eval.results import markdown
 
-    from .answering import quieten  # noqa: PLC0415
-    from .progress import Steps  # noqa: PLC0415
+    from .answering import quieten
+    from .progress import Steps
 
     if method not in TUNED:
         raise ValueError(f"--tune is for {' and '.join(TUNED)}, but --method is {method!r}")
@@ -119,11 +119,11 @@ def _evaluate(
     json: Path | None,
     samples: Path | None,
 ) -> None:
-    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
-    from counterfoil.eval.laquer import evaluate  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text
+    from counterfoil.eval.laquer import evaluate
 
-    from .progress import Steps  # noqa: PLC0415
-    from .tables import print_result  # noqa: PLC0415
+    from .progress import Steps
+    from .tables import print_result
 
     with Steps() as steps:
         loaded = [_loaded(*each, locator, steps) for each in asked]
@@ -145,11 +145,11 @@ def _loaded(
     locator: dict[str, Any],
     steps: Steps,
 ) -> Setting:
-    from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
-    from counterfoil.eval.laquer import Setting  # noqa: PLC0415
+    from counterfoil.attribution.locating import METHODS
+    from counterfoil.attribution.locating.registry import load_model
+    from counterfoil.eval.laquer import Setting
 
-    from .answering import quieten  # noqa: PLC0415
+    from .answering import quieten
 
     if name not in METHODS:
         raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {name!r}")
@@ -162,9 +162,9 @@ def _loaded(
 def _judges(
     name: str, scorer: str | None, options: dict[str, object]
 ) -> tuple[EntailmentModel, EntailmentModel | None]:
-    from counterfoil.attribution.entailment.cached import CachedEntailment  # noqa: PLC0415
+    from counterfoil.attribution.entailment.cached import CachedEntailment
 
-    from .loading import load_judge  # noqa: PLC0415
+    from .loading import load_judge
 
     judge = CachedEntailment(load_judge(name, options))
     return judge, None if scorer is None else CachedEntailment(load_judge(scorer, {}))

@@ -8,9 +8,9 @@ from .failing import guarded
 def tasks() -> None:
     """The tasks, with the methods that they are run with by default and the file that each reads."""
     with guarded():
-        from counterfoil.eval.judged import JudgeTask  # noqa: PLC0415  (scipy)
-        from counterfoil.eval.registry import PACKAGED, names, task  # noqa: PLC0415
-        from counterfoil.eval.results import markdown  # noqa: PLC0415
+        from counterfoil.eval.judged import JudgeTask
+        from counterfoil.eval.registry import PACKAGED, names, task
+        from counterfoil.eval.results import markdown
 
         rows = [["task", "what", "methods", "data", "version"]]
         for name in names():

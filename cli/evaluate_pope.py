@@ -75,8 +75,8 @@ def pope(
 
 
 def _scored(file: Path | None, answers: Path, seed: int) -> TaskResult:
-    from counterfoil.eval.dataset import Source  # noqa: PLC0415
-    from counterfoil.eval.hallucination.polling import evaluate_answers  # noqa: PLC0415
+    from counterfoil.eval.dataset import Source
+    from counterfoil.eval.hallucination.polling import evaluate_answers
 
     if file is None:
         raise ValueError("FILE has to be the questions that --answers belong to, but is missing")
@@ -96,12 +96,12 @@ def _asked(
     seed: int,
     batch_size: int,
 ) -> TaskResult:
-    from counterfoil.eval.hallucination.methods import methods  # noqa: PLC0415
-    from counterfoil.eval.hallucination.polling import evaluate  # noqa: PLC0415
-    from counterfoil.models import load_vision_model  # noqa: PLC0415
+    from counterfoil.eval.hallucination.methods import methods
+    from counterfoil.eval.hallucination.polling import evaluate
+    from counterfoil.models import load_vision_model
 
-    from .answering import quieten  # noqa: PLC0415
-    from .progress import Steps  # noqa: PLC0415
+    from .answering import quieten
+    from .progress import Steps
 
     asked = methods(method, given, controls=True)
     if file is not None and chosen:
@@ -121,7 +121,7 @@ def _asked(
 
 
 def _chosen(asked: list[Method], vision: Any, sight: str, seed: int, steps: Steps) -> list[Method]:  # noqa: ANN401
-    from counterfoil.eval.scenes.exams import choose  # noqa: PLC0415
+    from counterfoil.eval.scenes.exams import choose
 
     if given := [method.name for method in asked if method.decoding.parameters.keys() - {"transform"}]:
         raise ValueError(f"--choose has to be left out where settings are given, but {', '.join(given)} has some")

@@ -72,7 +72,7 @@ def run(
     on where it was. Leaves with code 3 where an entailment model gave no verdict on an item.
     """
     with guarded(debug=debug):
-        from .evaluating import Request, evaluate  # noqa: PLC0415  (scipy)
+        from .evaluating import Request, evaluate
 
         given = named_values("set", setting)
         unchecked = evaluate(

@@ -112,16 +112,16 @@ class _Run:
         if isinstance(task, JudgeTask):
             return task.evaluate(plan.paths[0], self._judge, limit=limit, seed=request.seed, progress=advance)
         if isinstance(task, WholeTask):
-            from .answering import quieten  # noqa: PLC0415
+            from .answering import quieten
 
             quieten()
             return task.evaluate(self._asked(task, plan, limit, advance))
         return self._run(task, plan, limit, journal, advance)
 
     def _run(self, task: Task, plan: _Plan, limit: int | None, journal: Journal, advance: Advance) -> TaskResult:
-        from counterfoil.eval.dataset import Source  # noqa: PLC0415
-        from counterfoil.eval.measuring_models import Tools  # noqa: PLC0415
-        from counterfoil.eval.runner import run  # noqa: PLC0415  (torch)
+        from counterfoil.eval.dataset import Source
+        from counterfoil.eval.measuring_models import Tools
+        from counterfoil.eval.runner import run
 
         request, engine = self.request, self._engine
         tools = Tools(engine.load_tokenizer, request.measuring_model, request.embedding_model)
@@ -165,25 +165,25 @@ class _Run:
 
     @cached_property
     def _engine(self) -> Engine:
-        from .answering import quieten  # noqa: PLC0415  (torch)
+        from .answering import quieten
 
         quieten()
         request = self.request
         if request.endpoint is not None:
-            from counterfoil.eval.engines.openai import EndpointEngine  # noqa: PLC0415
+            from counterfoil.eval.engines.openai import EndpointEngine
 
             return EndpointEngine(
                 request.endpoint, request.model, at_once=request.batch_size, chat=request.chat,
                 tokenizer=request.tokenizer,
             )  # fmt: skip
-        from counterfoil.eval.engines.local import LocalEngine  # noqa: PLC0415
-        from counterfoil.models import load_language_model  # noqa: PLC0415
+        from counterfoil.eval.engines.local import LocalEngine
+        from counterfoil.models import load_language_model
 
         return LocalEngine(load_language_model(request.model), batch_size=request.batch_size, chat=request.chat)
 
     @cached_property
     def _judge(self) -> Any:  # noqa: ANN401  (an entailment model)
-        from .loading import load_judge  # noqa: PLC0415
+        from .loading import load_judge
 
         return load_judge(self.request.entailment, self.request.entailment_options)
 
@@ -220,7 +220,7 @@ def _print(found: TaskResult | Judged) -> None:
 
 def _write(request: Request, done: Sequence[TaskResult | Judged]) -> None:
     """All results so far: what is killed later has written what it had."""
-    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text
 
     if request.json is not None:
         recorded = {
@@ -230,6 +230,6 @@ def _write(request: Request, done: Sequence[TaskResult | Judged]) -> None:
         write_text(request.json, json.dumps(recorded, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     drawn = [found for found in done if isinstance(found, TaskResult)]
     if request.plot is not None and drawn:
-        from counterfoil.eval.plot import plot_results  # noqa: PLC0415  (matplotlib)
+        from counterfoil.eval.plot import plot_results
 
         plot_results(drawn, request.plot)

@@ -39,11 +39,11 @@ def judged(
     samples: Path | None = None,
 ) -> Judged:
     """Loads the model called `name`, evaluates it on the file, prints and writes what was found."""
-    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
-    from counterfoil.eval.engines.judge import as_json  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text
+    from counterfoil.eval.engines.judge import as_json
 
-    from .loading import load_judge  # noqa: PLC0415
-    from .progress import Steps  # noqa: PLC0415
+    from .loading import load_judge
+    from .progress import Steps
 
     model = load_judge(name, options)
     with Steps() as steps, steps.step("Judging") as advance:

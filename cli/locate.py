@@ -2,190 +2,174 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
+import click
+from counterfoil.attribution import Attribution
+from counterfoil.attribution.io.atomic import write_text
+from counterfoil.attribution.loaders.documents import read_documents
+from counterfoil.attribution.locating import METHODS, Locator
+from counterfoil.attribution.locating.decontextualization import Decontextualizer
+from counterfoil.attribution.locating.decontextualization.chat import ChatDecontextualizer
+from counterfoil.attribution.locating.registry import load_model
 
-from .failing import guarded
-from .options import check_readable, model_options
-from .writable import check_writable
-
-if TYPE_CHECKING:
-    from counterfoil.attribution import Attribution
-    from counterfoil.attribution.locating.decontextualization import ClaimWriter
+from .judge import Judge
+from .options import INPUT_FILE, PROBABILITY, Command, NameValue, documents_option, judge_options, output_option
+from .output import one_line, percent, print_written, shortened
+from .progress import Progress
 
 UNCHECKED = 3
-"""Exit code where nothing could be said."""
+"""Exit code if nothing could be said."""
 
-CLAIMS = ("rules", "none", "chat")
+WAYS = ("rules", "none", "chat")
 
 
+class CharacterRange(click.ParamType):
+    """`START:END`, counted in characters from 0."""
+
+    name = "start:end"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:  # noqa: ANN401
+        """Return start and end."""
+        if isinstance(value, tuple):
+            return value
+        left, separator, right = value.partition(":")
+        if not separator or not left.strip().isdecimal() or not right.strip().isdecimal():
+            self.fail(f"has to be START:END in characters, for example 120:164, but is {value!r}", param, ctx)
+        return int(left), int(right)
+
+
+@click.command(cls=Command)
+@click.option("--answer", type=INPUT_FILE, required=True, metavar="FILE", help="The answer, a text file in UTF-8.")
+@documents_option(required=True)
+@click.option("--span", type=CharacterRange(), metavar="START:END", help="The words, in characters from 0.")
+@click.option("--words", metavar="TEXT", help="The words themselves, instead of --span.")
+@click.option("--question", metavar="TEXT", help="What was asked.")
+@click.option(
+    "--method", type=click.Choice(tuple(METHODS)), default="hidden_states",
+    help="contextcite and attention_knockout say what made the model write the words, the others what supports them.",
+)  # fmt: skip
+@click.option("--model", metavar="MODEL", help="What the method runs on. Default: the method's own.")
+@click.option("--base-url", metavar="URL", help="Of prompting and --decontextualize chat: an OpenAI-compatible server.")
+@click.option(
+    "-s", "--set", "settings", multiple=True, type=NameValue(), metavar="NAME=VALUE",
+    help="Of the method: layer=9, n_ablations=32, ...",
+)  # fmt: skip
+@click.option(
+    "--decontextualize", type=click.Choice(WAYS), default="rules",
+    help="What makes the words understandable alone; chat: a chat model.",
+)  # fmt: skip
+@click.option(
+    "--decontextualize-model", metavar="MODEL", help="With --decontextualize chat: the chat model. Default: --model."
+)
+@click.option("--verify/--no-verify", default=True, help="Whether the spans are checked and shrunk.")
+@judge_options("Who checks: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
+@click.option(
+    "--threshold", type=PROBABILITY, metavar="NUMBER",
+    help="From which probability on it counts as support. Default: the model's own.",
+)  # fmt: skip
+@click.option("--inexact", is_flag=True, help="Numbers and names of the words need not stand in what supports them.")
+@output_option("--json", "Write everything as JSON here.")
 def locate(
-    answer: Annotated[Path, typer.Option(help="The answer, a text file in UTF-8.", metavar="FILE")],
-    documents: Annotated[
-        list[Path],
-        typer.Option("--documents", "-d", help="Files (.txt, .md, .html, .pdf) and folders.", metavar="DIR|FILE"),
-    ],
-    span: Annotated[
-        str | None, typer.Option(help="The words: START:END, counted in characters from 0.", metavar="START:END")
-    ] = None,
-    words: Annotated[str | None, typer.Option(help="The words themselves, instead of --span.", metavar="TEXT")] = None,
-    question: Annotated[str | None, typer.Option(help="What was asked.", metavar="TEXT")] = None,
-    method: Annotated[
-        str,
-        typer.Option(help="hidden_states, alignment, prompting; ablation, attention: what made the model write it."),
-    ] = "hidden_states",
-    model: Annotated[str | None, typer.Option(help="What the method runs on. Default: the method's own.")] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="For prompting and --claims chat: an OpenAI-compatible endpoint.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", "-s", help="Of the method: layer=9, n_ablations=32, ...", metavar="NAME=VALUE"),
-    ] = None,
-    claims: Annotated[
-        str, typer.Option(help="Who makes the words understandable alone: rules, none, or chat (a chat model).")
-    ] = "rules",
-    claims_model: Annotated[
-        str | None, typer.Option(help="With --claims chat: the chat model. Default: --model.")
-    ] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Whether the spans are checked and shrunk.")
-    ] = True,
-    entailment: Annotated[
-        str, typer.Option(help="Who checks: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
-    ] = "local",
-    threshold: Annotated[
-        float | None, typer.Option(help="From which probability on it counts as support. Default: the model's own.")
-    ] = None,
-    inexact: Annotated[
-        bool, typer.Option("--inexact", help="Numbers and names of the words need not stand in what supports them.")
-    ] = False,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", help="For the entailment model: batch_size=8, ...", metavar="NAME=VALUE"),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Where the entailment model runs, for example cuda.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write everything as JSON here.", metavar="FILE")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Find the words of the documents that support some words of an answer; none where nothing supports them.
+    answer: Path,
+    documents: tuple[Path, ...],
+    span: tuple[int, int] | None,
+    words: str | None,
+    question: str | None,
+    method: str,
+    model: str | None,
+    base_url: str | None,
+    settings: tuple[tuple[str, Any], ...],
+    decontextualize: str,
+    decontextualize_model: str | None,
+    verify: bool,
+    judge: Judge,
+    threshold: float | None,
+    inexact: bool,
+    json: Path | None,
+) -> int:
+    """Find the words of documents that support some words of an answer.
 
-    Leaves with code 0, whatever was found; 3 where nothing could be said.
+    None are found if nothing supports them. Exits with 0, whatever was found; with 3 if nothing could be said.
     """
-    with guarded(debug=debug):
-        check_readable(answer)
-        if json is not None:
-            check_writable(json)
-        if claims not in CLAIMS:
-            raise ValueError(f"--claims has to be one of {', '.join(CLAIMS)}, but is {claims!r}")
-        text = answer.read_bytes().decode("utf-8-sig")
-        place = _place(text, span, words)
-        asked: dict[str, Any] = {
-            "method": method,
-            "question": question,
-            "verify": verify,
-            "threshold": threshold,
-            "exact": not inexact,
-        }
-        chat = claims_model or (model if method == "prompting" else None)
-        names = {"model": model, "base_url": base_url, "claims": claims, "claims_model": chat, "entailment": entailment}
-        found = _located(text, place, documents, asked, model_options(setting), names, model_options(option, device))
-        _print(found)
-        if json is not None:
-            from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415 (keeps --help light)
+    text = answer.read_bytes().decode("utf-8-sig")
+    place = _place(text, span, words)
+    with Progress() as progress:
+        with progress.step("Reading documents"):
+            reading = read_documents(documents)
+        with progress.step(f"Loading the model of {method}"), _wrong_setting(method):
+            endpoint = {"base_url": base_url} if method == "prompting" else {}
+            loaded, left = load_model(method, model, {**dict(settings), **endpoint})
+        with progress.step("Loading the entailment model"):
+            entailment = judge.load() if verify else "local"
+        with progress.step("Locating"):
+            way: Decontextualizer | str = decontextualize
+            if decontextualize == "chat":
+                chat = decontextualize_model or (model if method == "prompting" else None)
+                way = ChatDecontextualizer(chat, base_url=base_url)
+            with _wrong_setting(method):
+                locator = Locator(
+                    text,
+                    reading.documents,
+                    method=method,
+                    model=loaded,
+                    entailment=entailment,
+                    verify=verify,
+                    question=question,
+                    decontextualize=way,
+                    threshold=threshold,
+                    exact=not inexact,
+                    **left,
+                )
+            found = locator.locate(place)
+    for left_out in reading.left_out:
+        click.echo(f"Left out: {left_out}")
+    print_attribution(found)
+    if json is not None:
+        write_text(json, found.to_json() + "\n")
+    print_written(JSON=json)
+    return UNCHECKED if found.failure else 0
 
-            write_text(json, found.to_json() + "\n")
-            print(f"JSON: {json}")
-    raise typer.Exit(UNCHECKED if found.failure else 0)
 
-
-def _place(answer: str, span: str | None, words: str | None) -> tuple[int, int]:
+def _place(answer: str, span: tuple[int, int] | None, words: str | None) -> tuple[int, int]:
     if (span is None) == (words is None):
         raise ValueError("give the words either as --span START:END or as --words TEXT")
-    if words is not None:
-        start = answer.find(words)
-        if start < 0 or not words:
-            raise ValueError(f"--words has to stand in the answer as it is, but {words!r} does not")
-        return start, start + len(words)
-    left, separator, right = str(span).partition(":")
-    if not separator or not left.strip().isdecimal() or not right.strip().isdecimal():
-        raise ValueError(f"--span has to be START:END in characters, for example 120:164, but is {span!r}")
-    return int(left), int(right)
+    if span is not None:
+        return span
+    start = answer.find(words) if words else -1
+    if start < 0:
+        raise ValueError(f"--words has to stand in the answer as it is, but {words!r} does not")
+    return start, start + len(str(words))
 
 
-def _located(
-    answer: str,
-    span: tuple[int, int],
-    documents: list[Path],
-    asked: dict[str, Any],
-    settings: dict[str, Any],
-    names: dict[str, str | None],
-    judge_options: dict[str, object],
-) -> Attribution:
-    from counterfoil.attribution.loaders.documents import read_documents  # noqa: PLC0415
-    from counterfoil.attribution.locating import Locator  # noqa: PLC0415 (keeps --help light)
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
-    from counterfoil.attribution.locating.locator import checked_method  # noqa: PLC0415
-
-    from .answering import quieten  # noqa: PLC0415
-    from .loading import load_judge  # noqa: PLC0415
-    from .progress import Steps  # noqa: PLC0415
-
-    checked_method(asked["method"])
-    with Steps() as steps:
-        with steps.step("Reading documents"):
-            reading = read_documents(documents)
-        quieten()
-        with steps.step(f"Loading the model of {asked['method']}"):
-            endpoint = {"base_url": names["base_url"]} if asked["method"] == "prompting" else {}
-            try:
-                model, left = load_model(asked["method"], names["model"], {**settings, **endpoint})
-            except TypeError as error:
-                raise ValueError(f"--set has to be one that {asked['method']} takes, but {error}") from error
-        with steps.step("Loading the entailment model"):
-            judge = load_judge(str(names["entailment"]), judge_options) if asked["verify"] else "local"
-        with steps.step("Locating"):
-            writer = _claims(names)
-            try:
-                locator = Locator(
-                    answer, reading.documents, model=model, entailment=judge, claims=writer, **asked, **left
-                )
-            except TypeError as error:
-                raise ValueError(f"--set has to be one that {asked['method']} takes, but {error}") from error
-            found = locator.locate(span)
-    for left_out in reading.left_out:
-        print(f"Left out: {left_out}")
-    return found
+@contextmanager
+def _wrong_setting(method: str) -> Iterator[None]:
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(f"--set has to be one that {method} takes, but {error}") from error
 
 
-def _claims(names: dict[str, str | None]) -> ClaimWriter | str:
-    if names["claims"] != "chat":
-        return str(names["claims"])
-    from counterfoil.attribution.locating.chat_claims import ChatClaims  # noqa: PLC0415
-
-    return ChatClaims(names["claims_model"], base_url=names["base_url"])
-
-
-def _print(found: Attribution) -> None:
-    from .printing import shortened, shown  # noqa: PLC0415
-
-    print(f"Words:  {shown(found.text)}")
+def print_attribution(found: Attribution) -> None:
+    """Print the words, the claim made of them, the verdict, and the places that support it or were dropped."""
+    click.echo(f"Words:  {one_line(found.text)}")
     if found.snapped:
-        print(f"        {shown(found.snapped)}")
-    print(f"Claim:  {shown(found.claim)}")
-    said = "" if found.probability is None else f" ({100 * found.probability:.0f} %)"
-    print(f"Status: {found.status.value.replace('_', ' ')}{said}, by {found.method} ({found.kind.value})")
+        click.echo(f"        {one_line(found.snapped)}")
+    click.echo(f"Claim:  {one_line(found.claim)}")
+    said = "" if found.probability is None else f" ({percent(found.probability)})"
+    click.echo(f"Status: {found.status.value.replace('_', ' ')}{said}, by {found.method} ({found.kind.value})")
     if found.failure:
-        print(f"        {shown(found.failure)}")
+        click.echo(f"        {one_line(found.failure)}")
     for span in found.spans:
         score = "" if span.score is None else f"  {span.score:.2f}"
-        print(f"  {shown(span.document)} {span.start}:{span.end}{score}  “{shown(span.quote)}”")
+        click.echo(f"  {one_line(span.document)} {span.start}:{span.end}{score}  “{one_line(span.quote)}”")
     if found.dropped:
-        print("Considered and dropped:")
+        click.echo("Considered and dropped:")
     for candidate in found.dropped:
-        span = candidate.span
-        print(f"  {shown(span.document)} {span.start}:{span.end}  “{shortened(span.quote)}”: {shown(candidate.reason)}")
+        span, reason = candidate.span, one_line(candidate.reason)
+        click.echo(f"  {one_line(span.document)} {span.start}:{span.end}  “{shortened(span.quote)}”: {reason}")
     for note in found.notes:
-        print(f"Note: {shown(note)}")
+        click.echo(f"Note: {one_line(note)}")

@@ -1,10 +1,173 @@
-"""Reading options that several commands have."""
+"""Commands, options and types of arguments that several commands share."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import click
+
+from .errors import command_errors
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Command(click.Command):
+    """A command with `--debug`; what it raises becomes one line on standard error, what it returns the exit code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  (click's own)
+        super().__init__(*args, **kwargs)
+        self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command.
+
+        Raises:
+            SystemExit: The command failed, or its exit code is not 0.
+        """
+        with command_errors(self.option_names(ctx.params), debug=ctx.params.pop("debug")):
+            code = super().invoke(ctx)
+        if code:
+            ctx.exit(code)
+        return None
+
+    def option_names(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """Map Python names to options, those within a value of `NAME=VALUE` to the option with the name."""
+        names = {}
+        for option in self.params:
+            if isinstance(option, click.Option):
+                longest = max(option.opts, key=len)
+                names[str(option.name)] = longest
+                if isinstance(option.type, NameValue):
+                    names |= {name: f"{longest} {name}" for name, _ in given.get(str(option.name)) or ()}
+        return names
+
+
+class NameValue(click.ParamType):
+    """`NAME=VALUE`, read as a pair; VALUE as JSON (a number, a boolean, null) if it is JSON, else as text."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:  # noqa: ANN401
+        """Return name and value."""
+        if isinstance(value, tuple):
+            return value
+        name, separator, text = value.partition("=")
+        if not separator or not name.isidentifier():
+            self.fail(f"has to be NAME=VALUE, but is {value!r}", param, ctx)
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            return name, text
+
+
+class Number(click.FloatRange):
+    """A finite number in a range; `nan`, which lies in every range for click, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+class OutputFile(click.Path):
+    """A file to write, refused before a model has worked for it if it is a folder or its folder does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
+        """Return the path."""
+        path = Path(value)
+        if path.is_dir():
+            self.fail(f"cannot write {value!r}: it is a folder. Give the name of a file.", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"cannot write {value!r}: there is no folder {str(path.parent)!r}. Make it first.", param, ctx)
+        return path
+
+
+class InputFile(click.Path):
+    """A file to read, refused if it does not exist or is a folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
+        """Return the path."""
+        path = Path(value)
+        if not path.exists():
+            self.fail(f"cannot read {value!r}: there is no such file. Check the name.", param, ctx)
+        if path.is_dir():
+            self.fail(f"cannot read {value!r}: it is a folder. Give the name of a file.", param, ctx)
+        return path
+
+
+class Names(click.ParamType):
+    """One or more of some names, with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ANN401
+        """Return the names."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+INPUT_FILE, OUTPUT_FILE = InputFile(), OutputFile()
+PROBABILITY = Number(0, 1)
+AT_LEAST_ONE = click.IntRange(min=1)
+
+
+def output_option(name: str, help: str) -> Decorator:
+    """Add an option that names a file to write."""
+    return click.option(name, type=OUTPUT_FILE, metavar="FILE", help=help)
+
+
+def documents_option(*, required: bool) -> Decorator:
+    """Add `--documents`, which may be given several times."""
+    return click.option(
+        "-d",
+        "--documents",
+        multiple=True,
+        required=required,
+        type=click.Path(path_type=Path),
+        metavar="DIR|FILE...",
+        help="Files (.txt, .md, .html, .pdf) and folders.",
+    )
+
+
+def entailment_option(help: str = "The model, named as for score.") -> Decorator:
+    """Add `--entailment`."""
+    return click.option("--entailment", default="local", metavar="NAME", help=help)
+
+
+def judge_options(help: str = "The entailment model, named as for score.") -> Decorator:
+    """Add `--entailment`, `--option` and `--device`; the command is called with `judge`, a :class:`~.judge.Judge`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option("--entailment", default="local", metavar="NAME", help=help)
+        @click.option(
+            "-o", "--option", "options", multiple=True, type=NameValue(), metavar="NAME=VALUE",
+            help="For the entailment model: batch_size=8, ...",
+        )  # fmt: skip
+        @click.option("--device", metavar="DEVICE", help="Where the entailment model runs, for example cuda.")
+        @functools.wraps(command)
+        def called(*args: Any, entailment: str, options: Any, device: str | None, **rest: Any) -> Any:  # noqa: ANN401
+            from .judge import Judge
+
+            chosen = {**({"device": device} if device else {}), **dict(options)}
+            return command(*args, judge=Judge(entailment, chosen), **rest)
+
+        return called
+
+    return decorate
 
 
 def model_options(pairs: Sequence[str] | None, device: str | None = None) -> dict[str, object]:

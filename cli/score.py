@@ -3,148 +3,382 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
+import json as json_module
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
+from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
+from counterfoil.attribution.entailment.cached import Progress as Judged
+from counterfoil.attribution.io.json_file import package_versions
+from counterfoil.attribution.io.schema import comparison_output, corpus_output
+from counterfoil.attribution.io.writer import ScoreWriter
+from counterfoil.attribution.locating.registry import load_model
+from counterfoil.attribution.report import CorpusPage, Report
+from counterfoil.attribution.report.precompute import locating
+from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
+from counterfoil.attribution.scoring.corpus import compare as compare_corpora
+from counterfoil.attribution.scoring.files import Scored, score_files
+from counterfoil.attribution.scoring.score import MODES
+from counterfoil.attribution.statistics import Comparison, Interval
+from counterfoil.attribution.text.splitters import NAMES as SPLITTERS
+from counterfoil.attribution.text.splitters import load_splitter
+from counterfoil.attribution.text.statements import Status
+from counterfoil.grounding.question_answering import LOCATE_METHODS
 from platformdirs import user_cache_path
+from rich.console import Console
 
-from .failing import guarded
-from .options import check_readable, model_options
-from .settings import LOCATING
-from .writable import check_writable
+from .calibrate import read_calibration
+from .judge import Judge
+from .options import INPUT_FILE, PROBABILITY, Command, judge_options, output_option
+from .output import print_line, print_table, print_written, stdout
+from .progress import Progress
 
 UNDER, UNCHECKED = 1, 3
-ENGINES = ("local", "ray")
-FIGURES = ("mean_f1", "f1_of_means", "recall", "precision")
+"""Exit codes: the figure is under `--fail-under`; something could not be read or checked."""
+
+PACKAGES = ("counterfoil", "sentencex", "transformers", "torch")
+FIGURES = {
+    "recall": "Citation recall",
+    "precision": "Citation precision",
+    "mean_f1": "F1, mean over answers",
+    "f1_of_means": "F1 of the two means",
+}
+WINDOW = 256
+"""Answers that share their batches, for each worker."""
+
+_TOLD = 10
 
 
-def score(
-    files: Annotated[
-        list[Path], typer.Argument(help="JSON lines with RAGAS columns, or result files of ALCE.", metavar="FILE...")
-    ],
-    entailment: Annotated[
-        str, typer.Option(help="Who judges: local, true, trueteacher, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
-    ] = "local",
-    mode: Annotated[str, typer.Option(help="strict, or alce for ALCE's figures number for number.")] = "strict",
-    fail_under: Annotated[
-        float | None, typer.Option(help="Leave with code 1 where the figure is below this.", metavar="F")
-    ] = None,
-    figure: Annotated[str, typer.Option(help=f"Which figure --fail-under means: {', '.join(FIGURES)}.")] = "mean_f1",
-    json: Annotated[Path | None, typer.Option(help="Write everything as JSON here.", metavar="FILE")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page for the browser here.", metavar="FILE")] = None,
-    locate: Annotated[
-        str,
-        typer.Option(help="For --report: locate the words of each clause beforehand: alignment, hidden_states, none."),
-    ] = "none",
-    compare: Annotated[
-        list[Path] | None, typer.Option(help="The same answers by another system, tested pair by pair.", metavar="FILE")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="From which probability on it counts as support. Default: the model's own.")
-    ] = None,
-    calibration: Annotated[
-        Path | None, typer.Option(help="Take the threshold that `counterfoil calibrate` found.", metavar="FILE")
-    ] = None,
-    quotes: Annotated[bool, typer.Option("--quotes", help="Look for the supporting passage of each document.")] = False,
-    sentences: Annotated[str, typer.Option(help="Who cuts sentences: sentencex, or nltk as in ALCE.")] = "sentencex",
-    list_answer: Annotated[
-        bool, typer.Option("--list-answer", help="With --mode alce: answers are lists, as in QAMPARI.")
-    ] = False,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", help="For the entailment model: batch_size=8, ...", metavar="NAME=VALUE"),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Where the entailment model runs, for example cuda.")] = None,
-    engine: Annotated[str, typer.Option(help="local, or ray: workers on this machine or on a cluster.")] = "local",
-    workers: Annotated[
-        int | None, typer.Option(help="With --engine ray: how many workers, each with a copy of the model. Default: 2.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of the judgement cache. Default: in the user's cache folder.")
-    ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Judge everything again, and keep nothing.")] = False,
-    strict_input: Annotated[
-        bool, typer.Option("--strict-input", help="Stop at the first record or pair that cannot be read or checked.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Score the citations of answers in FILEs.
+@dataclass(frozen=True)
+class Run:
+    """The options of a run, ready to use.
 
-    Leaves with code 0; 3 where something could not be read or checked; 1 where the figure is under --fail-under.
+    Args:
+        files: What to score.
+        scoring: How.
+        judge: The entailment model.
+        cache: Folder of the cache; `None` for none.
+        strict_input: Whether to stop at the first problem.
+        json: Where to write the result.
+        report: Where to write the page.
+        locate: Method by which the page's words are located beforehand, or `"none"`.
+        compare: What to compare with.
+        sentences: Name of the sentence splitter, for the record.
+        calibration: Where the threshold is read from; `None` for that of `scoring`.
+        workers: How many Ray workers judge; `None` for this process alone.
     """
-    with guarded(debug=debug):
-        if figure not in FIGURES:
-            raise ValueError(f"--figure has to be one of {', '.join(FIGURES)}, but is {figure!r}")
-        if fail_under is not None and not 0.0 <= fail_under <= 1.0:
-            raise ValueError(f"--fail-under has to be in [0, 1], but is {fail_under}")
-        if calibration is not None and threshold is not None:
-            raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
-        if locate not in LOCATING:
-            raise ValueError(f"--locate has to be one of {', '.join(LOCATING)}, but is {locate!r}")
-        if locate != "none" and report is None:
-            raise ValueError("--locate is for the page: add --report FILE, or leave it out")
-        if engine not in ENGINES:
-            raise ValueError(f"--engine has to be one of {', '.join(ENGINES)}, but is {engine!r}")
-        if engine == "local" and workers is not None:
-            raise ValueError("--workers is for --engine ray: leave one of them out, or name both")
-        for path in filter(None, (*files, *(compare or ()), calibration)):
-            check_readable(path)
-        for path in filter(None, (json, report)):
-            check_writable(path)
-        folder = None if no_cache else _cache_folder(cache)
-        code = _run(
+
+    files: Sequence[Path]
+    scoring: Scoring
+    judge: Judge = field(default_factory=Judge)
+    cache: Path | None = None
+    strict_input: bool = False
+    json: Path | None = None
+    report: Path | None = None
+    locate: str = "none"
+    compare: Sequence[Path] = ()
+    sentences: str = "sentencex"
+    calibration: Path | None = None
+    workers: int | None = None
+
+
+@click.command(cls=Command)
+@click.argument("files", nargs=-1, required=True, type=INPUT_FILE, metavar="FILE...")
+@judge_options("Who judges: local, true, trueteacher, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
+@click.option("--mode", type=click.Choice(MODES), default="strict", help="alce: ALCE's figures number for number.")
+@click.option("--fail-under", type=PROBABILITY, metavar="F", help="Exit with 1 if the figure is below this.")
+@click.option("--figure", type=click.Choice(tuple(FIGURES)), default="mean_f1", help="Which figure --fail-under means.")
+@output_option("--json", "Write everything as JSON here.")
+@output_option("--report", "Write a page for the browser here.")
+@click.option(
+    "--locate", type=click.Choice(LOCATE_METHODS), default="none",
+    help="For --report: how to locate the words of each clause beforehand.",
+)  # fmt: skip
+@click.option(
+    "--compare", multiple=True, type=INPUT_FILE, metavar="FILE",
+    help="The same answers by another system, tested pair by pair.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=PROBABILITY, metavar="NUMBER",
+    help="From which probability on it counts as support. Default: the model's own.",
+)  # fmt: skip
+@click.option(
+    "--calibration", type=INPUT_FILE, metavar="FILE", help="Take the threshold that `counterfoil calibrate` found."
+)
+@click.option("--quotes", is_flag=True, help="Look for the supporting passage of each document.")
+@click.option(
+    "--sentences", type=click.Choice(SPLITTERS), default="sentencex", help="Who cuts sentences; ALCE uses nltk."
+)
+@click.option("--list-answer", is_flag=True, help="With --mode alce: answers are lists, as in QAMPARI.")
+@click.option(
+    "--engine", type=click.Choice(("local", "ray")), default="local",
+    help="ray: workers on this machine or on a cluster.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=int, metavar="N",
+    help="With --engine ray: how many workers, each with a copy of the model. Default: 2.",
+)  # fmt: skip
+@click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Folder of the judgement cache. Default: in the user's cache folder.",
+)  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Judge everything again, and keep nothing.")
+@click.option("--strict-input", is_flag=True, help="Stop at the first record or pair that cannot be read or checked.")
+def score(
+    files: tuple[Path, ...],
+    judge: Judge,
+    mode: str,
+    fail_under: float | None,
+    figure: str,
+    json: Path | None,
+    report: Path | None,
+    locate: str,
+    compare: tuple[Path, ...],
+    threshold: float | None,
+    calibration: Path | None,
+    quotes: bool,
+    sentences: str,
+    list_answer: bool,
+    engine: str,
+    workers: int | None,
+    cache: Path | None,
+    no_cache: bool,
+    strict_input: bool,
+) -> int:
+    """Score the citations of answers.
+
+    FILE holds JSON lines with RAGAS columns, or is a result file of ALCE. Exits with 0; with 3 if something could not
+    be read or checked; with 1 if the figure is under --fail-under.
+    """
+    if calibration is not None and threshold is not None:
+        raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
+    if locate != "none" and report is None:
+        raise ValueError("--locate is for the page: add --report FILE, or leave it out")
+    if engine == "local" and workers is not None:
+        raise ValueError("--workers is for --engine ray: leave one of them out, or name both")
+    scoring = Scoring(
+        sentences=load_splitter(sentences),
+        mode=mode,
+        threshold=threshold,
+        quotes=quotes or report is not None,
+        list_answer=list_answer,
+    )
+    corpus, problems = run(
+        Run(
             files,
-            scoring={
-                "mode": mode,
-                "threshold": threshold,
-                "quotes": quotes or report is not None,
-                "list_answer": list_answer,
-            },
-            run={
-                "entailment": entailment,
-                "model_options": model_options(option, device),
-                "cache": folder,
-                "strict_input": strict_input,
-                "json": json,
-                "report": report,
-                "locate": locate,
-                "other": compare or (),
-                "sentences": sentences,
-                "calibration": calibration,
-                "workers": (2 if workers is None else workers) if engine == "ray" else None,
-            },
-            bar=None if fail_under is None else (figure, fail_under),
+            scoring,
+            judge,
+            cache=None if no_cache else _cache_folder(cache),
+            strict_input=strict_input,
+            json=json,
+            report=report,
+            locate=locate,
+            compare=compare,
+            sentences=sentences,
+            calibration=calibration,
+            workers=(2 if workers is None else workers) if engine == "ray" else None,
         )
-    raise typer.Exit(code)
-
-
-def _run(files: list[Path], scoring: dict, run: dict, bar: tuple[str, float] | None) -> int:
-    """Imports what is heavy, scores, and says with which code to leave."""
-    from counterfoil.attribution import Scoring  # noqa: PLC0415 (keeps --help light)
-    from counterfoil.attribution.text.splitters import load_splitter  # noqa: PLC0415
-
-    from .scoring import Run  # noqa: PLC0415
-    from .scoring import run as score_all  # noqa: PLC0415
-
-    settings = Scoring(sentences=load_splitter(run["sentences"]), **scoring)
-    corpus, problems = score_all(Run(files, settings, **run))
+    )
     if problems.total:
         return UNCHECKED
-    if bar is not None:
-        name, least = bar
-        value = getattr(corpus, name)
-        if value is None or value < least:
-            shown = "no figure" if value is None else f"{value:.3f}"
-            print(f"{name} is {shown}, under {least:g}", file=sys.stderr)
-            return UNDER
+    value = getattr(corpus, figure)
+    if fail_under is not None and (value is None or value < fail_under):
+        click.echo(f"{figure} is {'no figure' if value is None else f'{value:.3f}'}, under {fail_under:g}", err=True)
+        return UNDER
     return 0
 
 
 def _cache_folder(asked: Path | None) -> Path | None:
-    """The folder asked for; else the user's, where the extra for it is installed, which is no condition of scoring."""
+    """Return the folder asked for; else the user's, if the extra for it is installed, which scoring does not need."""
     if asked is None and importlib.util.find_spec("diskcache") is None:
-        print('without a cache: pip install "counterfoil[cache]" to judge each pair once', file=sys.stderr)
+        click.echo('without a cache: pip install "counterfoil[cache]" to judge each pair once', err=True)
         return None
     return asked or user_cache_path("counterfoil") / "judgements"
+
+
+class Problems:
+    """What could not be read or checked: all of it counted, the first of it told.
+
+    Attributes:
+        total: Records with a problem.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._told: list[str] = []
+
+    def watched(self, stream: Iterator[Scored]) -> Iterator[Scored]:
+        """Yield the same records, looked at as they pass."""
+        for scored in stream:
+            if scored.failures:
+                self.total += 1
+                if self.total <= _TOLD:
+                    record = scored.record
+                    self._told.append(f"{record.path}, record {record.number}: {scored.failures[0]}")
+            yield scored
+
+    def tell(self) -> None:
+        """Write them to standard error."""
+        for line in [*self._told, *([f"{self.total - _TOLD} records more"] if self.total > _TOLD else [])]:
+            click.echo(f"not checked: {line}", err=True)
+
+
+def run(options: Run) -> tuple[CorpusReport, Problems]:
+    """Score the files, print the figures, and write what is to be written.
+
+    Raises:
+        ValueError: Settings or files cannot be used, or corpora cannot be compared; what was scored is written all the
+            same.
+        OSError: Files cannot be read or written.
+    """
+    problems = Problems()
+    with ExitStack() as stack:
+        model, batch = stack.enter_context(options.judge.started(options.workers))
+        if options.calibration is not None:
+            threshold = read_calibration(options.calibration, model.name)
+            options = replace(options, scoring=replace(options.scoring, threshold=threshold))
+        pace = Pace(stack.enter_context(stack.enter_context(Progress()).status("Scoring")))
+        cache = options.cache and JudgementCache(options.cache, model.name)
+        engine = CachedEntailment(model, cache=cache or None, batch=batch, on_progress=pace.judged)
+        stream = problems.watched(_scored(options.files, engine, options))
+        described = settings(options, model)
+        writer = page = None
+        if options.json is not None:
+            writer = stack.enter_context(ScoreWriter(options.json, described, package_versions(*PACKAGES)))
+            stream = writer.through(stream)
+        if options.report is not None:
+            page = CorpusPage(prepared=_prepared(options, engine))
+            stream = page.through(stream)
+        corpus = summarise(pace.reports(stream))
+        intervals = _intervals(corpus)
+        compared, refused = None, None
+        if options.compare:
+            others = problems.watched(_scored(options.compare, engine, options))
+            compared, refused = _compared(corpus, summarise(pace.reports(others)))
+        if writer is not None:
+            comparison = None if compared is None else comparison_output(compared)
+            writer.finish(corpus_output(corpus, intervals, corpus.n_unread), comparison)
+        if page is not None and options.report is not None:
+            page.write(options.report, corpus, intervals, described)
+    print_figures(stdout(), corpus, intervals, compared)
+    print_written(JSON=options.json, Report=options.report)
+    problems.tell()
+    if refused is not None:
+        raise refused
+    return corpus, problems
+
+
+def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bool | None]:
+    """Return how the run was made, for the record."""
+    scoring = options.scoring
+    return {
+        "mode": scoring.mode,
+        "entailment": model.name,
+        "threshold": model.threshold if scoring.threshold is None else scoring.threshold,
+        "calibration": options.calibration and options.calibration.name,
+        "sentences": options.sentences,
+        "list_answer": scoring.list_answer,
+        "max_citations": scoring.max_citations if scoring.mode == "alce" else None,
+        "quotes": scoring.quotes,
+        **{f"option {name}": json_module.dumps(value) for name, value in options.judge.options.items()},
+    }
+
+
+def print_figures(
+    out: Console,
+    corpus: CorpusReport,
+    intervals: Mapping[str, Interval | None],
+    compared: Mapping[str, Comparison] | None,
+) -> None:
+    """Print the figures with their intervals, the counts, and the comparison if there is one."""
+    rows = [(title, _number(getattr(corpus, name)), _range(intervals.get(name))) for name, title in FIGURES.items()]
+    print_table(out, ("", "value", "interval"), rows, plain="columns")
+    counts = corpus.counts
+    by_status = ", ".join(f"{counts[s.value]} {s.value.replace('_', ' ')}" for s in Status if counts.get(s.value))
+    of = f"{corpus.n_counted} of {corpus.n_answers} answers counted, {counts.get('statements', 0)} statements"
+    print_line(out, f"{of}: {by_status}")
+    print_line(out, f"{counts.get('citations', 0)} citations, {counts.get('citations_invalid', 0)} of no document")
+    print_line(out, f"mode {corpus.mode or '-'}, entailment {corpus.entailment or '-'}, threshold {corpus.threshold:g}")
+    for name, found in (compared or {}).items():
+        print_line(
+            out,
+            f"Difference in {FIGURES[name]}: {found.difference:+.3f} {_range(found.interval)} p = {found.p_value:.4f}, "
+            f"{found.n} answers",
+        )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _range(interval: Interval | None) -> str:
+    return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _prepared(options: Run, engine: CachedEntailment) -> Callable[[Report], Report] | None:
+    """Return what locates words for the page, if that was asked for."""
+    if options.locate == "none":
+        return None
+    return locating(options.locate, load_model(options.locate, None, {})[0], engine, options.scoring.threshold)
+
+
+def _scored(files: Sequence[Path], engine: CachedEntailment, options: Run) -> Iterator[Scored]:
+    return score_files(
+        files,
+        entailment=engine,
+        scoring=options.scoring,
+        strict_input=options.strict_input,
+        window=WINDOW * (options.workers or 1),
+    )
+
+
+class Pace:
+    """One line while somebody watches: answers scored, pairs judged, pairs a second.
+
+    Args:
+        show: Shows the line.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._began = time.monotonic()
+        self._answers = 0
+        self._pairs = "no pairs yet"
+
+    def judged(self, judged: Judged) -> None:
+        """Show how many pairs have been judged."""
+        rate = judged.judged / max(time.monotonic() - self._began, 1e-9)
+        self._pairs = f"{judged.judged} of {judged.asked - judged.remembered} pairs judged, {rate:.1f}/s"
+        if judged.remembered:
+            self._pairs += f", {judged.remembered} remembered"
+        self._show(f"{self._answers} answers scored, {self._pairs}")
+
+    def reports(self, stream: Iterator[Scored]) -> Iterator[CitationReport | None]:
+        """Yield the reports of the records, counting them."""
+        for scored in stream:
+            self._answers += 1
+            self._show(f"{self._answers} answers scored, {self._pairs}")
+            yield scored.report
+
+
+def _compared(
+    corpus: CorpusReport, other: CorpusReport
+) -> tuple[dict[str, Comparison] | None, ValueError | ImportError | None]:
+    """Return the comparison, or why there is none: what has been judged by then is not to be lost with it."""
+    try:
+        return compare_corpora(corpus, other), None
+    except (ValueError, ImportError) as error:
+        return None, error
+
+
+def _intervals(corpus: CorpusReport) -> dict[str, Interval | None]:
+    try:
+        return corpus.intervals()
+    except ImportError as error:
+        click.echo(f"without intervals: {error}", err=True)
+        return {}

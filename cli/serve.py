@@ -1,50 +1,155 @@
-"""`counterfoil serve`: `vllm serve` with contrasts."""
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+"""`counterfoil serve`: vLLM's own server, started by its own command line with the plug-in's parts added."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import os
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-import typer
-from typer.core import TyperCommand
+import click
+from counterfoil.models import language_model_path
+from counterfoil.models.language import DEFAULT_NAMES
 
-from .failing import guarded
+from .options import Command
+
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+MIDDLEWARE = "counterfoil.decoding.vllm.server.middleware.ContrastMiddleware"
 
 
-class ServeCommand(TyperCommand):
-    """Hands `--help=all` and `--help=GROUP` on: they are vLLM's. The parser here knows a `--help` without a value."""
+class ServeCommand(Command):
+    """Hands what it does not know on to vLLM, `--help=all` and `--help=GROUP` among it."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (typer's own copy of click)
-        """As ever, with those put behind what is handed on."""
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options of this command; the parser here knows a `--help` without a value."""
         theirs = [argument for argument in args if argument.startswith("--help=")]
         super().parse_args(ctx, [argument for argument in args if argument not in theirs])
         ctx.args += theirs
         return ctx.args
 
 
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""For typer: what this command does not know is vLLM's."""
+@click.command(
+    cls=ServeCommand,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="[MODEL] [OPTIONS]",
+)
+@click.option(
+    "--amateur", metavar="MODEL",
+    help="Serve contrastive decoding against this smaller model of the same family and vocabulary: hub id or folder. "
+    "Default: contrasts are other prompts of the one model.",
+)  # fmt: skip
+@click.pass_context
+def serve(ctx: click.Context, amateur: str | None) -> None:
+    """Serve a model to OpenAI clients, with contrasts: vllm serve with the plug-in.
 
-
-def serve(
-    context: typer.Context,
-    amateur: Annotated[
-        str | None,
-        typer.Option(
-            help="Serve contrastive decoding against this smaller model of the same family and vocabulary: hub id or "
-            "folder. Default: contrasts are other prompts of the one model.",
-            metavar="MODEL",
-        ),
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Serve a model to OpenAI clients, with contrasts: counterfoil serve MODEL [any option of vllm serve].
-
-    Without MODEL, or for smollm2, it is SmolLM2-135M-Instruct. vLLM's own options: counterfoil serve MODEL --help=all.
-    A request asks for a contrast in `vllm_xargs`, see docs/serving.md. COUNTERFOIL_DISABLE=1 serves without.
+    Any option of `vllm serve` is taken: counterfoil serve MODEL --help=all lists them. Without MODEL, or for smollm2,
+    it is SmolLM2-135M-Instruct. A request asks for a contrast in `vllm_xargs`, see docs/serving.md.
+    COUNTERFOIL_DISABLE=1 serves without.
     """
-    with guarded(debug=debug):
-        from .serving import serve_model  # noqa: PLC0415
+    options = list(ctx.args)
+    model = options.pop(0) if options and not options[0].startswith("-") else None
+    serve_model(model, options, amateur)
 
-        options = list(context.args)
-        model = options.pop(0) if options and not options[0].startswith("-") else None
-        serve_model(model, options, amateur)
+
+def serve_model(model: str | None, options: Sequence[str], amateur: str | None = None) -> None:
+    """Serve until interrupted.
+
+    Args:
+        model: A hub id, a folder, or `None` for SmolLM2-135M-Instruct.
+        options: Of `vllm serve`.
+        amateur: A second model to contrast with.
+
+    Raises:
+        ImportError: vLLM is not installed.
+        ValueError: Options that contradict the plug-in's, models that do not fit, or a self-test that failed.
+    """
+    with _counted():
+        try:
+            from vllm.entrypoints.cli.serve import ServeSubcommand
+        except ImportError as error:
+            raise ImportError(
+                f'vLLM cannot be imported ({error}). Install it: pip install "counterfoil[vllm]"'
+            ) from error
+        from counterfoil.decoding.vllm.server.self_test import failures
+        from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
+        from vllm.logger import configure_logging_from_args
+
+        cli_env_setup()
+        command = ServeSubcommand()
+        source = language_model_path(model)
+        arguments = parsed(command, [source, *options])
+        if source != model and arguments.served_model_name is None:
+            arguments.served_model_name = sorted(DEFAULT_NAMES)
+        configure_logging_from_args(arguments)
+        switch_on(arguments, source, amateur)
+        command.validate(arguments)
+        command.cmd(arguments)
+        if failures:
+            raise ValueError(failures[0])
+
+
+def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  (vllm's ServeSubcommand)
+    """The options of `vllm serve`, read by vLLM itself."""
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    parser = FlexibleArgumentParser(prog="counterfoil")
+    command.subparser_init(parser.add_subparsers(dest="subparser"))
+    arguments: Any = parser.parse_args([command.name, *options])
+    return arguments
+
+
+def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
+    """Add the plug-in's parts to vLLM's arguments.
+
+    Raises:
+        ValueError: The arguments name another scheduler, or models that do not fit each other.
+    """
+    from counterfoil.decoding.vllm import llm_kwargs
+    from counterfoil.decoding.vllm.engine_limits import switched_off
+
+    arguments.middleware = [*arguments.middleware, MIDDLEWARE]
+    if switched_off():
+        return
+    if amateur is None:
+        added = llm_kwargs()
+    else:
+        from counterfoil.decoding.vllm.amateur.config import amateur_kwargs
+
+        added = amateur_kwargs(model, amateur, trust_remote_code=arguments.trust_remote_code)
+    for name, value in added.items():
+        setattr(arguments, name, merged(name, getattr(arguments, name, None), value))
+
+
+def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
+    """One of vLLM's arguments, as given, with the plug-in's part added.
+
+    Raises:
+        ValueError: There is room for one value, and it is another.
+    """
+    if not given:
+        return added
+    if isinstance(added, list):
+        return [*given, *added]
+    if isinstance(added, Mapping):
+        return {**given, **added}
+    if given != added:
+        option = "--" + name.replace("_", "-")
+        raise ValueError(f"{option} has to be left to counterfoil, but is {given}: its own is {added}")
+    return added
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """A folder in which the engine's process counts and from which the server's `/metrics` reads."""
+    if os.environ.get(METRICS):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="counterfoil-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ[METRICS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[METRICS]

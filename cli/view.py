@@ -6,69 +6,63 @@ import sys
 import webbrowser
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
+import click
+from counterfoil.attribution import load_entailment
+from counterfoil.attribution.locating import METHODS, Locator
+from counterfoil.attribution.locating.registry import load_model
+from counterfoil.attribution.report import AnswerRecord, Report, opened
+from counterfoil.attribution.report.desk import Desk
+from counterfoil.attribution.report.server import Server, chosen, page
 
-from .failing import guarded
-from .options import check_readable, model_options
-
-if TYPE_CHECKING:
-    from counterfoil.attribution.report.server import Server
+from .options import INPUT_FILE, Command, NameValue, entailment_option
 
 
+@click.command(cls=Command)
+@click.argument("file", type=INPUT_FILE)
+@click.option(
+    "--method", type=click.Choice(tuple(METHODS)), default="alignment", help="Locates words; the page can change it."
+)
+@click.option("--model", metavar="MODEL", help="What --method runs on: hub id or folder. Default: the method's own.")
+@entailment_option("Who checks what was located, named as for score.")
+@click.option(
+    "-s", "--set", "settings", multiple=True, type=NameValue(), metavar="NAME=VALUE",
+    help="Of --method: layer=9, top_k=3, ...",
+)  # fmt: skip
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", default=0, help="Where to serve; 0 for any that is free."
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
 def view(
-    file: Annotated[
-        Path, typer.Argument(help="What `ask --json` or `score --json` wrote.", metavar="FILE.json", show_default=False)
-    ],
-    method: Annotated[
-        str, typer.Option(help="Who locates words: alignment, hidden_states, ...; the page can change it.")
-    ] = "alignment",
-    model: Annotated[
-        str | None, typer.Option(help="What --method runs on: hub id or folder. Default: the method's own.")
-    ] = None,
-    entailment: Annotated[str, typer.Option(help="Who checks what was located, named as for score.")] = "local",
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", "-s", help="Of --method: layer=9, top_k=3, ...", metavar="NAME=VALUE"),
-    ] = None,
-    port: Annotated[int, typer.Option(help="Where to serve; 0 for any port that is free.", min=0, max=65535)] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    file: Path,
+    method: str,
+    model: str | None,
+    entailment: str,
+    settings: tuple[tuple[str, Any], ...],
+    port: int,
+    browser: bool,
 ) -> None:
-    """Show FILE in the browser; words that were not located beforehand are located by a model on this machine.
+    """Show a file of answers in the browser, and locate the words that are selected there.
 
-    Serves on 127.0.0.1 until Ctrl-C.
+    FILE is what `ask --json` or `score --json` wrote. Words that were not located beforehand are located by a model on
+    this machine. Serves on 127.0.0.1 until Ctrl-C.
     """
-    with guarded(debug=debug):
-        check_readable(file)
-        server = _server(file, method, model, entailment, model_options(setting), port)
-    print(f"{file} is at {server.url}\nCtrl-C ends it.", flush=True)
+    server = _server(file, method, model, entailment, dict(settings), port)
+    click.echo(f"{file} is at {server.url}\nCtrl-C ends it.")
+    sys.stdout.flush()
     if browser:
         webbrowser.open(server.url)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        print("\nended", file=sys.stderr)
+        click.echo("\nended", err=True)
     finally:
         server.server_close()
 
 
 def _server(file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int) -> Server:
-    """Imports what is heavy, reads the file and takes the port."""
-    from counterfoil.attribution import load_entailment  # noqa: PLC0415 (keeps --help light)
-    from counterfoil.attribution.locating import METHODS, Locator  # noqa: PLC0415
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
-    from counterfoil.attribution.report import AnswerRecord, Report, opened  # noqa: PLC0415
-    from counterfoil.attribution.report.desk import Desk  # noqa: PLC0415
-    from counterfoil.attribution.report.server import Server, chosen, page  # noqa: PLC0415
-
-    from .answering import quieten  # noqa: PLC0415
-
-    if method not in METHODS:
-        raise ValueError(f"--method has to be one of {', '.join(METHODS)}, but is {method!r}")
-    quieten()
-
+    """Read the file and take the port."""
     # Loaded when they are first needed, and once for all answers.
     loaded, judge = cache(lambda name, of: load_model(name, of, {})[0]), cache(load_entailment)
 
@@ -93,5 +87,5 @@ def _server(file: Path, method: str, model: str | None, entailment: str, options
         server = Server(Desk(shown.reports, make), port)
     except OSError as error:
         raise ValueError(f"cannot serve at port {port}: {error}. Leave out --port for any that is free.") from error
-    server.page = page(found, shown, token=server.token, methods=METHODS, method=method).encode()
+    server.page = page(found, shown, token=server.token, methods=tuple(METHODS), method=method).encode()
     return server

@@ -39,7 +39,7 @@ def checked_sight(sight: str) -> Kind:
     Raises:
         ValueError: There is no such kind.
     """
-    from counterfoil.eval.scenes.testing import SIGHTS  # noqa: PLC0415
+    from counterfoil.eval.scenes.testing import SIGHTS
 
     for known in SIGHTS:
         if sight == known:
@@ -49,8 +49,8 @@ def checked_sight(sight: str) -> Kind:
 
 def drawn_poll(sight: str, pictures: int, seed: int) -> Poll:
     """Questions about drawn scenes that no training saw."""
-    from counterfoil.eval.scenes.exams import as_poll  # noqa: PLC0415
-    from counterfoil.eval.scenes.testing import draw_exam  # noqa: PLC0415
+    from counterfoil.eval.scenes.exams import as_poll
+    from counterfoil.eval.scenes.testing import draw_exam
 
     return as_poll(draw_exam("test", checked_sight(sight), pictures, seed=seed))
 
@@ -61,9 +61,9 @@ def poll_of(file: Path, images: Path | None) -> Poll:
     Raises:
         ValueError: The file holds something else, or the folder has not all of the pictures.
     """
-    from counterfoil.eval.dataset import Source  # noqa: PLC0415
-    from counterfoil.eval.hallucination.polling import Poll  # noqa: PLC0415
-    from counterfoil.eval.hallucination.probes import read_probes  # noqa: PLC0415
+    from counterfoil.eval.dataset import Source
+    from counterfoil.eval.hallucination.polling import Poll
+    from counterfoil.eval.hallucination.probes import read_probes
 
     if images is None:
         raise ValueError("--images has to be the folder with the pictures that FILE names, but is missing")
@@ -77,9 +77,9 @@ def poll_of(file: Path, images: Path | None) -> Poll:
 
 def shown(result: TaskResult, json: Path | None, samples: Path | None) -> None:
     """Prints a result and writes the files that were asked for."""
-    from counterfoil.attribution.io.atomic import write_text  # noqa: PLC0415
+    from counterfoil.attribution.io.atomic import write_text
 
-    from .tables import print_result  # noqa: PLC0415
+    from .tables import print_result
 
     print_result(result)
     if json is not None:

@@ -21,8 +21,9 @@ from typing import Any
 from counterfoil.attribution import Document, EntailmentModel, SourceSpan
 from counterfoil.attribution.entailment.batching import run, together
 from counterfoil.attribution.locating import Locator
-from counterfoil.attribution.locating.attributions import Attribution
-from counterfoil.attribution.locating.decontextualization import Claim, ClaimWriter, text_of, unmarked
+from counterfoil.attribution.locating.decontextualization import Claim, Decontextualizer
+from counterfoil.attribution.locating.decontextualization.base import text_of, unmarked
+from counterfoil.attribution.locating.results import Attribution
 from counterfoil.attribution.metrics.laquer import Overlap, entailed, length, overlap
 
 from .dataset import Source
@@ -43,13 +44,13 @@ class Given:
     def __init__(self, facts: Sequence[Fact]) -> None:
         self._facts = [fact for fact in facts if fact.claim]
 
-    def claim(self, answer: str, start: int, end: int, question: str | None) -> Claim:
-        """The claim of the fact that these words belong to."""
+    def decontextualize(self, answer: str, ranges: Sequence[tuple[int, int]], question: str | None) -> Claim:
+        """Return the claim of the fact that these words belong to."""
         del question
-        parts = unmarked(answer, start, end)
+        parts = unmarked(answer, ranges)
         words = text_of(answer, parts)
         for fact in self._facts:
-            if start <= fact.start and fact.end <= end:
+            if ranges[0][0] <= fact.start and fact.end <= ranges[-1][1]:
                 return Claim(fact.claim or words, parts, words)
         return Claim(words, parts, words)
 
@@ -105,7 +106,7 @@ def evaluate(
     settings: Sequence[Setting],
     entailment: EntailmentModel,
     *,
-    claims: ClaimWriter | str = "rules",
+    claims: Decontextualizer | str = "rules",
     scorer: EntailmentModel | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -210,7 +211,7 @@ def _locator(
     item: Item,
     setting: Setting,
     entailment: EntailmentModel,
-    claims: ClaimWriter | str,
+    claims: Decontextualizer | str,
     *,
     verify: bool,
     method: object = None,
@@ -222,7 +223,7 @@ def _locator(
         "entailment": entailment,
         "verify": verify,
         "question": item.question,
-        "claims": Given(item.facts) if claims == "given" else claims,
+        "decontextualize": Given(item.facts) if claims == "given" else claims,
     }
     return Locator(item.answer, item.documents, **arguments, **setting.locator, **options)
 

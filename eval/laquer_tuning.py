@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from counterfoil.attribution.locating.base import Proposal, Query
+from counterfoil.attribution.locating.decontextualization.rules import Rules
 from counterfoil.attribution.locating.methods.alignment import Alignment
 from counterfoil.attribution.locating.methods.hidden_states import HiddenStates
-from counterfoil.attribution.locating.rules import Rules
 from counterfoil.attribution.metrics.laquer import overlap
 
 from .laquer import Progress
@@ -86,8 +86,9 @@ def _proposals(
 ) -> Iterator[tuple[Key, Fact, Proposal]]:
     queries = []
     for fact in item.facts:
-        claim = Rules().claim(item.answer, fact.start, fact.end, item.question)
-        queries.append((fact, Query(fact.start, fact.end, claim.parts, claim.text)))
+        words = ((fact.start, fact.end),)
+        claim = Rules().decontextualize(item.answer, words, item.question)
+        queries.append((fact, Query(words, claim.parts, claim.text)))
     arguments: dict[str, Any] = {"question": item.question, "model": model}
     if method == "alignment":
         alignment = Alignment(item.answer, item.documents, **arguments)
@@ -97,7 +98,7 @@ def _proposals(
     n_layers = reader.language.model.config.get_text_config().num_hidden_layers
     tried = list(range(0, n_layers + 1, 3)) if layers is None else list(layers)
     for layer, compared in reader.in_layers(tried).items():
-        reader.at(compared)
+        reader.compared = compared
         yield from _swept(layer, reader, queries)
 
 
@@ -105,7 +106,7 @@ def _swept(
     layer: int | None, method: Alignment | HiddenStates, queries: Sequence[tuple[Fact, Query]]
 ) -> Iterator[tuple[Key, Fact, Proposal]]:
     for match, gap in itertools.product(MATCHES, GAPS):
-        method.settings = replace(method.settings, least=-1.0, match=match, gap=gap)
+        method.matching = replace(method.matching, least=-1.0, match=match, gap=gap)
         for fact, query in queries:
             yield (layer, match, gap), fact, method.propose(query)
 
@@ -115,7 +116,7 @@ def _best(key: Key, facts: Sequence[tuple[Fact, Proposal]]) -> Choice:
     for fact, proposal in facts:
         if fact.gold is None:
             continue
-        spans = proposal.candidates[: proposal.own]
+        spans = proposal.candidates[: proposal.n_own]
         highest = cast("float", spans[0].score) if spans else 0.0
         agreed = overlap(spans, fact.gold).f1 if fact.gold else None
         scored.append((highest, agreed))

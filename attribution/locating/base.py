@@ -1,30 +1,29 @@
-"""What every method of localisation is given and gives back. Only this file is known to the rest."""
+"""Interface of locating methods: what each is given and returns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
-from ..documents import Document, SourceSpan
+from ..documents import Document, SourceRange, SourceSpan
 from ..text.markers import Range
-from .attributions import Kind, Searched
+from .results import Kind
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for.
+    """What a method is asked to locate.
 
     Args:
-        start: First code point of the words in the answer.
-        end: One past the last.
+        ranges: The words in the answer, in order, without overlap.
         parts: The ranges of the answer whose words make the claim: the words themselves without citation markers, and
             what the claim took from elsewhere in the answer.
-        claim: The words, understandable alone.
+        claim: The words, decontextualized.
     """
 
-    start: int
-    end: int
+    ranges: tuple[Range, ...]
     parts: tuple[Range, ...]
     claim: str
 
@@ -36,35 +35,91 @@ class Proposal:
     Args:
         candidates: Places in the sources, best first, with the method's own scores.
         searched: What the method looked through.
-        notes: What a reader has to know of how they were found.
-        failure: Why there are none, where the method could not do its work.
-        own: How many of the candidates, from the first on, are the method's own answer where nobody checks them; the
+        notes: What a reader must know of how they were found.
+        failure: Why there are none, if the method could not do its work.
+        n_own: How many of the candidates, from the first on, are the method's own answer if nothing is verified; the
             others are only worth checking. `None` for all.
     """
 
     candidates: tuple[SourceSpan, ...]
-    searched: tuple[Searched, ...]
+    searched: tuple[SourceRange, ...]
     notes: tuple[str, ...] = ()
     failure: str | None = None
-    own: int | None = None
+    n_own: int | None = None
 
 
-class Method(Protocol):
+class LocatingMethod(Protocol):
     """A method with one answer and its documents; whatever many queries share is computed once.
+
+    A method that is registered under a name is a class that is called as `Class(answer, documents, question=...,
+    model=..., **options)`; :class:`BaseMethod` is such a class.
 
     Attributes:
         name: By which it is asked for.
         kind: Which question it answers.
     """
 
-    name: str
-    kind: Kind
+    @property
+    def name(self) -> str:
+        """By which it is asked for."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Which question it answers."""
+        ...
 
     def propose(self, query: Query) -> Proposal:
-        """Where to look. Does not raise for a query that it cannot serve: the proposal says why."""
+        """Return where to look. Does not raise for a query that it cannot serve: the proposal says why."""
         ...
 
 
-def whole(documents: Sequence[Document]) -> tuple[Searched, ...]:
-    """All of all documents that hold a word."""
-    return tuple(Searched(d.id, 0, len(d.text)) for d in documents if d.text.strip())
+class BaseMethod(ABC):
+    """What the built-in methods have in common: an answer, its sources, and no work without a word of source.
+
+    Args:
+        answer: The answer.
+        documents: The sources.
+        question: What was asked, if that is known.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+
+    def __init__(self, answer: str, documents: Sequence[Document], question: str | None = None) -> None:
+        self.answer, self.documents, self.question = answer, documents, question
+
+    def propose(self, query: Query) -> Proposal:
+        """Return where to look; no candidates if no document holds a word."""
+        if not any(document.text.strip() for document in self.documents):
+            return Proposal((), ())
+        return self._propose(query)
+
+    @abstractmethod
+    def _propose(self, query: Query) -> Proposal:
+        """Return where to look, given that some document holds a word."""
+
+    @classmethod
+    def load_model(cls, model: str | None, options: Mapping[str, object]) -> tuple[object, dict[str, Any]]:
+        """Load what the method runs on, to be shared by many answers.
+
+        Args:
+            model: Name of the model; `None` for the method's default.
+            options: Of the method; those that are used up by loading are not returned.
+
+        Returns:
+            What to hand over as `model`, and the options left.
+        """
+        return model, dict(options)
+
+
+def at_least(least: int, **values: int) -> None:
+    """Reject values below `least`, by their names."""
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"`{name}` has to be at least {least}, but is {value}")
+
+
+def everything(documents: Sequence[Document]) -> tuple[SourceRange, ...]:
+    """Return all of all documents that hold a word."""
+    return tuple(SourceRange(d.id, 0, len(d.text)) for d in documents if d.text.strip())

@@ -48,7 +48,7 @@ class Prompts:
     Args:
         answer: The answer.
         documents: The sources.
-        question: What was asked, where that is known.
+        question: What was asked, if that is known.
         language: The model with its tokenizer.
     """
 
@@ -66,28 +66,28 @@ class Prompts:
         self.answer = self._piece(answer, "answer")
 
     def titled(self, number: int) -> Piece:
-        """The title of a document, with which each stretch of it begins."""
+        """Return the title of a document, with which each stretch of it begins."""
         title = self.documents[number].title.strip()
         return self._piece(f"{title}\n\n" if title else "", "title", number)
 
     def text(self, number: int, start: int, end: int) -> Piece:
-        """A stretch of a document's text, with places in the whole."""
+        """Return a stretch of a document's text, with places in the whole."""
         piece = self._piece(self.documents[number].text[start:end], "text", number)
         return Piece(piece.ids, tuple((a + start, b + start) for a, b in piece.places), "text", number)
 
     def gap(self) -> Piece:
-        """What stands between two stretches."""
+        """Return what stands between two stretches."""
         return self._piece("\n\n", "other")
 
     def windows(self, size: int) -> Iterator[list[Piece]]:
-        """Prompts that together hold all documents, each with question and answer and of about `size` tokens at most.
+        """Yield prompts of about `size` tokens that together hold all documents, each with question and answer.
 
-        A window that is too small for the answer is as large as it has to be.
+        A window that is too small for the answer is as large as the answer needs.
 
         Documents are cut at sentence ends, and follow each other in one prompt while they fit.
 
         Raises:
-            TooLongError: Where the answer leaves no room in the model's context.
+            TooLongError: If the answer leaves no room in the model's context.
         """
         around = len(self.answer.ids) + len(self.asked.ids) + len(self.begin.ids)
         room = min(max(size, 2 * len(self.answer.ids), around + 2 * LEAST_ROOM), self.context) - around
@@ -126,7 +126,7 @@ class Prompts:
 
 
 def joined(pieces: Sequence[Piece]) -> tuple[list[int], list[Range]]:
-    """The tokens of all pieces in a row, and the range of each piece among them."""
+    """Return the tokens of all pieces in a row, and the range of each piece among them."""
     ids: list[int] = []
     ranges = []
     for piece in pieces:

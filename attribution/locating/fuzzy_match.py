@@ -15,14 +15,16 @@ LEAST_FUZZY = 12
 """Shorter snippets than this match something somewhere."""
 
 
-def found(snippet: str, documents: Sequence[Document], fuzzy: float = FUZZY) -> tuple[SourceSpan, str] | None:
-    """Where a snippet stands, and how it was found: `"exact"`, `"normalised"` or `"fuzzy"`; `None` where it does not.
+def find_snippet(snippet: str, documents: Sequence[Document], fuzzy: float = FUZZY) -> tuple[SourceSpan, str] | None:
+    """Return where a snippet stands, and how it was found: `"exact"`, `"normalised"` or `"fuzzy"`; `None` if nowhere.
 
     A snippet that stands in several places is taken at the first of them, in the order of the documents.
 
     Raises:
         ImportError: Without rapidfuzz; the message has the `pip install` line.
     """
+    if not documents:
+        return None
     wanted = snippet.strip().strip("\"'“”‘’«»").strip()
     if not any(character.isalnum() for character in wanted):
         return None
@@ -64,7 +66,7 @@ def _span(document: Document, start: int, end: int, score: float) -> SourceSpan:
 
 
 def _normalised(text: str) -> tuple[str, list[int]]:
-    """Letters and digits in one case with single spaces between the words, and where in `text` each of them stands."""
+    """Return letters and digits in one case with single spaces between the words, and where in `text` each stands."""
     kept: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):

@@ -1,59 +1,55 @@
-"""Localisation of any words of one answer: snap, make a claim, let a method propose, check."""
+"""Locating any words of one answer in its sources: snap, decontextualize, let a method propose, verify."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, load_entailment
 from ..entailment.batching import Steps, run, together
 from ..entailment.registry import default_entailment
+from ..text.markers import Range
 from ..text.statements import Status
 from ..text.word_boundaries import snapped
-from .attributions import Attribution, Candidate
-from .base import Method, Proposal, Query
-from .decontextualization import Claim, ClaimWriter, Verbatim, text_of, unmarked
-from .verification import SLACK, Outcome, verified
+from .base import LocatingMethod, Proposal, Query
+from .decontextualization import Claim, Decontextualizer, decontextualizer
+from .decontextualization.base import text_of, unmarked
+from .registry import METHODS
+from .results import Attribution, Candidate
+from .verification import SLACK, Verification, verify
 
-_METHODS: dict[str, tuple[str, str]] = {
-    "hidden_states": (".methods.hidden_states", "HiddenStates"),
-    "alignment": (".methods.alignment", "Alignment"),
-    "prompting": (".methods.prompting", "Prompting"),
-    "ablation": (".methods.contextcite", "Ablation"),
-    "attention": (".methods.attention_knockout", "Attention"),
-}
-METHODS = tuple(_METHODS)
-"""The methods by name; `ablation` and `attention` are contributive, the others corroborative."""
-
-CLAIMS = ("rules", "none")
+Span = Range | Sequence[Range]
+"""Words of an answer: one half-open range of code points, or several."""
 
 
 class Locator:
-    """Localises words of one answer; whatever its queries share (a forward, embeddings) is computed once.
+    """Locates words of one answer; whatever its queries share (a forward, embeddings) is computed once.
 
     Args:
         answer: The answer, with or without citation markers.
         documents: The sources; a plain string becomes a document with its number as id.
-        method: One of :data:`METHODS`, or a method that was made with this answer and these documents.
+        method: One of :data:`~counterfoil.attribution.locating.registry.METHODS`, or a method that was made with this
+            answer and these documents.
         model: What the method runs on: a name (hub id, folder), a loaded model of the kind it takes, or `None` for its
-            default. See the method's own page in docs/locate.md.
-        entailment: Who checks: the name of an entailment model, or one.
-        verify: Whether proposals are checked and shrunk to what still supports the claim. Without, the method's own
+            default. See docs/locate.md.
+        entailment: What verifies the proposals: an entailment model, or the name of one.
+        verify: Whether proposals are verified and shrunk to what still supports the claim. Without, the method's own
             spans are returned as they are, supported or not.
-        question: What was asked; helps to make the claim understandable, and is a part of what the contributive methods
-            and `hidden_states` read.
-        claims: Who makes the words understandable alone: `"rules"`, `"none"`, or a writer such as
-            :class:`~counterfoil.attribution.locating.chat_claims.ChatClaims`.
+        question: What was asked; helps to decontextualize, and is a part of what the contributive methods and
+            `hidden_states` read.
+        decontextualize: What makes the words understandable alone: `"rules"`, `"none"`, or a
+            :class:`~counterfoil.attribution.locating.decontextualization.Decontextualizer` such as
+            :class:`~counterfoil.attribution.locating.decontextualization.chat.ChatDecontextualizer`.
         threshold: From which probability on it counts as support; `None` for the entailment model's own.
-        slack: How much of its probability a sentence may lose where a part of it stands for the whole, in [0, 1].
-        exact: Whether the numbers and names among the words have to stand in what supports them; see
-            :mod:`~counterfoil.attribution.locating.exactness`.
+        slack: How much of its probability a sentence may lose if a part of it stands for the whole, in [0, 1].
+        exact: Whether the numbers and names among the words must stand in what supports them; see
+            :mod:`~counterfoil.attribution.locating.number_name_check`.
         **options: Of the method.
 
     Raises:
         ValueError: For a method that does not exist, options out of range, or two documents with one id.
-        TypeError: Where the answer is no string, or the method takes no such option.
+        TypeError: If the answer is no string, or the method takes no such option.
     """
 
     def __init__(
@@ -61,12 +57,12 @@ class Locator:
         answer: str,
         documents: Sequence[Document | str],
         *,
-        method: Method | str = "hidden_states",
+        method: LocatingMethod | str = "hidden_states",
         model: object = None,
         entailment: EntailmentModel | str = "local",
         verify: bool = True,
         question: str | None = None,
-        claims: ClaimWriter | str = "rules",
+        decontextualize: Decontextualizer | str = "rules",
         threshold: float | None = None,
         slack: float = SLACK,
         exact: bool = True,
@@ -75,7 +71,7 @@ class Locator:
         if not isinstance(answer, str):
             raise TypeError(f"`answer` has to be a string, but is {type(answer).__name__}")
         if isinstance(method, str):
-            checked_method(method)
+            METHODS.check(method)
         if threshold is not None and not 0.0 <= threshold <= 1.0:
             raise ValueError(f"`threshold` has to be in [0, 1], but is {threshold}")
         if not 0.0 <= slack <= 1.0:
@@ -84,73 +80,71 @@ class Locator:
         self.slack, self.exact = slack, exact
         self.documents = tuple(as_documents(documents))
         self.question = question
-        self.claims = _writer(claims)
-        self.method = self._method(method, model, options) if isinstance(method, str) else method
-        self.entailment = _judge(entailment) if verify else None
-        self.threshold = threshold
+        self.decontextualizer = decontextualizer(decontextualize)
+        if isinstance(method, str):
+            method = METHODS.load(method)(self.answer, self.documents, question=question, model=model, **options)
+        self.method: LocatingMethod = method
+        self.entailment = _entailment(entailment) if verify else None
+        self._threshold = threshold
 
-    def locate(self, span: tuple[int, int]) -> Attribution:
-        """The words of the sources that support `answer[span[0]:span[1]]`.
+    @property
+    def threshold(self) -> float | None:
+        """From which probability on it counts as support; `None` if nothing is verified."""
+        if self.entailment is None:
+            return None
+        return self.entailment.threshold if self._threshold is None else self._threshold
+
+    def locate(self, span: Span) -> Attribution:
+        """Return the words of the sources that support some words of the answer.
 
         Args:
-            span: Half-open, in code points; it may cross sentences or lie inside a word, and is then snapped.
+            span: Half-open, in code points: `(start, end)`; or several such ranges, whose words are one claim. A range
+                may cross sentences or lie inside a word, and is then snapped to whole words.
 
         Raises:
-            ValueError: Where it does not lie within the answer.
+            ValueError: If a range does not lie within the answer, or there is none.
         """
         return self.locate_each([span])[0]
 
-    def locate_each(self, spans: Sequence[tuple[int, int]]) -> list[Attribution]:
-        """One attribution a span, in order; the entailment model is asked for all of them at once."""
+    def locate_each(self, spans: Sequence[Span]) -> list[Attribution]:
+        """Return one attribution a span, in order; the entailment model is asked for all of them at once."""
         steps = together([self.steps(span) for span in spans])
-        return run(steps, self.entailment.judge if self.entailment else _nobody)
+        return run(steps, self.entailment.judge if self.entailment else _no_judge)
 
-    def steps(self, span: tuple[int, int]) -> Steps[Attribution]:
-        """The questions that one span raises to the entailment model, and its attribution."""
-        start, end, account = snapped(self.answer, *span)
-        words = text_of(self.answer, unmarked(self.answer, start, end))
+    def steps(self, span: Span) -> Steps[Attribution]:
+        """Yield the pairs that one span raises to the entailment model, and return its attribution."""
+        taken = _snapped(self.answer, span)
+        words = text_of(self.answer, unmarked(self.answer, taken.ranges))
         if any(character.isalnum() for character in words):
-            claim = self.claims.claim(self.answer, start, end, self.question)
-            proposal = self.method.propose(Query(start, end, claim.parts, claim.text))
+            claim = self.decontextualizer.decontextualize(self.answer, taken.ranges, self.question)
+            proposal = self.method.propose(Query(taken.ranges, claim.parts, claim.text))
         else:
             claim, proposal = Claim(words, (), words), Proposal((), (), failure="the span holds no word")
-        if self.entailment is None or proposal.failure is not None:
+        if self.threshold is None or proposal.failure is not None:
             outcome = unverified(proposal)
         else:
-            threshold = self.entailment.threshold if self.threshold is None else self.threshold
-            exact = claim.words if self.exact else ""
-            outcome = yield from verified(
-                claim.text, proposal.candidates, self.documents, threshold, words=exact, slack=self.slack
+            named = claim.words if self.exact else ""
+            outcome = yield from verify(
+                claim.text, proposal.candidates, self.documents, self.threshold, words=named, slack=self.slack
             )
-        return self._attribution(span, (start, end, account), claim, proposal, outcome)
-
-    def _method(self, name: str, model: object, options: Mapping[str, object]) -> Method:
-        module, cls = _METHODS[name]
-        make = getattr(import_module(module, __package__), cls)
-        return make(self.answer, self.documents, question=self.question, model=model, **options)
-
-    def _attribution(
-        self, asked: tuple[int, int], taken: tuple[int, int, str], claim: Claim, proposal: Proposal, outcome: Outcome
-    ) -> Attribution:
-        start, end, account = taken
-        judge = self.entailment
         return Attribution(
-            answer_start=start,
-            answer_end=end,
-            text=self.answer[start:end],
-            asked=(asked[0], asked[1]),
-            snapped=account,
             claim=claim.text,
-            resolutions=claim.resolutions,
             method=self.method.name,
             kind=self.method.kind,
             status=outcome.status,
+            answer_start=taken.ranges[0][0],
+            answer_end=taken.ranges[-1][1],
+            ranges=taken.ranges,
+            text=" … ".join(self.answer[start:end] for start, end in taken.ranges),
+            asked=taken.asked,
             probability=outcome.probability,
             spans=outcome.spans,
+            snapped=taken.account,
+            resolutions=claim.resolutions,
             candidates=outcome.candidates,
             searched=proposal.searched,
-            entailment=judge.name if judge else "",
-            threshold=(judge.threshold if self.threshold is None else self.threshold) if judge else None,
+            entailment=self.entailment.name if self.entailment else "",
+            threshold=self.threshold,
             notes=tuple(note for note in (claim.note, *proposal.notes, *outcome.notes) if note),
             failure=proposal.failure or outcome.failure,
         )
@@ -158,19 +152,19 @@ class Locator:
 
 def locate(
     answer: str,
-    span: tuple[int, int],
+    span: Span,
     documents: Sequence[Document | str],
     *,
-    method: Method | str = "hidden_states",
+    method: LocatingMethod | str = "hidden_states",
     model: object = None,
     entailment: EntailmentModel | str = "local",
     verify: bool = True,
     question: str | None = None,
     **options: object,
 ) -> Attribution:
-    """The words of `documents` that support `answer[span[0]:span[1]]`; none where nothing supports them.
+    """Return the words of `documents` that support some words of `answer`; none if nothing supports them.
 
-    For several spans of one answer make a :class:`Locator`, whose arguments these are: it runs its model once.
+    For several claims of one answer make a :class:`Locator`, whose arguments these are: it runs its model once.
 
     Args:
         answer: The answer, with or without citation markers.
@@ -178,8 +172,8 @@ def locate(
         documents: The sources.
         method: See :class:`Locator`, as for all that follow.
         model: What the method runs on.
-        entailment: Who checks.
-        verify: Whether proposals are checked and shrunk.
+        entailment: What verifies.
+        verify: Whether proposals are verified and shrunk.
         question: What was asked.
         **options: The other arguments of :class:`Locator`, and those of the method.
 
@@ -192,42 +186,49 @@ def locate(
     return locator.locate(span)
 
 
-def checked_method(name: str) -> str:
-    """The name, which has to be one of :data:`METHODS`."""
-    if name not in _METHODS:
-        raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {name!r}")
-    return name
+@dataclass(frozen=True)
+class _Snapped:
+    """The ranges that were asked for, those that are taken, and what was changed, in words."""
+
+    asked: tuple[Range, ...]
+    ranges: tuple[Range, ...]
+    account: str
 
 
-def unverified(proposal: Proposal) -> Outcome:
-    """What a method proposed, as it is: nobody was asked whether it supports anything."""
-    own = len(proposal.candidates) if proposal.own is None else proposal.own
-    accounts = tuple(
-        Candidate(span, True, "kept: the method's own answer, which nobody checked")
+def _snapped(answer: str, span: Span) -> _Snapped:
+    """Snap each range to whole words; what touches or overlaps then becomes one."""
+    asked = (span,) if span and isinstance(span[0], int) else tuple(span)
+    if not asked:
+        raise ValueError("`span` has to hold a range of the answer, but is empty")
+    ranges: list[Range] = []
+    accounts = []
+    for one in sorted((start, end) for start, end in asked):
+        start, end, account = snapped(answer, *one)
+        accounts += [account] if account else []
+        if ranges and start <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
+        else:
+            ranges.append((start, end))
+    return _Snapped(tuple((start, end) for start, end in asked), tuple(ranges), "; ".join(accounts))
+
+
+def unverified(proposal: Proposal) -> Verification:
+    """Return what a method proposed, as it is: nothing says whether it supports anything."""
+    own = len(proposal.candidates) if proposal.n_own is None else proposal.n_own
+    explained = tuple(
+        Candidate(span, True, "kept: the method's own answer, not verified")
         if number < own
-        else Candidate(span, False, "dropped: the method itself holds it for too weak")
+        else Candidate(span, False, "dropped: too weak by the method's own score")
         for number, span in enumerate(proposal.candidates)
     )
-    return Outcome(Status.NOT_CHECKED, None, proposal.candidates[:own], accounts)
+    return Verification(Status.NOT_CHECKED, None, proposal.candidates[:own], explained)
 
 
-def _nobody(pairs: Sequence[object]) -> list:
-    raise AssertionError(f"nobody was to be asked, but {len(pairs)} pairs are")
+def _no_judge(pairs: Sequence[object]) -> list:
+    raise AssertionError(f"nothing was to be verified, but {len(pairs)} pairs are")
 
 
-def _judge(entailment: EntailmentModel | str) -> EntailmentModel:
+def _entailment(entailment: EntailmentModel | str) -> EntailmentModel:
     if not isinstance(entailment, str):
         return entailment
     return default_entailment() if entailment == "local" else load_entailment(entailment)
-
-
-def _writer(claims: ClaimWriter | str) -> ClaimWriter:
-    if not isinstance(claims, str):
-        return claims
-    if claims not in CLAIMS:
-        raise ValueError(f"`claims` has to be one of {', '.join(CLAIMS)} or a writer of claims, but is {claims!r}")
-    if claims == "none":
-        return Verbatim()
-    from .rules import Rules  # noqa: PLC0415
-
-    return Rules()

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..documents import Document
+from ..documents import Document, SourceRange
 from ..entailment import Pair
 from ..entailment.batching import Steps
-from ..locating.spans import Place, premise
+from ..locating.spans import premise_of
 from ..scoring.results import supports
 
 
@@ -80,8 +80,8 @@ def entailed(
     Returns:
         `False` where there is no span; `None` where the model gave no verdict.
     """
-    places = [Place(span.document, span.start, span.end) for span in spans]
-    shown = premise(places, documents)
+    places = [SourceRange(span.document, span.start, span.end) for span in spans]
+    shown = premise_of(places, documents)
     if not shown.strip():
         return False
     (judgement,) = yield [Pair(shown, claim)]

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from ..locating import METHODS, Locator
-from ..locating.attributions import Attribution
+from ..locating.results import Attribution
 from .model import AnswerRecord, Report
 
 KEPT = 4

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..documents import Document
-from ..locating.attributions import Attribution
+from ..locating.results import Attribution
 from ..passages import Passage
 from ..scoring.results import StatementVerdict
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..locating.attributions import Attribution
+from ..locating.results import Attribution
 from ..scoring.results import Citation, StatementVerdict
 from ..text.segmentation import without_surrogates
 from ..text.statements import Status

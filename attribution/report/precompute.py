@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..entailment import EntailmentModel
 from ..locating import Locator
-from ..locating.attributions import Attribution
+from ..locating.results import Attribution
 from ..scoring.results import StatementVerdict
 from ..text.markers import Range
 from .model import Report
@@ -70,7 +70,8 @@ def locating(
 def clauses(locator: Locator, start: int, end: int) -> Iterator[Range]:
     """The runs of words of `answer[start:end]` that are read as one claim."""
     words = [match.span() for match in _WORD.finditer(locator.answer, start, end)]
-    claims = {word: locator.claims.claim(locator.answer, *word, locator.question).text for word in words}
+    claim_of = locator.decontextualizer.decontextualize
+    claims = {word: claim_of(locator.answer, [word], locator.question).text for word in words}
     for claim, run in itertools.groupby(words, key=claims.__getitem__):
         inside = list(run)
         # A word alone between two clauses joins them and says nothing.

@@ -10,7 +10,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..documents import Document
-from ..io.attributions_schema import AttributionOutput
 from ..io.schema import FORMAT as SCORE_FORMAT
 from ..io.schema import (
     AnswerOutput,
@@ -21,6 +20,7 @@ from ..io.schema import (
     Scores,
     StatementOutput,
 )
+from ..locating.results import Attribution
 from ..passages import Passage
 from .model import AnswerRecord, Figure, Report, Summary, TraceSpan
 
@@ -74,7 +74,7 @@ class _Answer(_Written):
     statements: list[StatementOutput]
     scores: Scores
     trace: list[_Trace] = Field(default_factory=list)
-    attributions: list[AttributionOutput] = Field(default_factory=list)
+    attributions: list[Attribution] = Field(default_factory=list)
 
     def record(self) -> AnswerRecord:
         return AnswerRecord(
@@ -85,7 +85,7 @@ class _Answer(_Written):
             precision=self.scores.precision,
             f1=self.scores.f1,
             trace=tuple(TraceSpan(each.start, each.end, each.value) for each in self.trace),
-            attributions=tuple(each.attribution() for each in self.attributions),
+            attributions=tuple(self.attributions),
         )
 
 

@@ -14,7 +14,7 @@ def evaluate(asked: Asked) -> TaskResult:
     from counterfoil.attribution.entailment import load_entailment  # noqa: PLC0415
     from counterfoil.attribution.entailment.cached import CachedEntailment  # noqa: PLC0415  (torch)
     from counterfoil.attribution.locating import METHODS  # noqa: PLC0415
-    from counterfoil.attribution.locating.loading import load_model  # noqa: PLC0415
+    from counterfoil.attribution.locating.registry import load_model  # noqa: PLC0415
 
     from ..dataset import Source, limited  # noqa: PLC0415
     from ..laquer import Setting  # noqa: PLC0415

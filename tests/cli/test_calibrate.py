@@ -4,11 +4,10 @@ import json
 import random
 
 import pytest
-import typer
+from click.testing import CliRunner
 from counterfoil.attribution import Judgement
-from counterfoil.cli import loading
+from counterfoil.cli import judge
 from counterfoil.cli.calibrate import calibrate
-from typer.testing import CliRunner
 
 
 class Overconfident:
@@ -25,10 +24,8 @@ class Overconfident:
 
 @pytest.fixture
 def run(monkeypatch):
-    monkeypatch.setattr(loading, "load_entailment", lambda name, **options: Overconfident(**options))
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(calibrate)
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+    monkeypatch.setattr(judge, "load_entailment", lambda name, **options: Overconfident(**options))
+    return lambda *arguments: CliRunner().invoke(calibrate, [str(argument) for argument in arguments])
 
 
 def written(tmp_path, rows):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import counterfoil.models
 import pytest
+from click.testing import CliRunner
 from counterfoil.attribution import Judgement
-from counterfoil.cli import loading
+from counterfoil.cli import judge
 from counterfoil.cli.app import app
 from counterfoil.eval import registry
-from typer.testing import CliRunner
 
 from tests.support.openai_server import openai_server
 from tests.support.tasks import TinyEmbedding
@@ -168,7 +168,7 @@ def test_a_scorer_is_a_task_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def judge(self, pairs):
             return [Judgement(float(pair.hypothesis in pair.premise)) for pair in pairs]
 
-    monkeypatch.setattr(loading, "load_entailment", lambda name, **_: Words())
+    monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
     answers = [
         {"user_input": "q", "response": "The tower is red [1].", "retrieved_contexts": ["The tower is red."]},
         {"user_input": "q", "response": "The tower is blue [1].", "retrieved_contexts": ["The tower is red."]},

@@ -7,13 +7,13 @@ import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from counterfoil.attribution import Judgement, Pair
-from counterfoil.cli import loading
+from counterfoil.cli import judge
 from counterfoil.cli.app import app
 from counterfoil.eval.entailment import evaluate as measuring
 from counterfoil.eval.entailment.data import read_pairs
 from counterfoil.eval.entailment.evaluate import evaluate
-from typer.testing import CliRunner
 
 
 class Words:
@@ -32,7 +32,7 @@ class Words:
 
 @pytest.fixture(autouse=True)
 def words(monkeypatch):
-    monkeypatch.setattr(loading, "load_entailment", lambda name, **_: Words())
+    monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
 
 
 def run(*arguments):

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from counterfoil.cli.app import app
 from counterfoil.eval.scenes.testing import draw_exam
-from typer.testing import CliRunner
 
 RUN = CliRunner()
 

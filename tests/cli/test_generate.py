@@ -7,12 +7,12 @@ import json
 
 import counterfoil.models
 import pytest
+from click.testing import CliRunner
 from counterfoil.cli.app import app
-from counterfoil.cli.continuing import Continued, Request
-from counterfoil.cli.side_by_side import print_side_by_side
+from counterfoil.cli.generate import Outcome, TextRequest, print_side_by_side
+from counterfoil.cli.output import stdout
 from counterfoil.decoding.by_name import Decoding
 from rich.console import Console
-from typer.testing import CliRunner
 
 loaded_once = functools.cache(counterfoil.models.load_language_model)
 
@@ -92,18 +92,18 @@ def test_a_chat_template_changes_what_is_read() -> None:
         (("cad", *ONE), "--contrast is missing: cad compares the prompt with another one"),
         (("dola", *BOTH), "--contrast has to be left out for dola"),
         (("none", *ONE), "--method has to be a contrastive one"),
-        (("greedy", *ONE), "`method` has to be one of none, cad"),
-        (("cad", *BOTH, "--plausibility", "0.3"), "`plausibility` has to be a parameter of cad, but that has strength"),
-        (("contrastive_search", *ONE, "--strength", "1"), "`strength` has to be a parameter of contrastive_search"),
+        (("greedy", *ONE), "--method has to be one of none, cad"),
+        (("cad", *BOTH, "--plausibility", "0.3"), "--plausibility has to be a parameter of cad, but that has strength"),
+        (("contrastive_search", *ONE, "--strength", "1"), "--strength has to be a parameter of contrastive_search"),
         (("cad", *BOTH, "--strength", "much"), "--strength has to be a number, but is 'much'"),
-        (("dola", *ONE, "--layers", "middle"), "--layers has to be a number, but is 'middle'"),
-        (("contrastive_decoding", *ONE), "`amateur` has to be given for contrastive_decoding"),
+        (("dola", *ONE, "--layers", "middle"), "--layers has to be low, high, a layer or several with commas, but is"),
+        (("contrastive_decoding", *ONE), "--amateur has to be given for contrastive_decoding"),
         (("dola", "--prompt", " "), "--prompt has to hold a word"),
         (("cad", *ONE, "--contrast", ""), "--contrast has to hold a word"),
-        (("dola", *ONE, "--max-new-tokens", "0"), "--max-new-tokens has to be at least 1"),
+        (("dola", *ONE, "--max-new-tokens", "0"), "'--max-new-tokens': 0 is not in the range x>=1"),
         (("dola", *ONE, "--temperature", "2"), "--temperature goes with --sample"),
-        (("dola", *ONE, "--sample", "--temperature", "0"), "--temperature has to be above 0"),
-        (("dola", *ONE, "--sample", "--top-p", "1.5"), "--top-p has to be above 0 and at most 1"),
+        (("dola", *ONE, "--sample", "--temperature", "0"), "'--temperature': 0.0 is not in the range x>0"),
+        (("dola", *ONE, "--sample", "--top-p", "1.5"), "'--top-p': 1.5 is not in the range 0<x<=1"),
         (("contrastive_search", *ONE, "--sample"), "--sample has to be left out for contrastive_search"),
     ],
 )
@@ -122,24 +122,24 @@ def test_what_cannot_be_served_is_said_in_one_line_before_a_model_is_loaded(
 def test_a_value_out_of_range_is_refused_in_the_words_of_the_method() -> None:
     result = run("--method", "cad", *BOTH, "--strength", "-1")
     assert result.exit_code == 2
-    assert result.stderr == "counterfoil: error: `strength` has to be a number of at least 0, but is -1.0\n"
+    assert result.stderr == "counterfoil: error: --strength has to be a number of at least 0, but is -1.0\n"
 
 
-def outcome(contrastive: str, plain: str) -> Continued:
-    request = Request(Decoding("dola"), "x", None, chat=False, max_new_tokens=1, sampling=None)
-    return Continued(request, "tiny", "dola (layers high)", {"layers": "high"}, contrastive, plain)
+def outcome(contrastive: str, plain: str) -> Outcome:
+    request = TextRequest(Decoding("dola"), "x", None, chat=False, max_new_tokens=1, sampling=None)
+    return Outcome(request, "tiny", "dola (layers high)", {"layers": "high"}, contrastive, plain)
 
 
 def test_a_terminal_gets_two_columns() -> None:
     console = Console(force_terminal=True, width=60, highlight=False, color_system=None)
     with console.capture() as captured:
-        print_side_by_side(outcome("one text", "another text"), console)
+        print_side_by_side(console, outcome("one text", "another text"))
     row = next(line for line in captured.get().splitlines() if "one text" in line)
     assert "another text" in row
 
 
 def test_control_codes_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    print_side_by_side(outcome("red \x1b[31m", ""))
+    print_side_by_side(stdout(), outcome("red \x1b[31m", ""))
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "red �[31m" in shown

@@ -8,9 +8,9 @@ from typing import Any
 
 import counterfoil.models
 import pytest
+from click.testing import CliRunner
 from counterfoil.cli.app import app
 from counterfoil.models import ModelLoadError, VisionModel, load_vision_model
-from typer.testing import CliRunner
 
 from tests.support.tiny_models import tiny_model
 from tests.support.tiny_vision import pictures, tiny_vision
@@ -113,8 +113,11 @@ IMAGE = ("--image", __file__)
         (("vcd", *IMAGE, "--question", "w1", "--contrast", "w2"), "--contrast has to be left out beside --image"),
         (("vcd", *IMAGE, "--question", "w1", "--chat"), "--chat has to be left out beside --image"),
         (("vcd", "--image", "none.png", "--question", "w1", "--model", "m"), "there is none at 'none.png'"),
-        (("vcd", *IMAGE, "--question", "w1", "--model", "m", "--max-new-tokens", "0"), "--max-new-tokens has to be at"),
-        (("vcd", *IMAGE, "--question", "w1", "--model", "m", "--k", "1"), "`k` has to be a parameter of vcd"),
+        (
+            ("vcd", *IMAGE, "--question", "w1", "--model", "m", "--max-new-tokens", "0"),
+            "'--max-new-tokens': 0 is not",
+        ),
+        (("vcd", *IMAGE, "--question", "w1", "--model", "m", "--k", "1"), "--k has to be a parameter of vcd"),
         (("vcd", *IMAGE, "--question", "w1", "--model", "m", "--top-p", "0.5"), "--top-p goes with --sample"),
     ],
 )

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from counterfoil.attribution import Judgement
-from counterfoil.cli import loading
+from counterfoil.cli import judge
 from counterfoil.cli.app import app
-from typer.testing import CliRunner
 
 from tests.support.locating_models import byte_language
 
@@ -60,8 +60,8 @@ def tiny(tmp_path_factory):
     [
         ["alignment"],
         ["hidden_states"],
-        ["attention"],
-        ["ablation", "--set", "n_ablations=4"],
+        ["attention_knockout"],
+        ["contextcite", "--set", "n_ablations=4"],
         ["prompting", "--set", "tries=1", "--set", "max_tokens=8"],
     ],
     ids=lambda method: method[0],
@@ -77,11 +77,11 @@ def test_every_method_finds_the_words_in_the_example_documents(tmp_path, answer,
     text = (DOCUMENTS / "lighthouse.md").read_text()
     assert held["method"] == name
     assert held["claim"] == "The lighthouse at Morrow Point is climbed by 142 steps."
-    assert ("contributive" in said) == (name in {"ablation", "attention"})
+    assert ("contributive" in said) == (name in {"contextcite", "attention_knockout"})
     for span in held["spans"]:
         assert text[span["start"] : span["end"]] == span["quote"]
         assert "142 steps" in span["quote"]
-    assert held["candidates"] or name == "ablation"
+    assert held["candidates"] or name == "contextcite"
     if name in {"alignment", "hidden_states", "prompting"}:
         assert held["spans"], "prompting falls back on the whole document, which is searched"
 
@@ -99,14 +99,14 @@ def test_an_unsupported_claim_has_no_spans_in_all_documents(tmp_path, answer):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--span", "3"], "--span has to be START:END"),
+        (["--span", "3"], "has to be START:END"),
         (["--span", "3:999"], "has to lie within the"),
         ([], "either as --span START:END or as --words TEXT"),
         (["--words", "nowhere"], "--words has to stand in the answer"),
-        (["--span", "0:3", "--method", "magic"], "`method` has to be one of"),
-        (["--span", "0:3", "--claims", "magic"], "--claims has to be one of"),
+        (["--span", "0:3", "--method", "magic"], "'--method': 'magic' is not one of"),
+        (["--span", "0:3", "--decontextualize", "magic"], "'--decontextualize': 'magic' is not one of"),
         (["--span", "0:3", "--method", "alignment", "--set", "layer=3"], "--set has to be one that alignment takes"),
-        (["--span", "0:3", "--method", "alignment", "--set", "least=3"], "`least` has to be in [-1, 1], but is 3"),
+        (["--span", "0:3", "--method", "alignment", "--set", "least=3"], "--set least has to be in [-1, 1], but is 3"),
     ],
 )
 def test_what_cannot_be_meant_is_told_in_a_line(answer, arguments, message):
@@ -135,7 +135,7 @@ def two_answers(tmp_path):
 
 
 def test_the_evaluation_prints_a_row_for_what_is_checked_and_what_is_not(tmp_path, two_answers, monkeypatch):
-    monkeypatch.setattr(loading, "load_entailment", lambda name, **_: Words())
+    monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
     out, samples = tmp_path / "out.json", tmp_path / "samples.jsonl"
     result = run("eval", "laquer", two_answers, "--method", "alignment", "--json", out, "--samples", samples, "--debug")
     assert result.exit_code == 0, result.output

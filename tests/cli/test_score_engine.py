@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
+from click.testing import CliRunner
 from counterfoil.attribution import Judgement
-from counterfoil.cli import loading
+from counterfoil.cli import judge
 from counterfoil.cli.app import app
-from typer.testing import CliRunner
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def words(monkeypatch):
 
         return Words(**options)
 
-    monkeypatch.setattr(loading, "load_entailment", load)
+    monkeypatch.setattr(judge, "load_entailment", load)
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_ray_writes_what_the_local_engine_writes(tmp_path, file):
 def test_a_ray_that_the_command_starts_has_to_have_room_for_the_workers(file):
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install counterfoil[ray]")
     refused = run(file, "--engine", "ray", "--workers", 10_000)
-    assert (refused.exit_code, "`workers` has to be at most" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "--workers has to be at most" in refused.stderr) == (2, True)
     assert not ray.is_initialized()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--engine", "spark"), "--engine has to be one of local, ray, but is 'spark'"),
+        (("--engine", "spark"), "'--engine': 'spark' is not one of 'local', 'ray'"),
         (("--workers", 2), "--workers is for --engine ray"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`counterfoil serve` up to the point where vLLM takes over; from there on see tests/decoding/vllm/test_serving.py."""
+"""`counterfoil serve` up to the point where vLLM takes over; then see tests/decoding/vllm/server/test_serving.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from argparse import Namespace
 from typing import Any
 
 import pytest
-from counterfoil.cli import serving
+from click.testing import CliRunner
+from counterfoil.cli import serve as serving
 from counterfoil.cli.app import app
-from typer.testing import CliRunner
 
 SCHEDULER = "counterfoil.decoding.vllm.engine.scheduler.pair_scheduler"
 PROCESSOR = "counterfoil.decoding.vllm.worker.logits_processor:PairLogitsProcessor"

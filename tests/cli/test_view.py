@@ -10,12 +10,11 @@ import sys
 import urllib.request
 
 import pytest
+from click.testing import CliRunner
 from counterfoil.attribution import Citation, Document, StatementVerdict, Status
-from counterfoil.attribution.report import AnswerRecord, Report
-from counterfoil.cli.answering import Outcome
+from counterfoil.attribution.report import AnswerRecord
 from counterfoil.cli.app import app
-from counterfoil.cli.recording import as_json
-from typer.testing import CliRunner
+from counterfoil.grounding import CheckedAnswer, GroundedAnswer
 
 from tests.support.interrupting import interruptible
 
@@ -32,9 +31,9 @@ def answer(tmp_path):
             TEXT[15:], 15, len(TEXT), Status.NOT_SUPPORTED, 0.1, (Citation("a.md", "1", Status.NOT_SUPPORTED),)
         ),
     )
-    report = Report("Why?", (AnswerRecord("CAD", TEXT, verdicts, 0.5, 0.5, 0.5),), (DOCUMENT,))
+    checked = CheckedAnswer(AnswerRecord("CAD", TEXT, verdicts, 0.5, 0.5, 0.5), TEXT)
     path = tmp_path / "answer.json"
-    path.write_text(as_json(Outcome(report, (TEXT,), (), {})), encoding="utf-8")
+    path.write_text(GroundedAnswer("Why?", (checked,), (DOCUMENT,), ()).to_json(), encoding="utf-8")
     return path
 
 
@@ -65,9 +64,9 @@ def invoke(*arguments):
     ("arguments", "words"),
     [
         (("view", "none.json"), "no such file"),
-        (("view", "{}", "--method", "guess"), "--method has to be one of"),
-        (("export", "{}", "--format", "word"), "--format has to be one of anthropic, openai, cohere, but is 'word'"),
-        (("export", "{}", "--format", "cohere", "--json", "no/folder/x"), "in a folder that exists"),
+        (("view", "{}", "--method", "guess"), "'--method': 'guess' is not one of"),
+        (("export", "{}", "--format", "word"), "'--format': 'word' is not one of 'anthropic', 'cohere', 'openai'"),
+        (("export", "{}", "--format", "cohere", "--json", "no/folder/x"), "there is no folder 'no/folder'"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(answer, arguments, words):

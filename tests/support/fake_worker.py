@@ -1,6 +1,6 @@
 """A worker without a model, for driving vLLM's real scheduler: it keeps its own books and objects to any mistake.
 
-What it checks, from the side of the one who has to execute a step: members of a pair sample together and at the same
+What it checks, from the side of the one who has to execute a step: requests of a pair sample together and at the same
 position; every token it is asked to read is one it knows; the cache blocks of a request hold exactly its own history;
 requests and slots do not outlive their end.
 """

@@ -1,14 +1,22 @@
-"""A tiny random model that reads bytes, so that it knows every text."""
+"""A tiny random model that reads bytes, so that it knows every text, and sources for it."""
 
 from __future__ import annotations
 
 import functools
 
+from counterfoil.attribution import Document
 from counterfoil.models import LanguageModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.support.tiny_models import tiny_model
+
+DOCUMENTS = (
+    Document("a", "The tower is high 👍🏽. It was built in 1874.\r\nSteps lead up.", "Tower"),
+    Document("b", "שלום עולם. Cafe\u0301 at noon.", ""),
+)
+ANSWER = "The tower was built in 1874 [1]. Cafe\u0301 at noon."
+QUESTION = "When?"
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from pathlib import Path
 
 import torch
-from counterfoil.decoding.vllm.engine.pair_requests import MARK
+from counterfoil.decoding.vllm.engine.pair_requests import CONTRAST_SUFFIX
 from counterfoil.decoding.vllm.engine.scheduler import AsyncPairScheduler, PairScheduler
 from vllm.engine.arg_utils import EngineArgs
 from vllm.sampling_params import SamplingParams
@@ -165,7 +165,7 @@ class Workload:
     def _hear(self, client) -> None:
         for output in client.outputs:
             name = output.request_id
-            assert not name.endswith(MARK), f"a client hears of {name}"
+            assert not name.endswith(CONTRAST_SUFFIX), f"a client hears of {name}"
             assert name not in self.finished, f"{name} speaks after its end"
             self.text[name] += output.new_token_ids
             if output.finished:
@@ -177,12 +177,12 @@ class Workload:
         chance, scheduler = self.random, self.scheduler
         if chance.random() < 0.03:
             name = chance.choice(list(self.asked))
-            lost = name + MARK if chance.random() < 0.2 else name
+            lost = name + CONTRAST_SUFFIX if chance.random() < 0.2 else name
             if name in scheduler.requests and lost in scheduler.requests:
                 scheduler.finish_requests(lost, RequestStatus.FINISHED_ABORTED)
                 self.aborted.add(name)
                 alive = {request_id for request_id, r in scheduler.requests.items() if not r.is_finished()}
-                assert not {name, name + MARK} & alive, "half a pair is left"
+                assert not {name, name + CONTRAST_SUFFIX} & alive, "a pair is left in part"
         if chance.random() < 0.01:
             self.worker.may_forget({r.request_id for r in scheduler.requests.values() if r.num_in_flight_tokens})
             scheduler.reset_prefix_cache(reset_running_requests=True)
@@ -201,7 +201,7 @@ class Workload:
         assert not scheduler.pairs
         assert not list(scheduler.pairs)
         assert not scheduler._refused
-        assert not scheduler._widowed
+        assert not scheduler._orphans
         assert scheduler.pair_stats["violations"] == 0
         assert scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == self.blocks - 1, "blocks are lost"
         for name, request in self.asked.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...documents import Document, SourceSpan
-from ...locating.attributions import Attribution
+from ...locating.results import Attribution
 from ...scoring.results import StatementVerdict
 from ...text.statements import Status
 
@@ -80,8 +80,9 @@ class CitedText:
     def of_attributions(cls, text: str, attributions: Iterable[Attribution]) -> CitedText:
         """Located words with their spans."""
         links = [
-            Link(found.answer_start, found.answer_end, span.document, replace(span, score=None))
+            Link(start, end, span.document, replace(span, score=None))
             for found in attributions
+            for start, end in found.ranges
             for span in found.spans
         ]
         return cls(text, tuple(links))

@@ -7,7 +7,9 @@ tokens of a sentence encoder themselves are compared (see :mod:`.late_interactio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -16,18 +18,23 @@ from torch import Tensor
 from ...documents import Document
 from ...passages import fitting
 from ...text.segmentation import without_surrogates
-from ..attributions import Kind
-from ..base import Proposal, Query
+from ..base import BaseMethod, Proposal, Query, at_least
+from ..results import Kind
 from ..spans import sentences_of
-from .late_interaction import Matching, SourceTokens, proposed
+from .late_interaction import Matching, MatchingOptions, SourceTokens, proposed
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from sentence_transformers import SentenceTransformer
 
 _TITLE_TOKENS, _SPECIAL_TOKENS = 32, 8
 
 
-class Alignment:
+MATCHING = Matching(least=0.5, match=0.3, gap=5)
+
+
+class Alignment(BaseMethod):
     """Embeds the sources once, sentence by sentence under their titles, and each claim by itself.
 
     Args:
@@ -35,12 +42,11 @@ class Alignment:
         documents: The sources.
         question: Not read.
         model: A sentence-transformers model, or its name; `None` for all-MiniLM-L6-v2.
-        least: See :class:`~counterfoil.attribution.locating.methods.late_interaction.Matching`, as for all that follow.
-        match: From which cosine on a token stands for one of the claim.
-        gap: Matches with at most so many tokens between them are one span.
-        margin: How much worse than the best a sentence may be.
-        top_k: How many sentences are proposed to whoever checks them.
         batch_size: How many sentences are embedded at once.
+        **matching: Changes to :data:`MATCHING`.
+
+    Raises:
+        ValueError: For values out of range.
     """
 
     name = "alignment"
@@ -53,48 +59,42 @@ class Alignment:
         *,
         question: str | None = None,
         model: SentenceTransformer | str | None = None,
-        least: float = 0.5,
-        match: float = 0.3,
-        gap: int = 5,
-        margin: float = 0.05,
-        top_k: int = 6,
         batch_size: int = 32,
+        **matching: Unpack[MatchingOptions],
     ) -> None:
-        del answer, question
-        self.documents = documents
-        self.settings = Matching(least, match, gap, margin, top_k)
+        super().__init__(answer, documents, question)
+        at_least(1, batch_size=batch_size)
         self.batch_size = batch_size
+        self.matching = replace(MATCHING, **matching)
         self._model = model
-        self._tokens: SourceTokens | None = None
 
-    def propose(self, query: Query) -> Proposal:
-        """The sentences whose tokens cover the claim's best."""
-        if not any(document.text.strip() for document in self.documents):
-            return Proposal((), ())
+    def _propose(self, query: Query) -> Proposal:
         tokens = self.tokens
         claim = without_surrogates(query.claim)
         ids, vectors, offsets = self._embedded([claim])[0]
         worded = torch.tensor([any(c.isalnum() for c in claim[start:end]) for start, end in offsets.tolist()])
         ids, vectors = ids[worded], vectors[worded]
-        return proposed(vectors @ tokens.vectors.T, tokens.rarity(ids), tokens, self.documents, self.settings)
+        return proposed(vectors @ tokens.vectors.T, tokens.rarity(ids), tokens, self.documents, self.matching)
 
-    @property
+    @cached_property
     def model(self) -> SentenceTransformer:
         """The model, loaded when it is first needed."""
         if self._model is None or isinstance(self._model, str):
             from counterfoil.models import load_embedding_model  # noqa: PLC0415 (seconds to import)
 
-            self._model = load_embedding_model(self._model)
+            return load_embedding_model(self._model)
         return self._model
 
-    @property
+    @classmethod
+    def load_model(cls, model: str | None, options: Mapping[str, object]) -> tuple[object, dict[str, Any]]:
+        """Load the embedding model of that name; see :meth:`BaseMethod.load_model`."""
+        from counterfoil.models import load_embedding_model  # noqa: PLC0415 (seconds to import)
+
+        return load_embedding_model(model), dict(options)
+
+    @cached_property
     def tokens(self) -> SourceTokens:
         """The tokens of all sources, embedded when they are first needed."""
-        if self._tokens is None:
-            self._tokens = self._of_sources()
-        return self._tokens
-
-    def _of_sources(self) -> SourceTokens:
         tokenizer = cast("Any", self.model.tokenizer)
         room = (self.model.max_seq_length or 512) - _TITLE_TOKENS - _SPECIAL_TOKENS
         texts, places = [], []
@@ -123,7 +123,7 @@ class Alignment:
 
     @torch.inference_mode()
     def _embedded(self, texts: list[str]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Of each text its token numbers `[n]`, their vectors `[n, width]` and offsets `[n, 2]`; no special tokens."""
+        """Return the token ids `[n]` of each text, their vectors `[n, width]` and offsets `[n, 2]`; no special ones."""
         model, tokenizer = cast("Any", self.model), cast("Any", self.model.tokenizer)
         states = model.encode(
             texts, output_value="token_embeddings", batch_size=self.batch_size, show_progress_bar=False
@@ -141,7 +141,7 @@ class Alignment:
 
 
 def _title(document: Document, tokenizer: Any) -> str:  # noqa: ANN401 (tokenizers of sentence-transformers have no type)
-    """What is read before every sentence: the title, cut to what leaves room for a sentence."""
+    """Return what is read before every sentence: the title, cut to what leaves room for a sentence."""
     offsets = tokenizer(without_surrogates(document.title), add_special_tokens=False, return_offsets_mapping=True)
     ends = [end for _, end in offsets["offset_mapping"]][:_TITLE_TOKENS]
     return f"{without_surrogates(document.title)[: ends[-1]]}. " if ends else ""

@@ -1,114 +1,92 @@
-"""Attention suppression: what changes in the answer when its tokens must not look at a source sentence.
+"""Attention knockout: what changes in the answer when its tokens must not look at a source sentence.
 
-Thought Anchors (Bogdan, Macar et al. 2025, arXiv 2506.19143) masks one sentence in all layers and heads and takes the
+Attention knockout (Geva et al., EMNLP 2023, arXiv 2304.14767) masks attention from some positions to others; Thought
+Anchors (Bogdan, Macar et al. 2025, arXiv 2506.19143) masks one sentence in all layers and heads and takes the
 Kullback-Leibler divergence of every later token's next-token distribution. There the sentences are the model's own
 thoughts; here they are those of the sources:
 
     effect of sentence s on the words = mean over their tokens t of KL(p(. | all) || p_s(. | all but attention to s))
 
-What differs from the released code: only the answer's tokens are kept from looking at s, later source tokens still do,
-so that one forward over the sources serves all sentences (an effect that runs through another source sentence counts
-for that one); temperature 1 and the whole distribution; no logarithm of the divergence.
+What differs from the released code of Thought Anchors: only the answer's tokens are kept from looking at s, later
+source tokens still do, so that one forward over the sources serves all sentences (an effect that runs through another
+source sentence counts for that one); temperature 1 and the whole distribution; no logarithm of the divergence.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
 from ...documents import Document
-from ..attributions import Kind
-from ..base import Proposal, Query
-from ..context import Piece, Prompts, TooLongError, joined
-from .contributive import Source, by_sentence, chosen, load, ranked
+from ..base import at_least
+from ..context import Piece, joined
+from .contributive import ContributiveMethod, ContributiveOptions, Source, by_sentence
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from counterfoil.models import LanguageModel
 
 
-class Attention:
-    """Suppresses each sentence once; every query afterwards only adds up.
+class AttentionKnockout(ContributiveMethod):
+    """Knocks each sentence out once; every query afterwards only adds up.
 
     Args:
         answer: The answer.
         documents: The sources.
-        question: What was asked; read between the documents and the answer.
-        model: A causal model with attention, best the one that wrote the answer, or its name; `None` for
-            SmolLM2-135M-Instruct.
-        window: Tokens of one forward; longer sources are read in several windows.
-        top_k: How many sentences are proposed.
-        batch_size: Sentences suppressed in one forward.
+        batch_size: Sentences knocked out in one forward.
+        **options: Of :class:`~counterfoil.attribution.locating.methods.contributive.ContributiveMethod`.
 
     Raises:
         ValueError: For values out of range.
     """
 
-    name = "attention"
-    kind = Kind.CONTRIBUTIVE
+    name = "attention_knockout"
 
     def __init__(
         self,
         answer: str,
         documents: Sequence[Document],
         *,
-        question: str | None = None,
-        model: LanguageModel | str | None = None,
-        window: int = 2048,
-        top_k: int = 6,
         batch_size: int = 8,
+        **options: Unpack[ContributiveOptions],
     ) -> None:
-        for name, value in (("window", window), ("top_k", top_k), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"`{name}` has to be at least 1, but is {value}")
-        self.answer, self.documents, self.question = answer, documents, question
-        self.window, self.top_k, self.batch_size = window, top_k, batch_size
-        self._model = model
-        self._prompts: Prompts | None = None
-        self._effects: tuple[list[Source], Tensor] | None = None
+        super().__init__(answer, documents, **options)
+        at_least(1, batch_size=batch_size)
+        self.batch_size = batch_size
 
-    def propose(self, query: Query) -> Proposal:
-        """The sentences whose suppression changes the words most."""
-        if not any(document.text.strip() for document in self.documents):
-            return Proposal((), ())
-        try:
-            sources, effects = self.effects
-        except TooLongError as error:
-            return Proposal((), (), failure=str(error))
-        assert self._prompts is not None
-        tokens = chosen(self._prompts, query, self.answer)
-        if not tokens:
-            return Proposal((), (), failure="the words hold no token of the answer")
-        return ranked(effects[:, tokens].mean(1).tolist(), sources, self.documents, self.top_k, ())
+    def effects_on(self, tokens: Sequence[int]) -> tuple[list[Source], list[float], tuple[str, ...]]:
+        """Return the mean divergence that knocking out each sentence causes at some tokens of the answer."""
+        sources, effects = self.effects
+        return sources, effects[:, list(tokens)].mean(1).tolist(), ()
 
-    @property
+    @cached_property
     def effects(self) -> tuple[list[Source], Tensor]:
-        """The source sentences, and `[sentences, answer tokens]`: the divergence that suppressing one causes there.
+        """The source sentences, and `[sentences, answer tokens]`: the divergence that knocking one out causes there.
 
         Raises:
-            TooLongError: Where the answer leaves no room for a document.
+            TooLongError: If the answer leaves no room for a document.
         """
-        if self._effects is None:
-            self._model = language = load(self._model)
-            self._prompts = prompts = Prompts(self.answer, self.documents, self.question, language)
-            sources: list[Source] = []
-            divergences = []
-            for pieces in prompts.windows(self.window):
-                cut, own = by_sentence(pieces, prompts)
-                sources += own
-                divergences.append(suppressed(language, cut, [source.tokens for source in own], self.batch_size))
-            self._effects = sources, torch.cat(divergences)
-        return self._effects
+        sources: list[Source] = []
+        divergences = []
+        for pieces in self.prompts.windows(self.window):
+            cut, own = by_sentence(pieces, self.prompts)
+            sources += own
+            hidden = [source.tokens for source in own]
+            divergences.append(knocked_out(self.language, cut, hidden, self.batch_size))
+        return sources, torch.cat(divergences)
 
 
 @torch.inference_mode()
-def suppressed(
+def knocked_out(
     language: LanguageModel, pieces: Sequence[Piece], hidden: Sequence[tuple[int, int]], batch_size: int
 ) -> Tensor:
-    """`[ranges, answer tokens]`: KL from the whole prompt's distribution to that without attention to some tokens.
+    """Return `[ranges, answer tokens]`: KL from the full distribution to that without attention to some tokens.
 
     Args:
         language: The model.

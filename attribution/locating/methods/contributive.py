@@ -1,7 +1,8 @@
-"""What the contributive methods share: log-probabilities of an answer, and effects of source sentences on it."""
+"""What the contributive methods share: source sentences as parts of a prompt, and their effects on an answer."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +12,22 @@ from torch import Tensor
 
 from ...documents import Document, SourceSpan
 from ...text.markers import Range
-from ..base import Proposal, Query, whole
+from ..base import Proposal, Query, at_least, everything
 from ..context import Piece, Prompts
+from ..results import Kind
 from ..spans import sentences_of
+from .causal import CausalMethod, CausalOptions
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from counterfoil.models import LanguageModel
+
+
+class ContributiveOptions(CausalOptions, total=False):
+    """Arguments of :class:`ContributiveMethod` beside the answer and the documents."""
+
+    top_k: int
 
 
 @dataclass(frozen=True)
@@ -24,15 +35,57 @@ class Source:
     """A sentence of a document, as a part of a window: which piece, and which tokens of the window."""
 
     document: int
-    sentence: int
     start: int
     end: int
     piece: Piece
     tokens: Range
 
 
+class ContributiveMethod(CausalMethod):
+    """Base of these methods: proposes the sentences with the largest positive effect on the words.
+
+    Args:
+        answer: The answer.
+        documents: The sources.
+        top_k: How many sentences are proposed.
+        **options: Of :class:`~counterfoil.attribution.locating.methods.causal.CausalMethod`.
+    """
+
+    kind = Kind.CONTRIBUTIVE
+
+    def __init__(
+        self, answer: str, documents: Sequence[Document], *, top_k: int = 6, **options: Unpack[CausalOptions]
+    ) -> None:
+        super().__init__(answer, documents, **options)
+        at_least(1, top_k=top_k)
+        self.top_k = top_k
+
+    def _propose(self, query: Query) -> Proposal:
+        tokens = self._tokens(query)
+        if not tokens:
+            return Proposal((), (), failure="the words hold no token of the answer")
+        sources, effects, notes = self.effects_on(tokens)
+        return ranked(effects, sources, self.documents, self.top_k, notes)
+
+    @abstractmethod
+    def effects_on(self, tokens: Sequence[int]) -> tuple[list[Source], list[float], tuple[str, ...]]:
+        """Return the source sentences, the effect of each on some tokens of the answer, and notes on them.
+
+        Raises:
+            TooLongError: If the answer leaves no room for a document.
+        """
+
+    def _tokens(self, query: Query) -> list[int]:
+        """Return which tokens of the answer are those of the words themselves, not of what the claim took elsewhere."""
+        return [
+            number
+            for number, (start, end) in enumerate(self.prompts.answer.places)
+            if any(self.answer[max(start, first) : min(end, last)].strip() for first, last in query.ranges)
+        ]
+
+
 def by_sentence(pieces: Sequence[Piece], prompts: Prompts) -> tuple[list[Piece], list[Source]]:
-    """The window with a piece for each sentence, and where the sentences are in it.
+    """Return the window with a piece for each sentence, and where the sentences are in it.
 
     What stands between two sentences belongs to the first of them.
     """
@@ -46,23 +99,23 @@ def by_sentence(pieces: Sequence[Piece], prompts: Prompts) -> tuple[list[Piece],
             continue
         first, last = piece.places[0][0], piece.places[-1][1]
         own = [
-            (number, max(s.start, first), min(s.end, last))
-            for number, s in enumerate(sentences_of(prompts.documents[piece.document].text))
-            if s.start < last and first < s.end
+            (max(sentence.start, first), min(sentence.end, last))
+            for sentence in sentences_of(prompts.documents[piece.document].text)
+            if sentence.start < last and first < sentence.end
         ]
-        ends = [start for _, start, _ in own[1:]] + [last]
-        for (number, start, end), stop in zip(own, ends, strict=True):
+        ends = [start for start, _ in own[1:]] + [last]
+        for (start, end), stop in zip(own, ends, strict=True):
             sentence = prompts.text(piece.document, start, stop)
             cut.append(sentence)
             tokens = (length, length + len(sentence.ids))
-            found.append(Source(piece.document, number, start, end, sentence, tokens))
+            found.append(Source(piece.document, start, end, sentence, tokens))
             length = tokens[1]
     return cut, found
 
 
 @torch.inference_mode()
 def answer_log_probabilities(language: LanguageModel, prompts: Sequence[list[int]], n_answer: int) -> Tensor:
-    """`[prompts, n_answer]` float32: log-probability of each of the last `n_answer` tokens of each prompt.
+    """Return `[prompts, n_answer]` float32: log-probability of each of the last `n_answer` tokens of each prompt.
 
     Prompts of different lengths are filled up on the left, so that their answers stand in the same columns.
     """
@@ -80,15 +133,6 @@ def answer_log_probabilities(language: LanguageModel, prompts: Sequence[list[int
     return log_p.gather(-1, ids[:, -n_answer:, None])[..., 0].cpu()
 
 
-def chosen(prompts: Prompts, query: Query, answer: str) -> list[int]:
-    """Which tokens of the answer are those of the words themselves, not of what the claim took from elsewhere."""
-    return [
-        number
-        for number, (start, end) in enumerate(prompts.answer.places)
-        if start < query.end and query.start < end and answer[max(start, query.start) : min(end, query.end)].strip()
-    ]
-
-
 def ranked(
     effects: Sequence[float],
     sources: Sequence[Source],
@@ -96,7 +140,7 @@ def ranked(
     top_k: int,
     notes: tuple[str, ...],
 ) -> Proposal:
-    """The sentences with a positive effect, the largest first; a score is its share of all positive effects."""
+    """Return the sentences with a positive effect, the largest first; a score is its share of all positive effects."""
     positive = sum(effect for effect in effects if effect > 0)
     order = sorted(range(len(sources)), key=lambda n: (-effects[n], n))[:top_k]
     candidates = tuple(
@@ -104,13 +148,4 @@ def ranked(
         for n in order
         if effects[n] > 0
     )
-    return Proposal(candidates, whole(documents), notes)
-
-
-def load(model: LanguageModel | str | None) -> LanguageModel:
-    """The model itself, or the one of that name."""
-    if model is None or isinstance(model, str):
-        from counterfoil.models import load_language_model  # noqa: PLC0415 (seconds to import)
-
-        return load_language_model(model)
-    return model
+    return Proposal(candidates, everything(documents), notes)

@@ -1,9 +1,9 @@
-"""From how alike tokens of a claim and tokens of the sources are to places in the sources.
+"""Late interaction: from cosines of tokens of a claim and tokens of the sources to places in the sources.
 
 A sentence is as good as its tokens cover the claim: each token of the claim counts its most similar one in the
 sentence (late interaction, as in ColBERT), weighted by how rare it is in these sources. Within the sentence, the tokens
-that were the match of some token of the claim are joined into spans; the match of a word that stands everywhere is no
-span alone.
+that were the match of some token of the claim are joined into spans; a match on a very common word does not form a
+span by itself.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
 from ...documents import Document, SourceSpan
 from ...text.word_boundaries import snapped
-from ..base import Proposal, whole
+from ..base import Proposal, at_least, everything
 
-TELLING = 1.0
-"""Weight from which on a token of the claim says something: it stands in less than a third of the sentences or so."""
+INFORMATIVE = 1.0
+"""Weight from which on a token of the claim is informative: it stands in less than a third of the sentences or so."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Matching:
     """How similar tokens become spans.
 
     Args:
-        least: A sentence has to cover the claim at least so well, in [-1, 1], to be an answer of the method's own.
-        match: A token of the sources has to be at least so similar, in [-1, 1], to stand for one of the claim.
+        least: How well a sentence must cover the claim, in [-1, 1], to be an answer of the method's own.
+        match: How similar a token of the sources must be, in [-1, 1], to stand for one of the claim.
         gap: Matches with at most so many tokens between them are one span.
         margin: A sentence that covers the claim worse than the best one by more than this is no answer of the method's.
-        top_k: How many sentences are proposed to whoever checks them.
+        top_k: How many sentences are proposed for verification.
 
     Raises:
         ValueError: For values out of range.
@@ -48,9 +49,20 @@ class Matching:
         for name in ("least", "match"):
             if not -1.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"`{name}` has to be in [-1, 1], but is {getattr(self, name)}")
-        for name, low in (("gap", 0), ("margin", 0), ("top_k", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(f"`{name}` has to be at least {low}, but is {getattr(self, name)}")
+        if not self.margin >= 0:
+            raise ValueError(f"`margin` has to be at least 0, but is {self.margin}")
+        at_least(0, gap=self.gap)
+        at_least(1, top_k=self.top_k)
+
+
+class MatchingOptions(TypedDict, total=False):
+    """The fields of :class:`Matching`, as keyword arguments."""
+
+    least: float
+    match: float
+    gap: int
+    margin: float
+    top_k: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ class SourceTokens:
         return torch.unique(torch.stack([self.ids, self.sentences]), dim=1)[0]
 
     def rarity(self, ids: Tensor) -> Tensor:
-        """`[q]`: how much a token of the claim says here: log((1 + S) / (0.5 + n)), n of the S sentences holding it."""
+        """Return `[q]`, how rare tokens of the claim are: log((1 + S) / (0.5 + n)), n of S sentences holding each."""
         count = (self._once_a_sentence[None, :] == ids[:, None]).sum(1)
         return torch.log((1 + self.n_sentences) / (0.5 + count))
 
@@ -93,7 +105,7 @@ class SourceTokens:
 def proposed(
     similar: Tensor, weights: Tensor, tokens: SourceTokens, documents: Sequence[Document], settings: Matching
 ) -> Proposal:
-    """The sentences that cover the claim best, the best one first, each with the spans that do it.
+    """Return the sentences that cover the claim best, the best one first, each with the spans that do it.
 
     Args:
         similar: `[q, n]`, cosine of each token of the claim and each of the sources.
@@ -103,25 +115,25 @@ def proposed(
         settings: How.
     """
     if not similar.numel():
-        return Proposal((), whole(documents))
+        return Proposal((), everything(documents))
     score = coverage(similar, weights, tokens)
     order = torch.argsort(score, descending=True, stable=True)[: settings.top_k].tolist()
     best = float(score[order[0]])
     # Among few sentences nothing is rare: then the rarer half of the claim's own tokens tells.
-    telling = weights >= min(TELLING, float(weights.median()))
+    informative = weights >= min(INFORMATIVE, float(weights.median()))
     candidates: list[SourceSpan] = []
     own = 0
     for sentence in order:
         value = float(score[sentence])
-        spans = _spans(similar, telling, tokens, sentence, documents, value, settings)
+        spans = _spans(similar, informative, tokens, sentence, documents, value, settings)
         candidates += spans
         if value >= settings.least and value >= best - settings.margin:
             own += len(spans)
-    return Proposal(tuple(candidates), whole(documents), own=own)
+    return Proposal(tuple(candidates), everything(documents), n_own=own)
 
 
 def coverage(similar: Tensor, weights: Tensor, tokens: SourceTokens) -> Tensor:
-    """`[sentences]`: how well each sentence covers the claim, in [-1, 1]."""
+    """Return `[sentences]`: how well each sentence covers the claim, in [-1, 1]."""
     index = tokens.sentences.expand(len(similar), -1)
     highest = torch.full((len(similar), tokens.n_sentences), -1.0).scatter_reduce(1, index, similar, "amax")
     return weights @ highest / weights.sum()
@@ -129,21 +141,21 @@ def coverage(similar: Tensor, weights: Tensor, tokens: SourceTokens) -> Tensor:
 
 def _spans(
     similar: Tensor,
-    telling: Tensor,
+    informative: Tensor,
     tokens: SourceTokens,
     sentence: int,
     documents: Sequence[Document],
     score: float,
     settings: Matching,
 ) -> list[SourceSpan]:
-    """The matches of one sentence, joined and snapped to words; the whole sentence where no token matches."""
+    """Return the matches of one sentence, joined and snapped to words; the whole sentence if no token matches."""
     own = torch.nonzero((tokens.sentences == sentence) & (tokens.starts >= 0))[:, 0]
     shown = torch.nonzero(tokens.sentences == sentence)[:, 0]
     highest = similar[:, shown].argmax(1)
     likeness = similar[:, shown].gather(1, highest[:, None])[:, 0]
     enough = likeness >= settings.match
     hits = set(shown[highest[enough]].tolist())
-    strong = set(shown[highest[enough & telling]].tolist())
+    strong = set(shown[highest[enough & informative]].tolist())
     document = documents[int(tokens.documents[own[0]])]
     runs: list[list[int]] = []
     for place, token in enumerate(own.tolist()):

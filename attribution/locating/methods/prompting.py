@@ -1,7 +1,7 @@
 """Prompting: a chat model copies out the words of the sources that support the claim, and they are looked up.
 
 LAQuer (Hirsch et al., ACL 2025), section on localisation by prompting. As there, snippets are matched word for word,
-then loosely, then nearly; what cannot be found is asked for again; where all tries fail, the coarse attribution is the
+then loosely, then nearly; what cannot be found is asked for again; if all tries fail, the coarse attribution is the
 answer: the documents that the sentence of the answer cites, or all of them. Other than there the model answers in JSON
 (their semicolons stand in sources as well), says itself from which source each snippet is, is told which of its
 snippets were not found, and may say that nothing supports the claim. The examples of their prompt are of their data and
@@ -11,14 +11,16 @@ are not used.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 from ...chat import Chat, Message, json_objects, load_chat
 from ...documents import Document, SourceSpan
 from ...text.statements import statements
-from ..attributions import Kind, Searched
-from ..base import Proposal, Query, whole
-from ..fuzzy_match import FUZZY, found
+from ..base import BaseMethod, Proposal, Query, at_least, everything
+from ..fuzzy_match import FUZZY, find_snippet
+from ..results import Kind
 
 _INSTRUCTION = """\
 You find evidence. You are given numbered SOURCES and a CLAIM. Copy out the shortest passages of the sources that \
@@ -29,7 +31,7 @@ support the claim, give an empty list.
 Answer with one JSON object and nothing else: {"passages": [{"source": 1, "text": "..."}]}"""
 
 
-class Prompting:
+class Prompting(BaseMethod):
     """Asks a chat model, once a query and again for what was not found.
 
     Args:
@@ -45,7 +47,7 @@ class Prompting:
 
     Raises:
         ValueError: For values out of range.
-        ImportError: Where an endpoint is named and the extra `judge` is not installed.
+        ImportError: If an endpoint is named and the extra `judge` is not installed.
     """
 
     name = "prompting"
@@ -63,20 +65,14 @@ class Prompting:
         fuzzy: float = FUZZY,
         **settings: object,
     ) -> None:
-        del question
-        if tries < 1:
-            raise ValueError(f"`tries` has to be at least 1, but is {tries}")
+        super().__init__(answer, documents, question)
+        at_least(1, tries=tries)
         if not 0.0 < fuzzy <= 100.0:
             raise ValueError(f"`fuzzy` has to be in (0, 100], but is {fuzzy}")
-        self.answer, self.documents = answer, documents
         self.tries, self.fuzzy = tries, fuzzy
         self._model, self._base_url, self._settings = model, base_url, settings
-        self._chat: Chat | None = None
 
-    def propose(self, query: Query) -> Proposal:
-        """What the model copied, where it stands; the coarse attribution where it copied nothing that does."""
-        if not any(document.text.strip() for document in self.documents):
-            return Proposal((), ())
+    def _propose(self, query: Query) -> Proposal:
         conversation = opening(query.claim, self.documents)
         problem = ""
         for attempt in range(1, self.tries + 1):
@@ -89,7 +85,7 @@ class Prompting:
             else:
                 spans, lost = self._placed(snippets)
                 if not lost:
-                    return Proposal(tuple(spans), whole(self.documents), (_tried(attempt),) if attempt > 1 else ())
+                    return Proposal(tuple(spans), everything(self.documents), (_tried(attempt),) if attempt > 1 else ())
                 problem = (
                     f"these passages do not stand in the sources word for word: {json.dumps(lost, ensure_ascii=False)}"
                 )
@@ -99,20 +95,26 @@ class Prompting:
             ]  # fmt: skip
         return self._coarse(query, problem)
 
-    @property
+    @cached_property
     def chat(self) -> Chat:
         """The chat model, loaded when it is first needed."""
-        if self._chat is None:
-            self._chat = load_chat(self._model, base_url=self._base_url, **self._settings)
-        return self._chat
+        return load_chat(self._model, base_url=self._base_url, **self._settings)
+
+    @classmethod
+    def load_model(cls, model: str | None, options: Mapping[str, object]) -> tuple[object, dict[str, Any]]:
+        """Load the chat model of that name, using up all options but `tries` and `fuzzy`."""
+        settings = dict(options)
+        own = {name: settings.pop(name) for name in ("tries", "fuzzy") if name in settings}
+        base_url = settings.pop("base_url", None)
+        return load_chat(model, base_url=str(base_url) if base_url else None, **settings), own
 
     def _placed(self, snippets: Sequence[tuple[int | None, str]]) -> tuple[list[SourceSpan], list[str]]:
-        """The snippets that were found, each once, and those that were not."""
+        """Return the snippets that were found, each once, and those that were not."""
         spans: dict[SourceSpan, None] = {}
         lost = []
         for number, text in snippets:
             named = [self.documents[number - 1]] if number and number <= len(self.documents) else []
-            match = (found(text, named, self.fuzzy) if named else None) or found(text, self.documents, self.fuzzy)
+            match = find_snippet(text, named, self.fuzzy) or find_snippet(text, self.documents, self.fuzzy)
             if match is None:
                 lost.append(text)
             else:
@@ -123,27 +125,27 @@ class Prompting:
         cited = {
             number
             for statement in statements(self.answer, len(self.documents))
-            if statement.start < query.end and query.start < statement.end
+            if any(statement.start < end and start < statement.end for start, end in query.ranges)
             for number in statement.cited
         }
         chosen = [d for n, d in enumerate(self.documents, start=1) if (n in cited or not cited) and d.text.strip()]
         which = "the documents that the sentence cites" if cited else "all documents"
         return Proposal(
             tuple(SourceSpan.of(document, 0, len(document.text)) for document in chosen),
-            tuple(Searched(document.id, 0, len(document.text)) for document in chosen),
+            everything(chosen),
             (f"after {self.tries} tries the coarse attribution was taken, {which}: {problem}",),
         )
 
 
 def opening(claim: str, documents: Sequence[Document]) -> list[Message]:
-    """The messages that ask for passages."""
+    """Return the messages that ask for passages."""
     sources = [{"source": n, "title": d.title, "text": d.text} for n, d in enumerate(documents, start=1)]
     data = json.dumps({"SOURCES": sources, "CLAIM": claim}, ensure_ascii=False)
     return [{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": data}]
 
 
 def read(reply: str) -> list[tuple[int | None, str]] | None:
-    """The passages of a reply with the numbers of their sources, where they are given; `None` where it has no list."""
+    """Return the passages of a reply with the numbers of their sources, if given; `None` if the reply has no list."""
     for each in json_objects(reply):
         passages = each.get("passages") if isinstance(each, dict) else None
         if not isinstance(passages, list):

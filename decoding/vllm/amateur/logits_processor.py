@@ -13,7 +13,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 )
 
 from ..contrast_params import PairRequest, pair_request
-from ..engine_limits import check_sampling, check_switch
+from ..engine_limits import check_prompt_logprobs, check_switch
 from .config import register
 from .model import ExpertAndAmateur
 
@@ -43,7 +43,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         """Raise `ValueError` for a contrast that is not one; called before a request reaches the engine."""
         check_switch(sampling_params)
         if pair_request(sampling_params.extra_args, amateur_model=True) is not None:
-            check_sampling(sampling_params)
+            check_prompt_logprobs(sampling_params.prompt_logprobs)
 
     def is_argmax_invariant(self) -> bool:
         """No: that is the point."""

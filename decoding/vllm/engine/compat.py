@@ -1,7 +1,7 @@
-"""The names inside vLLM that pairs rest on, checked before the first request; written against vLLM 0.32.
+"""The names inside vLLM that pairs rely on, checked before the first request; written against vLLM 0.32.
 
-A scheduler has no public interface. What this package overrides or calls is listed here, once; an engine in which any
-of it has moved does not start, instead of decoding something else than was asked for.
+vLLM's scheduler has no public interface. This module lists once what the package overrides or calls; an engine in which
+any of it has moved does not start, instead of decoding something other than was asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ HOOKS = {
     "finish_requests": ("_free_request",),
     "_preempt_request": ("num_stale_output_tokens", "num_output_placeholders"),
 }
-"""By a method of vLLM's scheduler: what it has to look up on its way. An override that nobody calls is no override."""
+"""Maps each scheduler method to the names it must reference. If vLLM no longer calls a method that this package
+overrides, the override is dead code."""
 
 ATTRIBUTES = (
     "kv_cache_manager",
@@ -40,11 +41,15 @@ ATTRIBUTES = (
     "use_v2_model_runner",
     "waiting",
 )
-"""Of a scheduler."""
+"""What this package reads from a scheduler."""
 
 
 def check_hooks() -> None:
-    """Raise `RuntimeError` unless vLLM's scheduler calls everything that pairs override."""
+    """Check that vLLM's scheduler calls everything that this package overrides.
+
+    Raises:
+        RuntimeError: If it does not; names what is missing.
+    """
     missing = []
     for caller, called in HOOKS.items():
         method = getattr(Scheduler, caller, None)
@@ -55,17 +60,21 @@ def check_hooks() -> None:
 
 
 def check_attributes(scheduler: Scheduler) -> None:
-    """Raise `RuntimeError` unless a scheduler has everything that pairs read."""
+    """Check that a scheduler has everything that this package reads.
+
+    Raises:
+        RuntimeError: If it does not; names what is missing.
+    """
     missing = [f"Scheduler.{name}" for name in ATTRIBUTES if not hasattr(scheduler, name)]
     if missing:
         raise _moved(missing)
 
 
 def check_configuration(config: VllmConfig, scheduler: Scheduler) -> None:
-    """Raise where an engine is configured for something that pairs cannot be served with.
+    """Reject an engine configured for something that pairs cannot be served with.
 
     Raises:
-        ValueError: Names the option and the remedy; all of them at once.
+        ValueError: Names every such option and its remedy.
     """
     reasons = [f"{option} ({remedy})" for option, remedy in _refused(config, scheduler) if option]
     if reasons:
@@ -98,7 +107,7 @@ def _refused(config: VllmConfig, scheduler: Any) -> list[tuple[str, str]]:  # no
         ("prompts that are never split", "leave out --no-enable-chunked-prefill"): (
             not config.scheduler_config.enable_chunked_prefill
         ),
-        # Then a step always has room for one token of every running request.
+        # Otherwise a step may have no room for one token of every running request.
         ("fewer tokens a step than sequences", "raise --max-num-batched-tokens to --max-num-seqs"): (
             scheduler.max_num_scheduled_tokens < scheduler.max_num_running_reqs
         ),

@@ -33,7 +33,7 @@ PIXELS = "pixel_values"
 GRID = "image_grid_thw"
 
 
-def other_features(main: Request, contrast: PairRequest, config: ModelConfig) -> list[MultiModalFeatureSpec]:
+def contrast_features(main: Request, contrast: PairRequest, config: ModelConfig) -> list[MultiModalFeatureSpec]:
     """The twin's pictures, in the order of the main request's.
 
     Args:

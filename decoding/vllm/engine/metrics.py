@@ -1,8 +1,8 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-"""Prometheus counters of what the pairs of an engine went through.
+"""Prometheus counters for the pairs of an engine.
 
-They are counted in the engine's process and read in the server's, by the way Prometheus has for several processes: a
-folder, named by `PROMETHEUS_MULTIPROC_DIR`, in which each keeps its numbers. `counterfoil serve` provides it.
+The engine's process counts and the server's process reads, in Prometheus' own way for several processes: each keeps its
+numbers in a folder named by `PROMETHEUS_MULTIPROC_DIR`. `counterfoil serve` provides that folder.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
 COUNTERS: Mapping[str, tuple[str, str]] = {
     "pairs": ("counterfoil:pairs", "Requests that were served as a pair."),
-    "held": ("counterfoil:held_steps", "Steps that a member of a pair waited for the other one."),
-    "preempted": ("counterfoil:preempted_pairs", "Pairs that had to give up their cache and start again."),
-    "violations": ("counterfoil:violations", "Steps in which a member of a pair sampled without the other: never."),
+    "held": ("counterfoil:held_steps", "Steps in which one request of a pair waited for the other."),
+    "preempted": ("counterfoil:preempted_pairs", "Pairs that gave up their KV cache and read their prompts again."),
+    "violations": (
+        "counterfoil:violations",
+        "Steps in which a request would have sampled without the rest of its pair: never.",
+    ),
 }
-"""By the scheduler's name for it: the name on `/metrics` (which adds `_total`), and what it counts."""
+"""Maps the scheduler's name for a count to its name on `/metrics` (which adds `_total`) and its help text."""
 
 
 class PairMetrics:
     """The counters of one engine.
 
     Args:
-        model_name: As the server calls it.
-        engine: Which of several engines that share the work.
+        model_name: The name under which the server serves the model.
+        engine: The index of the engine among those that share the work.
     """
 
     def __init__(self, model_name: str, engine: int) -> None:
@@ -37,12 +40,12 @@ class PairMetrics:
 
     @classmethod
     def of(cls, vllm_config: Any) -> PairMetrics:  # noqa: ANN401  (vllm.config.VllmConfig)
-        """Of the engine with this `VllmConfig`."""
+        """Make the counters of the engine with this `VllmConfig`."""
         name = vllm_config.model_config.served_model_name
         return cls(name[0] if isinstance(name, list) else name, vllm_config.parallel_config.data_parallel_index)
 
     def publish(self, counts: Mapping[str, int]) -> None:
-        """Bring the counters up to `counts`, which only ever grow."""
+        """Raise the counters to `counts`, which never decrease."""
         for name, seen in self._seen.items():
             count = counts[name]
             if count != seen:

@@ -19,8 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, has_contrast_keys, pair_request
 from ..contrast_prompts import both_conversations, both_prompts
-from ..engine_limits import EngineLimits, check_prompt_logprobs
-from ..switch import switched_off
+from ..engine_limits import EngineLimits, check_prompt_logprobs, switched_off
 from .rendering import AnsweredError, rendered
 from .self_test import refusal
 

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, pair_request
-from ..engine_limits import EngineLimits
-from ..switch import switched_off
+from ..engine_limits import EngineLimits, switched_off
 
 ATTEMPTS = 4
 TOKENS = 4

@@ -1,68 +1,128 @@
-"""Which rows of a batch are pairs: the same answer from the two books that vLLM's model runners keep.
+"""Find the rows of each pair in a step, under both model runners of vLLM.
 
-Model Runner V1 names rows and tells of every change; V2 names slots, which it gives to the next request without a word,
-and lays the rows of a step out anew each time.
+Model Runner V1 reports every change of the batch by row. V2 assigns slots, reuses them without notice, and lays out the
+rows of each step anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 
 from ..contrast_params import PairRequest
-from ..member import Member
+from ..member import Member, member_of
+
+if TYPE_CHECKING:
+    from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
+    from vllm.v1.sample.logits_processor import BatchUpdate  # pyright: ignore[reportMissingImports]
 
 
 @dataclass(frozen=True)
 class PairRows:
-    """Rows of one step that share a rule.
+    """Rows of one step that are combined by one method with the same parameters.
 
     Args:
-        contrast: The rule with its parameters.
-        main: Row of each main request.
-        twin: Row of its twin, in the same order.
+        params: The method with its parameters.
+        main: The row of each main request.
+        contrast: The row of its contrast request, in the same order.
     """
 
-    contrast: PairRequest
+    params: PairRequest
     main: list[int]
-    twin: list[int]
+    contrast: list[int]
 
 
 def pair_rows(members: Mapping[int, Member]) -> list[PairRows]:
-    """The pairs of which both halves have a row; a half alone is reading its prompt, and its sample is thrown away.
+    """Return the pairs of which both requests have a row.
+
+    A request alone is still reading its prompt; vLLM throws away what it samples.
 
     Args:
         members: By row.
     """
-    twins = {member.pair: row for row, member in members.items() if not member.is_main}
+    contrasts = {member.pair: row for row, member in members.items() if not member.is_main}
     groups: dict[tuple[object, ...], PairRows] = {}
     for row, member in members.items():
-        if member.is_main and member.pair in twins:
+        if member.is_main and member.pair in contrasts:
             group = groups.setdefault(member.contrast.rule, PairRows(member.contrast, [], []))
             group.main.append(row)
-            group.twin.append(twins[member.pair])
+            group.contrast.append(contrasts[member.pair])
     return list(groups.values())
 
 
-class Slots:
-    """The members in the slots of Model Runner V2."""
+def all_rows(groups: Sequence[PairRows]) -> tuple[list[int], list[int]]:
+    """Return the rows of all main requests, and those of their contrast requests in the same order."""
+    return [row for group in groups for row in group.main], [row for group in groups for row in group.contrast]
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A row of Model Runner V1's batch.
+
+    Args:
+        member: The request in it.
+        output_ids: The tokens that the request has produced; the runner's own list, which grows.
+    """
+
+    member: Member
+    output_ids: Sequence[int]
+
+    @classmethod
+    def of(cls, params: SamplingParams, _prompt_ids: list[int] | None, output_ids: list[int]) -> BatchRow | None:
+        """Make the row of a request that joins the batch; `None` for a request without a pair."""
+        member = member_of(params.extra_args)
+        return cls(member, output_ids) if member is not None else None
+
+
+class BatchRows:
+    """The rows of pairs under Model Runner V1."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, BatchRow] = {}
+        self._groups: list[PairRows] = []
+
+    def update(self, batch_update: BatchUpdate | None) -> None:
+        """Follow a change of the batch."""
+        if process_dict_updates(self._rows, batch_update, BatchRow.of):
+            self._groups = pair_rows({row: entry.member for row, entry in self._rows.items()})
+
+    def pairs(self, _slots: Any = None) -> list[PairRows]:  # noqa: ANN401
+        """Return the pairs of this step."""
+        return self._groups
+
+    def seeds(self) -> dict[int, tuple[int, int]]:
+        """Return the seed and the output position of each main row of this step that has a seed."""
+        entries = {row: self._rows[row] for group in self._groups for row in group.main}
+        return {
+            row: (entry.member.seed, len(entry.output_ids))
+            for row, entry in entries.items()
+            if entry.member.seed is not None
+        }
+
+
+class SlotRows:
+    """The rows of pairs under Model Runner V2."""
 
     def __init__(self) -> None:
         self._members: dict[int, Member] = {}
 
-    def put(self, slot: int, member: Member | None) -> None:
-        """A request moved into a slot; whoever was there is gone."""
+    def put(self, slot: int, params: SamplingParams) -> bool:
+        """Put a request into a slot, in place of the one before; return whether it belongs to a pair."""
+        member = member_of(params.extra_args)
         self._members.pop(slot, None)
         if member is not None:
             self._members[slot] = member
+        return member is not None
 
-    def rows(self, slots: Iterable[int]) -> list[PairRows]:
-        """The pairs of a step, given the slot of each of its rows."""
+    def pairs(self, slots: Any) -> list[PairRows]:  # noqa: ANN401  (numpy.ndarray)
+        """Return the pairs of a step.
+
+        Args:
+            slots: `[rows]`, the slot of each row.
+        """
         if not self._members:
             return []
-        return pair_rows({row: self._members[slot] for row, slot in enumerate(slots) if slot in self._members})
-
-
-def flat(groups: Sequence[PairRows]) -> tuple[list[int], list[int]]:
-    """All rows of main requests, and those of their twins in the same order."""
-    return [row for group in groups for row in group.main], [row for group in groups for row in group.twin]
+        return pair_rows({row: self._members[slot] for row, slot in enumerate(slots.tolist()) if slot in self._members})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Citation, Document, SourceSpan, StatementVerdict, Status
-from counterfoil.attribution.locating.attributions import Attribution, Kind
+from counterfoil.attribution.locating.results import Attribution, Kind
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, write_report
 
 FILLER = "\n\n".join(f"Paragraph {n} is about something else and is here to make the text long." for n in range(60))
@@ -30,8 +30,8 @@ def place(words: str) -> tuple[int, int]:
 def located(words: str, *spans: SourceSpan, status=Status.SUPPORTED, claim=None) -> Attribution:
     start, end = place(words)
     return Attribution(
-        start, end, words, (start, end), "", claim or words, (), "alignment", Kind.CORROBORATIVE, status, 0.97, spans,
-        entailment="local@1", threshold=0.5,
+        claim or words, "alignment", Kind.CORROBORATIVE, status, start, end, ((start, end),), words, ((start, end),),
+        0.97, spans, entailment="local@1", threshold=0.5,
     )  # fmt: skip
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from counterfoil.models import LanguageModel, load_embedding_model
 
+from tests.support.chat_server import ChatServer, chat_server
 from tests.support.locating_models import byte_language
 
 
@@ -14,3 +17,9 @@ def reader() -> LanguageModel:
 @pytest.fixture(scope="session")
 def minilm():
     return load_embedding_model()
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with chat_server() as server:
+        yield server

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from counterfoil.attribution import Document, Kind, Locator, Status, locate
-from counterfoil.attribution.io.attributions_schema import AttributionOutput
-from counterfoil.attribution.locating.locator import METHODS
+from counterfoil.attribution import Attribution, Document, Kind, Locator, Status, locate
+from counterfoil.attribution.locating import METHODS
 
 TOWER = Document("tower", "# Tower\r\n\r\nThe tower 👍🏽 was built in 1874. It is climbed by 142 steps.", "Tower")
 CAFE = Document("cafe", "Cafe\u0301 Molen opens at noon. שלום עולם. It sells bread.", "Cafe\u0301")
@@ -52,7 +51,13 @@ def test_words_of_two_sentences_are_supported_by_two_places(words, minilm):
     words.threshold = 0.8
     answer = "The tower was built in 1874. Molen opens at noon."
     found = locate(
-        answer, (0, len(answer)), [TOWER, CAFE], method="alignment", model=minilm, entailment=words, claims="none"
+        answer,
+        (0, len(answer)),
+        [TOWER, CAFE],
+        method="alignment",
+        model=minilm,
+        entailment=words,
+        decontextualize="none",
     )
     assert {span.document for span in found.spans} == {"tower", "cafe"}
 
@@ -66,7 +71,7 @@ def test_an_unsupported_span_has_no_source_span(locator):
 
 def test_what_snapping_did_is_told(locator):
     found = locator.locate((ANSWER.index("142") + 1, ANSWER.index("142") + 2))
-    assert (found.text, found.asked[1] - found.asked[0]) == ("142", 1)
+    assert (found.text, found.asked) == ("142", ((ANSWER.index("142") + 1, ANSWER.index("142") + 2),))
     assert "widened to whole words" in found.snapped
 
 
@@ -92,7 +97,7 @@ def test_a_span_outside_the_answer_is_refused(locator):
 
 
 @pytest.mark.parametrize("documents", [[], [Document("empty", " \r\n")]])
-@pytest.mark.parametrize("method", ["alignment", "hidden_states", "ablation", "attention", "prompting"])
+@pytest.mark.parametrize("method", ["alignment", "hidden_states", "contextcite", "attention_knockout", "prompting"])
 def test_without_a_word_of_source_nothing_is_supported_and_no_model_is_loaded(words, documents, method):
     found = locate(ANSWER, (0, 9), documents, method=method, model="no such model", entailment=words)
     assert (found.status, found.spans, found.searched, words.calls) == (Status.NOT_SUPPORTED, (), (), 0)
@@ -130,7 +135,7 @@ def test_the_json_holds_everything_and_comes_back(locator):
     for words_ in ("142 steps", "It flies."):
         found = locator.locate(spot(words_))
         written = found.to_json()
-        assert AttributionOutput.model_validate_json(written).attribution() == found
+        assert Attribution.from_json(written) == found
         held = json.loads(written)
         assert held["claim"] == found.claim
         assert held["method"] == "alignment"
@@ -142,15 +147,15 @@ def test_the_json_holds_everything_and_comes_back(locator):
 def test_what_cannot_be_meant_is_refused():
     with pytest.raises(ValueError, match="`method` has to be one of hidden_states, alignment"):
         Locator(ANSWER, [TOWER], method="magic")
-    with pytest.raises(ValueError, match="`claims` has to be one of rules, none"):
-        Locator(ANSWER, [TOWER], method="alignment", claims="magic")
+    with pytest.raises(ValueError, match="`decontextualize` has to be one of rules, none"):
+        Locator(ANSWER, [TOWER], method="alignment", decontextualize="magic")
     with pytest.raises(ValueError, match=r"`threshold` has to be in \[0, 1\], but is 2"):
         Locator(ANSWER, [TOWER], method="alignment", threshold=2)
     with pytest.raises(TypeError, match="`answer` has to be a string"):
         Locator(None, [TOWER])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="layer"):
         Locator(ANSWER, [TOWER], method="alignment", layer=3)
-    assert set(METHODS) == {"hidden_states", "alignment", "prompting", "ablation", "attention"}
+    assert set(METHODS) == {"hidden_states", "alignment", "prompting", "contextcite", "attention_knockout"}
 
 
 def test_a_long_sentence_is_read_to_its_end(words, minilm):
@@ -159,3 +164,25 @@ def test_a_long_sentence_is_read_to_its_end(words, minilm):
     found = locate("A purple zebra sings.", (0, 20), [long], method="alignment", model=minilm, entailment=words)
     assert "purple zebra sings" in found.spans[0].quote
     assert found.length < 100
+
+
+def test_words_in_several_ranges_are_one_claim(locator):
+    """LAQuer's highlights leave words out: most of its released facts have several ranges."""
+    first, second = spot("The tower"), spot("is climbed by 142 steps")
+    found = locator.locate([second, first])
+    assert (found.claim, found.text) == ("The tower is climbed by 142 steps.", "The tower … is climbed by 142 steps")
+    assert (found.ranges, found.asked) == ((first, second), (second, first))
+    assert (found.answer_start, found.answer_end) == (first[0], second[1])
+    assert found.status is Status.SUPPORTED
+    assert [span.quote for span in found.spans] == ["It is climbed by 142 steps."]
+    assert Attribution.from_json(found.to_json()) == found
+
+
+def test_ranges_that_touch_are_one_and_a_marker_between_them_is_left_out(locator):
+    start, end = spot("was built in 1874 [1]. It is")
+    middle = ANSWER.index("1874") + 2
+    assert locator.locate([(start, middle), (middle, end)]).ranges == ((start, end),)
+    apart = locator.locate([spot("built in 1874"), spot("142 steps")])
+    assert apart.claim == "Built in 1874 142 steps."
+    with pytest.raises(ValueError, match="`span` has to hold a range"):
+        locator.locate([])

@@ -1,0 +1,105 @@
+"""The citations of an answer: attached, checked, led back to the whole documents, and its words located."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from counterfoil.attribution import EntailmentModel, StatementVerdict, Status, cite, score_citations
+from counterfoil.attribution.locating.registry import load_model
+from counterfoil.attribution.report import AnswerRecord, Report
+from counterfoil.attribution.report.precompute import LONGEST, locating
+from counterfoil.attribution.text.markers import without_markers
+
+from .engine import Generated, Prompt
+from .excerpts import Excerpt
+from .results import CheckedAnswer
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+def checked_answer(
+    label: str, generated: Generated, sources: Sequence[Excerpt], entailment: EntailmentModel
+) -> CheckedAnswer:
+    """Return the answer checked against what the model read: the rest of a long document is neither read nor cited."""
+    read = [source.read for source in sources]
+    cited = cite(generated.text, read, entailment=entailment)
+    scores = score_citations(cited.text, read, entailment=entailment, quotes=False)
+    text = without_markers(generated.text)
+    by_id = {source.document.id: source for source in sources}
+    record = AnswerRecord(
+        label=label,
+        text=text,
+        statements=placed(text, [_in_whole_document(verdict, by_id) for verdict in cited.statements]),
+        recall=scores.recall,
+        precision=scores.precision,
+        f1=scores.f1,
+        trace=generated.trace if text == generated.text else (),
+    )
+    return CheckedAnswer(record, cited.text)
+
+
+def _in_whole_document(verdict: StatementVerdict, sources: Mapping[str, Excerpt]) -> StatementVerdict:
+    located = (sources[c.document].located(c) if c.document in sources else c for c in verdict.citations)
+    return replace(verdict, citations=tuple(located))
+
+
+def placed(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[StatementVerdict, ...]:
+    """Return the verdicts with the offsets that their sentences have in `text`, the answer without markers.
+
+    Raises:
+        ValueError: A sentence does not stand in `text` after the ones before it.
+    """
+    found = []
+    position = 0
+    for verdict in verdicts:
+        start = text.find(verdict.text, position)
+        if start < 0:
+            raise ValueError(f"`verdicts` have to be of sentences of the answer, but one is of {verdict.text!r}")
+        position = start + len(verdict.text)
+        found.append(replace(verdict, start=start, end=position))
+    return tuple(found)
+
+
+def with_located_words(
+    question: str,
+    checked: Sequence[CheckedAnswer],
+    sources: Sequence[Excerpt],
+    method: str,
+    embedding: SentenceTransformer | None,
+    entailment: EntailmentModel,
+) -> tuple[list[CheckedAnswer], tuple[str, ...]]:
+    """Return the answers with their clauses located in the documents that were read, and a note if they are not."""
+    documents = tuple(source.document for source in sources)
+    characters = sum(len(document.text) for document in documents)
+    if characters > LONGEST:
+        note = f"Words were not located beforehand in {characters:,} characters; counterfoil view locates them later."
+        return list(checked), (note,)
+    model = embedding if method == "alignment" and embedding is not None else load_model(method, None, {})[0]
+    report = locating(method, model, entailment)(Report(question, tuple(c.record for c in checked), documents))
+    return [replace(c, record=record) for c, record in zip(checked, report.answers, strict=True)], ()
+
+
+def notes(prompt: Prompt, generated: Sequence[tuple[str, Generated]], checked: Sequence[CheckedAnswer]) -> list[str]:
+    """Return sentences on passages and parts of an answer that were left out, and on what could not be checked."""
+    found = []
+    if prompt.dropped:
+        n_found = len(prompt.dropped) + len(prompt.passages)
+        found.append(
+            f"The model's context has room for {len(prompt.passages)} of the {n_found} passages found; "
+            "the others were not read."
+        )
+    found += [
+        f"{label}: the last sentence was unfinished at {text.n_tokens} tokens and was left out. Raise `max_new_tokens`."
+        for label, text in generated
+        if text.unfinished
+    ]
+    for answer in checked:
+        unchecked = sum(verdict.status is Status.NOT_CHECKED for verdict in answer.record.statements)
+        if unchecked:
+            found.append(
+                f"{answer.record.label}: {unchecked} sentence(s) could not be checked and are not in the scores."
+            )
+    return found

@@ -1,0 +1,206 @@
+"""Answer a question from documents: retrieve, decode against the contrast without them, cite, score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
+
+from counterfoil.attribution import Document, EntailmentModel, load_entailment
+from counterfoil.attribution.documents import as_documents
+from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.retrieval import retrieve
+from counterfoil.models import load_embedding_model, load_language_model
+
+from .citations import checked_answer, notes, with_located_words
+from .engine import Engine, Generated, Limits, Prompt
+from .excerpts import Excerpt, excerpts
+from .results import GroundedAnswer
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Advance = Callable[[int, int], None]
+"""Called with how much of a step is done and how much there is."""
+
+StepProgress = Callable[[str, int | None], AbstractContextManager[Advance]]
+"""Shows one step of the work: its description and, if known, how much there is."""
+
+Retriever = Callable[[str], Sequence[Passage | Document | str]]
+"""Returns what a question is to be answered from, the best first."""
+
+METHODS = ("cad", "none")
+LOCATE_METHODS = ("alignment", "hidden_states", "none")
+
+
+def answer(
+    question: str,
+    documents: Sequence[Document | str] | Retriever,
+    *,
+    engine: Engine | str | None = None,
+    method: Literal["cad", "none"] = "cad",
+    strength: float = 0.5,
+    compare: bool = False,
+    entailment: EntailmentModel | str = "local",
+    embedding_model: SentenceTransformer | str | None = None,
+    top_k: int = 3,
+    max_new_tokens: int = 80,
+    max_sentences: int = 3,
+    locate: Literal["alignment", "hidden_states", "none"] = "none",
+    progress: StepProgress | None = None,
+) -> GroundedAnswer:
+    """Answer a question from documents, with citations that have been checked.
+
+    Args:
+        question: What is asked.
+        documents: The documents to search; strings are documents named by their numbers. Or a function that returns
+            passages (or documents, to be read whole) for the question, the best first: all of them are read as far as
+            the context reaches.
+        engine: What writes the answer: an :class:`~counterfoil.grounding.engine.Engine`, or the hub id or folder of a
+            language model; `None` for SmolLM2-135M-Instruct.
+        method: `"cad"` decodes against the same question without documents, `"none"` plainly.
+        strength: Weight of the contrast in CAD, at least 0.
+        compare: Decode plainly as well.
+        entailment: What checks the citations: a model, or its name as
+            :func:`~counterfoil.attribution.load_entailment` takes it.
+        embedding_model: What finds the passages: a sentence-transformers model, or its hub id or folder; `None` for
+            all-MiniLM-L6-v2. Not used with a retriever.
+        top_k: How many passages are retrieved, at least 1.
+        max_new_tokens: The longest answer in tokens, at least 1.
+        max_sentences: The longest answer in sentences, at least 1.
+        locate: Method that locates the words of each clause in the documents, for the page; `"none"` for none.
+        progress: Shows the steps of the work.
+
+    Returns:
+        The answer. Its first sentence with its sources, for example, is `statements[0]` of it.
+
+    Raises:
+        TypeError: `documents` is one string, or holds something else.
+        ValueError: The question or `documents` are empty, or a parameter is out of range.
+        ModelLoadError: A model cannot be loaded.
+    """
+    limits = Limits(max_new_tokens, max_sentences)
+    decodings = _decodings(method, strength, compare)
+    _check(question, documents, top_k, locate)
+    step: StepProgress = progress or _no_progress
+    passages, everything, embedding = _retrieved(question, documents, embedding_model, top_k, step)
+    with step("Loading the language model", None):
+        writer = _engine(engine)
+        prompt = writer.prompt(question, passages, max_new_tokens)
+    generated = [(label, _generated(writer, prompt, label, weight, limits, step)) for label, weight in decodings]
+    with step("Loading the entailment model", None):
+        judge = load_entailment(entailment) if isinstance(entailment, str) else entailment
+    sources = excerpts(prompt.passages)
+    with step("Checking citations", None):
+        checked = [checked_answer(label, text, sources, judge) for label, text in generated]
+    unlocated: tuple[str, ...] = ()
+    if locate != "none":
+        with step("Locating words", None):
+            checked, unlocated = with_located_words(question, checked, sources, locate, embedding, judge)
+    return GroundedAnswer(
+        question=question,
+        answers=tuple(checked),
+        documents=_read_first(sources, everything),
+        passages=prompt.passages,
+        settings={
+            "Language model": writer.name,
+            "Decoding": "; ".join(label for label, _ in decodings),
+            "Passages read": str(len(prompt.passages)),
+            "Entailment model": judge.name,
+            "Longest answer": f"{max_sentences} sentences, {max_new_tokens} tokens",
+            "Version": f"counterfoil {version('counterfoil')}",
+        },
+        notes=(*notes(prompt, generated, checked), *unlocated),
+    )
+
+
+def _check(question: str, documents: Sequence[Document | str] | Retriever, top_k: int, locate: str) -> None:
+    if not question.strip():
+        raise ValueError("`question` has to hold a word, but is empty")
+    if not callable(documents) and not as_documents(documents):
+        raise ValueError("`documents` has to hold a document, but is empty")
+    if top_k < 1:
+        raise ValueError(f"`top_k` has to be at least 1, but is {top_k}")
+    if locate not in LOCATE_METHODS:
+        raise ValueError(f"`locate` has to be one of {', '.join(LOCATE_METHODS)}, but is {locate!r}")
+
+
+def _decodings(method: str, strength: float, compare: bool) -> list[tuple[str, float | None]]:
+    """Return label and weight of the contrast of each answer; `None` is plain decoding."""
+    if method not in METHODS:
+        raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
+    if not math.isfinite(strength) or strength < 0:
+        raise ValueError(f"`strength` has to be a number of at least 0, but is {strength}")
+    plain = ("Plain decoding", None)
+    if method == "none":
+        if compare:
+            raise ValueError("`compare` sets CAD beside plain decoding, so `method` has to be cad, but is none")
+        return [plain]
+    cad = (f"Context-aware decoding, strength {strength:g}", strength)
+    return [cad, plain] if compare else [cad]
+
+
+def _retrieved(
+    question: str,
+    documents: Sequence[Document | str] | Retriever,
+    embedding_model: SentenceTransformer | str | None,
+    top_k: int,
+    step: StepProgress,
+) -> tuple[list[Passage], list[Document], SentenceTransformer | None]:
+    """Return the passages to read, the best first, all documents, and the model that found the passages."""
+    if callable(documents):
+        with step("Retrieving passages", None):
+            found = _as_passages(documents(question))
+        return found, list({id(passage.document): passage.document for passage in found}.values()), None
+    everything = as_documents(documents)
+    with step("Loading the embedding model", None):
+        named = embedding_model is None or isinstance(embedding_model, str)
+        model = load_embedding_model(embedding_model) if named else embedding_model
+    with step("Embedding passages", None) as advance:
+        found = retrieve(question, everything, model=model, top_k=top_k, progress=advance)
+    if not found:
+        raise ValueError("`documents` has to hold text, but every document is blank")
+    return found, everything, model
+
+
+def _as_passages(found: Sequence[Passage | Document | str]) -> list[Passage]:
+    if not found:
+        raise ValueError("`documents` has to return a passage for the question, but returned none")
+    passages = []
+    for number, each in enumerate(found, start=1):
+        document = Document(str(number), each) if isinstance(each, str) else each
+        passages.append(document if isinstance(document, Passage) else Passage(document, 0, len(document.text)))
+    as_documents(list({id(passage.document): passage.document for passage in passages}.values()))  # have different ids
+    return passages
+
+
+def _engine(engine: Engine | str | None) -> Engine:
+    if engine is not None and not isinstance(engine, str):
+        return engine
+    from .local_engine import LocalEngine  # noqa: PLC0415  (torch)
+
+    return LocalEngine(load_language_model(engine))
+
+
+def _generated(
+    engine: Engine, prompt: Prompt, label: str, strength: float | None, limits: Limits, step: StepProgress
+) -> Generated:
+    with step(f"Decoding ({label})", limits.max_new_tokens) as advance:
+        return engine.generate(
+            prompt,
+            strength=strength,
+            limits=limits,
+            on_token=lambda n_tokens: advance(n_tokens, limits.max_new_tokens),
+        )
+
+
+def _read_first(sources: Sequence[Excerpt], documents: Sequence[Document]) -> tuple[Document, ...]:
+    """Return all documents, those that were read first, in the order of the citation markers."""
+    numbered = {source.document.id: source.document for source in sources}
+    return (*numbered.values(), *(document for document in documents if document.id not in numbered))
+
+
+def _no_progress(description: str, total: int | None) -> AbstractContextManager[Advance]:
+    return nullcontext(lambda done, of: None)

@@ -1,0 +1,181 @@
+"""VCD, RITUAL and CODE in a real engine: the contrast request sees other images, or none, and never the main request's
+by mistake."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("vllm", reason="vLLM is not installed")
+
+import numpy as np
+import torch
+from counterfoil.decoding.images import add_noise, draw_transform
+from counterfoil.decoding.methods import code
+from counterfoil.decoding.methods.ritual import TRANSFORMS
+from counterfoil.decoding.vllm.engine.images import _transformed
+from PIL import Image
+from vllm import SamplingParams
+
+from tests.support import oracles
+from tests.support.engine import Engine
+from tests.support.engine_vision import FORBIDDEN, SIDE, saved_vision
+from tests.support.tiny_models import VOCABULARY
+from tests.support.tiny_vision import TinyVision, pictures
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
+
+NEW = 8
+TEXTS = ["w10 <image> w11 w12 w13", "w20 w21 w22 <image> w23", "<image> w31 w32 w33 w34 w35 w36"]
+
+
+@pytest.fixture(scope="module")
+def vision() -> TinyVision:
+    return saved_vision()[1]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(str(saved_vision()[0]), max_model_len=256, limit_mm_per_prompt={"image": 2})
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Image.Image]:
+    return pictures([(SIDE, SIDE)] * 3, seed=3)
+
+
+def prompt(text: str, image: Image.Image | list[Image.Image]) -> dict:
+    return {"prompt": text, "multi_modal_data": {"image": image}}
+
+
+def greedy(**keys) -> SamplingParams:
+    extra = {f"cf_{name}": value for name, value in keys.items()} or None
+    return SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True, logit_bias=FORBIDDEN, extra_args=extra)
+
+
+@torch.no_grad()
+def all_logits(vision: TinyVision, inputs: dict, new: list[int]) -> np.ndarray:
+    """Float64 logits `[new, vocab]` before each new token, markers forbidden."""
+    ids = torch.cat([inputs["input_ids"], torch.tensor([new], dtype=torch.long)], 1)
+    others = {name: value for name, value in inputs.items() if name not in ("input_ids", "attention_mask")}
+    length = inputs["input_ids"].shape[1]
+    logits = vision.model(input_ids=ids, **others, use_cache=False).logits[0, length - 1 : -1].double().numpy()
+    logits[:, VOCABULARY:] -= 100
+    return logits
+
+
+def inputs_of(vision: TinyVision, text: str, image: Image.Image | list[Image.Image] | None) -> dict:
+    given = {"images": [image if isinstance(image, list) else [image]]} if image is not None else {}
+    return dict(vision.processor(text=[text], return_tensors="pt", **given))
+
+
+def vcd(main: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return oracles.mask(oracles.cad(main, other, 1.0), main, 0.1)
+
+
+def ritual(main: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return oracles.mask(main + 3 * other, main, 0.1)
+
+
+def chosen(rule, main: np.ndarray, other: np.ndarray) -> list[int]:
+    return [int(rule(m, o).argmax()) for m, o in zip(main, other, strict=True)]
+
+
+def test_vcd_is_the_rule_on_a_noised_picture(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
+    """Twice, so that pictures and prompts come from vLLM's caches the second time; beside plain requests."""
+    keys = [{"method": "vcd", "noise_step": 500, "seed": seed} for seed in range(3)]
+    requests = [prompt(text, image) for text, image in zip(TEXTS, images, strict=True)]
+    for _ in range(2):
+        found = engine.tokens(requests * 2, [greedy(**given) for given in keys] + [greedy()] * 3)
+        for i, (text, image) in enumerate(zip(TEXTS, images, strict=True)):
+            inputs = inputs_of(vision, text, image)
+            other = add_noise(inputs, step=500, seeds=[i])
+            main = all_logits(vision, inputs, found[i])
+            assert found[i] == chosen(vcd, main, all_logits(vision, other, found[i]))
+            plain = all_logits(vision, inputs, found[3 + i])
+            assert found[3 + i] == plain.argmax(-1).tolist()
+    assert found[:3] != found[3:], "noise changes what is said"
+
+
+def test_every_picture_has_its_own_noise(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
+    text = "w10 <image> w11 <image> w12"
+    found = engine.tokens([prompt(text, images[:2])], [greedy(method="vcd", noise_step=700, seed=5)])[0]
+    inputs = inputs_of(vision, text, images[:2])
+    pixels = inputs["pixel_values"]
+    noisy = [add_noise({"pixel_values": pixels[:, i, None]}, step=700, seeds=[5 + i])["pixel_values"] for i in range(2)]
+    other = {**inputs, "pixel_values": torch.cat(noisy, 1)}
+    assert found == chosen(vcd, all_logits(vision, inputs, found), all_logits(vision, other, found))
+
+
+def test_ritual_is_the_rule_on_a_transformed_picture(
+    vision: TinyVision, engine: Engine, images: list[Image.Image]
+) -> None:
+    for transform in ("horizontal_flip", "rotation"):
+        found = engine.tokens([prompt(TEXTS[0], images[0])], [greedy(method="ritual", transform=transform, seed=4)])[0]
+        seen = draw_transform(images[0], 4, transform)(images[0])
+        main = all_logits(vision, inputs_of(vision, TEXTS[0], images[0]), found)
+        assert found == chosen(ritual, main, all_logits(vision, inputs_of(vision, TEXTS[0], seen), found))
+
+
+def test_the_identity_is_a_temperature(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
+    plain, same = engine.tokens(
+        [prompt(TEXTS[1], images[1])] * 2, [greedy(), greedy(method="ritual", transform="identity")]
+    )
+    assert plain == same
+
+
+@pytest.mark.parametrize("transform", [*TRANSFORMS, "identity"])
+def test_transformed_pixels_are_those_of_the_transformed_picture(
+    vision: TinyVision, images: list[Image.Image], transform: str
+) -> None:
+    """Where the picture has the model's size already, it makes no difference that it was read before."""
+    item = {"pixel_values": SimpleNamespace(data=inputs_of(vision, TEXTS[0], images[0])["pixel_values"][0])}
+    config = SimpleNamespace(model=str(saved_vision()[0]), revision=None, trust_remote_code=False)
+    found = _transformed(item, {"seed": 2, "transform": transform}, 0, config)
+    seen = draw_transform(images[0], 2, transform)(images[0])
+    seen = seen if seen.size == images[0].size else seen.resize(images[0].size, Image.Resampling.BICUBIC)
+    expected = inputs_of(vision, TEXTS[0], seen)["pixel_values"][0]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_code_puts_a_description_in_the_place_of_the_picture(
+    vision: TinyVision, engine: Engine, images: list[Image.Image]
+) -> None:
+    described = "w10 w40 w41 w42 w43 w44 w11 w12 w13"
+    other = inputs_of(vision, described, None)
+    keys = {"method": "code", "k": 0.5, "contrast_ids": other["input_ids"][0].tolist()}
+    found = engine.tokens([prompt(TEXTS[0], images[0])], [greedy(**keys)])[0]
+    main = all_logits(vision, inputs_of(vision, TEXTS[0], images[0]), found)
+    # The engine forbids markers in the main view alone.
+    plain = all_logits(vision, other, found)
+    plain[:, VOCABULARY:] += 100
+    scores = code(torch.from_numpy(main), torch.from_numpy(plain), k=0.5)
+    assert found == scores.argmax(-1).tolist()
+
+
+REFUSED = {
+    "no picture": ("w10 w11 w12", None, {"method": "vcd"}, "has none"),
+    "its place in the contrast": (
+        TEXTS[0],
+        0,
+        {"method": "cad", "contrast_ids": [10, VOCABULARY, 11]},
+        "text alone",
+    ),
+    "cut context": (TEXTS[0], 0, {"method": "contrastive_decoding", "cut_context": 3}, "text alone"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_refused_with_the_reason(engine: Engine, images: list[Image.Image], why: str) -> None:
+    text, index, keys, reason = REFUSED[why]
+    given = prompt(text, images[index]) if index is not None else {"prompt": text}
+    output = engine.outputs([given], [greedy(**keys)])[0].outputs[0]
+    assert (list(output.token_ids), output.finish_reason) == ([], "error")
+    assert reason in str(output.stop_reason)
+
+
+def test_two_tiles_are_refused_by_ritual() -> None:
+    item = {"pixel_values": SimpleNamespace(data=torch.zeros(2, 3, 4, 4))}
+    with pytest.raises(ValueError, match="one picture of one tile"):
+        _transformed(item, {"seed": 0, "transform": None}, 0, None)

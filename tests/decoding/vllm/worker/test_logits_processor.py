@@ -1,0 +1,256 @@
+"""The logits processor and the copying of tokens against the interfaces of both model runners, on tensors alone.
+
+Model Runner V2 needs a GPU; here its own `Sampler.sample` and `apply_sampling_params` run with what they would find
+there replaced, so that the order of calls and their arguments are vLLM's.
+"""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("vllm", reason="vLLM is not installed")
+
+import numpy as np
+import torch
+from counterfoil.decoding.methods import CAD
+from counterfoil.decoding.vllm import PROCESSOR
+from counterfoil.decoding.vllm.contrast_params import PairRequest
+from counterfoil.decoding.vllm.member import KEY, Member
+from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
+from scipy import stats
+from vllm.sampling_params import SamplingParams
+from vllm.v1.sample.logits_processor import (
+    BatchUpdate,
+    LogitsProcessors,
+    MoveDirectionality,
+    _load_logitsprocs_by_fqcns,
+)
+from vllm.v1.sample.metadata import SamplingMetadata
+from vllm.v1.sample.sampler import Sampler
+from vllm.v1.worker.gpu.sample.logits_processor.loader import _load_v2_logitsprocs_by_fqcns
+from vllm.v1.worker.gpu.sample.sampler import Sampler as SlotSampler
+
+pytestmark = pytest.mark.engine
+
+VOCABULARY = 11
+ONE = PairRequest(CAD(strength=1.0))
+TWO = PairRequest(CAD(strength=2.0))
+
+
+def params(pair: str | None = None, main: bool = True, contrast: PairRequest = ONE, seed: int | None = None):
+    extra = None if pair is None else {KEY: Member(pair, main, contrast, seed)}
+    return SamplingParams(extra_args=extra)
+
+
+def logits(rows: int) -> torch.Tensor:
+    return torch.randn(rows, VOCABULARY, generator=torch.Generator().manual_seed(rows))
+
+
+def test_both_loaders_take_the_class() -> None:
+    assert _load_logitsprocs_by_fqcns([PROCESSOR]) == [PairLogitsProcessor]
+    assert _load_v2_logitsprocs_by_fqcns([PROCESSOR]) == [PairLogitsProcessor]
+
+
+# Model Runner V1: rows.
+
+
+def v1(*added: tuple[int, SamplingParams]) -> PairLogitsProcessor:
+    processor = PairLogitsProcessor(None, torch.device("cpu"), False)
+    change(processor, added=[(row, given, [1], []) for row, given in added])
+    return processor
+
+
+def change(processor: PairLogitsProcessor, removed=(), added=(), moved=()) -> None:
+    processor.update_state(BatchUpdate(8, list(removed), list(added), list(moved)))
+
+
+def test_main_rows_become_scores_and_others_stay() -> None:
+    processor = v1((0, params()), (1, params("a", False)), (2, params("b", True, TWO)), (3, params("a")))
+    given = logits(4)
+    found = processor.apply(given.clone())
+    torch.testing.assert_close(found[3:], CAD(strength=1.0).scores(given[3:], given[1:2]))
+    # Of pair b only one request is in the batch: it reads its prompt, and its sample counts for nothing.
+    assert torch.equal(found[:3], given[:3])
+    assert not processor.is_argmax_invariant()
+
+
+def test_rules_and_parameters_do_not_mix() -> None:
+    processor = v1((0, params("a")), (1, params("b", True, TWO)), (2, params("b", False, TWO)), (3, params("a", False)))
+    given = logits(4)
+    found = processor.apply(given.clone())
+    torch.testing.assert_close(found[:1], CAD(strength=1.0).scores(given[:1], given[3:]))
+    torch.testing.assert_close(found[1:2], CAD(strength=2.0).scores(given[1:2], given[2:3]))
+
+
+def test_rows_move_and_go() -> None:
+    processor = v1((0, params("a")), (1, params("a", False)), (2, params()))
+    change(processor, moved=[(0, 2, MoveDirectionality.SWAP)])
+    given = logits(3)
+    found = processor.apply(given.clone())
+    torch.testing.assert_close(found[2:], CAD(strength=1.0).scores(given[2:], given[1:2]))
+    assert torch.equal(found[:2], given[:2])
+    change(processor, removed=[1])
+    assert torch.equal(processor.apply(given.clone()), given)
+    change(processor, added=[(1, params(), [1], [])])
+    assert torch.equal(processor.apply(given.clone()), given)
+
+
+def metadata(processor: PairLogitsProcessor, rows: int, temperature: float) -> SamplingMetadata:
+    greedy = temperature == 0
+    return SamplingMetadata(
+        temperature=None if greedy else torch.full((rows,), temperature),
+        all_greedy=greedy,
+        all_random=not greedy,
+        top_p=None,
+        top_k=None,
+        generators={},
+        max_num_logprobs=None,
+        no_penalties=True,
+        prompt_token_ids=None,
+        frequency_penalties=torch.empty(0),
+        presence_penalties=torch.empty(0),
+        repetition_penalties=torch.empty(0),
+        output_token_ids=[[] for _ in range(rows)],
+        allowed_token_ids_mask=None,
+        bad_words_token_ids={},
+        logitsprocs=LogitsProcessors([processor]),
+    )
+
+
+def test_main_rows_are_drawn_from_the_scores() -> None:
+    """Ten thousand draws of a pair in one batch, seeded and not."""
+    draws, given = 10_000, torch.tensor([[0.0, 1.0, 2.0, -1.0, 0.5], [0.5, 0.0, 1.5, 1.0, -1.0]])
+    expected = torch.softmax(CAD(strength=1.0).scores(given[:1], given[1:])[0].double(), -1) * draws
+    for seeds in (itertools.repeat(None), itertools.count()):
+        processor = v1()
+        members = [params(str(i // 2), i % 2 == 0, seed=next(seeds) if i % 2 == 0 else None) for i in range(2 * draws)]
+        change(processor, added=[(row, member, [1], []) for row, member in enumerate(members)])
+        scores = processor.apply(given.repeat(draws, 1))
+        tokens, _ = Sampler().sample(scores, metadata(processor, 2 * draws, 1.0))
+        assert torch.equal(tokens[::2], tokens[1::2])
+        counts = torch.bincount(tokens[::2].long(), minlength=5)
+        assert stats.chisquare(counts.numpy(), expected.numpy()).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_contrast_requests_take_the_token_of_their_main_request(temperature: float) -> None:
+    processor = v1((0, params("a", False)), (1, params("a")), (2, params()), (3, params("b")), (4, params("b", False)))
+    for _ in range(20):
+        tokens, _ = Sampler().sample(torch.randn(5, VOCABULARY), metadata(processor, 5, temperature))
+        assert tokens[0] == tokens[1]
+        assert tokens[4] == tokens[3]
+
+
+def test_a_seed_and_a_position_decide() -> None:
+    """Whatever row the request has, and whoever else is there; and the runner's generators are left as they were."""
+
+    def drawn(row: int, rows: int, produced: list[int], seed: int = 7) -> int:
+        processor = v1()
+        seated = [(row, params("a", True, seed=seed), [1], produced), (rows - 1, params("a", False), [1], produced)]
+        change(processor, added=seated)
+        flat = torch.zeros(rows, 997)
+        given = metadata(processor, rows, 1.0)
+        tokens, _ = Sampler().sample(flat, given)
+        assert given.generators == {}
+        return int(tokens[row])
+
+    assert drawn(0, 2, []) == drawn(3, 6, []) == drawn(1, 9, [])
+    assert len({drawn(0, 2, [5] * produced) for produced in range(8)}) > 4
+    assert len({drawn(0, 2, [], seed) for seed in range(8)}) > 4
+    assert drawn(0, 2, [5, 6]) == drawn(0, 2, [8, 9]), "the position counts, not what was drawn before"
+
+
+def test_seeds_of_positions_are_apart() -> None:
+    seeds = {position_seed(seed, position) for seed in range(-20, 20) for position in range(50)}
+    assert len(seeds) == 2000
+    assert all(0 <= seed < 1 << 63 for seed in seeds)
+
+
+# Model Runner V2: slots.
+
+
+def v2(*slots: tuple[int, SamplingParams]) -> PairLogitsProcessor:
+    processor = PairLogitsProcessor(None, SimpleNamespace(device=torch.device("cpu"), max_num_reqs=8))
+    for slot, given in slots:
+        processor.add_request(slot, given)
+    return processor
+
+
+def sampled(processor: PairLogitsProcessor, given: torch.Tensor, slots: list[int], works_on=None):
+    """vLLM's own `Sampler.sample` for Model Runner V2, greedy; the tokens and the scores."""
+    flags = np.zeros(8, dtype=bool)
+    flags[slots if works_on is None else works_on] = True
+    nothing = SimpleNamespace(apply=lambda *_: None)
+    states = SimpleNamespace(
+        apply_temperature=lambda *_: None,
+        apply_min_p=lambda *_: None,
+        get_top_k_top_p=lambda *_: (None, None),
+        any_greedy=lambda *_: True,
+        any_explicit_seed=lambda *_: False,
+    )
+    sampler = SimpleNamespace(
+        needs_logits_processing=flags,
+        logits_processors=[processor],
+        thinking_budget_state=nothing,
+        sampling_states=states,
+        use_flashinfer=False,
+        use_xpu_sampler=False,
+        _sample_random=lambda scores, *_: (scores.argmax(-1), scores),
+    )
+    sampler.apply_sampling_params = SlotSampler.apply_sampling_params.__get__(sampler)
+    mapping = np.array(slots, dtype=np.int32)
+    on_device = torch.from_numpy(mapping)
+    zeros = torch.zeros_like(on_device)
+    return SlotSampler.sample(sampler, given, on_device, on_device, mapping, zeros, zeros, zeros, mapping)
+
+
+def test_slots_are_found_in_any_order_of_rows() -> None:
+    processor = v2((5, params("a")), (2, params()), (0, params("a", False)), (3, params("b")))
+    for slots in ([5, 2, 0, 3], [0, 3, 5, 2], [3, 5, 2, 0]):
+        given = logits(4)
+        tokens, scores = sampled(processor, given.clone(), slots)
+        main, contrast = slots.index(5), slots.index(0)
+        torch.testing.assert_close(scores[main], CAD(strength=1.0).scores(given[main, None], given[contrast, None])[0])
+        assert tokens[contrast] == tokens[main] == scores[main].argmax()
+        for slot in (2, 3):
+            assert torch.equal(scores[slots.index(slot)], given[slots.index(slot)])
+
+
+def test_a_request_without_its_pair_in_the_batch_is_left_alone() -> None:
+    processor = v2((5, params("a")), (0, params("a", False)))
+    given = logits(1)
+    for slot in (5, 0):
+        assert torch.equal(sampled(processor, given.clone(), [slot])[1], given)
+
+
+def test_a_recycled_slot_forgets() -> None:
+    processor = v2((5, params("a")), (0, params("a", False)))
+    assert processor.add_request(0, params()) is False
+    given = logits(2)
+    assert torch.equal(sampled(processor, given.clone(), [5, 0])[1], given)
+    # The pair is resumed in other slots, and its old one belongs to another pair.
+    assert processor.add_request(1, params("a", False)) is True
+    assert processor.add_request(5, params("b", False, TWO)) is True
+    assert processor.add_request(0, params("a")) is True
+    given = logits(3)
+    tokens, scores = sampled(processor, given.clone(), [5, 1, 0])
+    torch.testing.assert_close(scores[2], CAD(strength=1.0).scores(given[2, None], given[1, None])[0])
+    assert torch.equal(scores[:2], given[:2])
+    assert tokens[1] == tokens[2]
+
+
+def test_a_batch_of_plain_requests_is_not_touched() -> None:
+    processor = v2((1, params()), (4, params()))
+    given = logits(2)
+    _, scores = sampled(processor, given, [1, 4], works_on=[])
+    assert scores is given
+
+
+def test_a_second_processor_wraps_the_sampler_no_second_time() -> None:
+    v2()
+    before = SlotSampler.sample
+    v2()
+    assert SlotSampler.sample is before

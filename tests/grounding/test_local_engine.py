@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from counterfoil.attribution import Document
+from counterfoil.attribution.passages import Passage
+from counterfoil.grounding import Limits
+from counterfoil.grounding.local_engine import LocalEngine
+from counterfoil.grounding.messages import INSTRUCTION, in_reading_order
+from counterfoil.models import LanguageModel, load_language_model
+
+TEXT = "# Ferry\n\nThe ferry takes 55 minutes.\n\nIt carries 96 passengers and 8 cars."
+FERRY = Document("ferry.md", TEXT, "Ferry")
+MUSEUM = Document("museum.md", "The museum is free.", "Museum")
+FIRST, SECOND, FREE = Passage(FERRY, 0, 36), Passage(FERRY, 38, len(TEXT)), Passage(MUSEUM, 0, 19)
+QUESTION = "How long does the\nferry take?"
+
+
+@pytest.fixture(scope="module")
+def smollm() -> LocalEngine:
+    return LocalEngine(load_language_model())
+
+
+def decoded(engine, inputs):
+    return engine.language.tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=True)
+
+
+def with_context(engine: LocalEngine, length: int) -> LocalEngine:
+    config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(max_position_embeddings=length))
+    return LocalEngine(replace(engine.language, model=SimpleNamespace(config=config)))
+
+
+def with_template(engine: LocalEngine, template: str | None) -> LocalEngine:
+    language: LanguageModel = engine.language
+    tokenizer = copy.deepcopy(language.tokenizer)
+    tokenizer.chat_template = template
+    return LocalEngine(replace(language, tokenizer=tokenizer))
+
+
+def test_passages_are_read_by_document_and_in_their_order():
+    assert in_reading_order([SECOND, FREE, FIRST]) == (FIRST, SECOND, FREE)
+    assert in_reading_order([FREE, SECOND, FIRST]) == (FREE, FIRST, SECOND)
+
+
+def test_the_contrast_is_the_same_prompt_without_documents(smollm):
+    prompt = smollm.prompt(QUESTION, [FIRST, FREE], 10)
+    shown = "Ferry The ferry takes 55 minutes.\n\nThe museum is free.\n\n"
+    full, contrast = decoded(smollm, prompt.main), decoded(smollm, prompt.contrast)
+    assert shown + "Question: How long does the ferry take?" in full
+    assert INSTRUCTION in full
+    assert full.replace(shown, "") == contrast
+    assert prompt.passages == (FIRST, FREE)
+    assert prompt.dropped == ()
+
+
+def test_fewer_passages_are_read_if_the_context_is_short_and_it_is_known(smollm):
+    one = smollm.prompt(QUESTION, [FREE], 10).main["input_ids"].shape[1]
+    prompt = with_context(smollm, one + 10).prompt(QUESTION, [FREE, FIRST, SECOND], 10)
+    assert prompt.passages == (FREE,)
+    assert prompt.dropped == (FIRST, SECOND)
+    with pytest.raises(ValueError, match=r"do not fit the context of .* lower `max_new_tokens`"):
+        with_context(smollm, one + 9).prompt(QUESTION, [FREE], 10)
+
+
+def test_templates_without_system_message_and_no_template_at_all(smollm):
+    no_system = with_template(
+        smollm,
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>",
+    )
+    full = decoded(smollm, no_system.prompt(QUESTION, [FREE], 10).main)
+    assert full.startswith(f"<user>{INSTRUCTION}\n\nThe museum is free.")
+    full = decoded(smollm, with_template(smollm, None).prompt(QUESTION, [FREE], 10).main)
+    assert full.startswith(INSTRUCTION)
+    assert full.endswith("Answer:")
+
+
+def test_strength_zero_is_plain_decoding_and_the_trace_covers_the_answer(smollm):
+    prompt = smollm.prompt(QUESTION, [FIRST], 40)
+    steps = []
+    limits = Limits(40, 1)
+    zero = smollm.generate(prompt, strength=0.0, limits=limits, on_token=steps.append)
+    plain = smollm.generate(prompt, strength=None, limits=limits)
+    assert zero.text == plain.text
+    assert zero.text == zero.text.strip() != ""
+    assert steps == list(range(1, zero.n_tokens + 1))
+    assert plain.trace == ()
+    assert "".join(zero.text[span.start : span.end] for span in zero.trace) == zero.text
+
+
+def test_the_answer_ends_with_a_whole_sentence(smollm):
+    prompt = smollm.prompt("Tell me a long story about the ferry.", [FIRST, SECOND], 60)
+    long = smollm.generate(prompt, strength=None, limits=Limits(60, 50))
+    assert long.n_tokens == 60
+    assert long.unfinished
+    assert long.text.endswith((".", "!", "?"))
+    two = smollm.generate(prompt, strength=None, limits=Limits(60, 1))
+    assert two.n_tokens < 60
+    assert not two.unfinished
+    assert long.text.startswith(two.text)
+    cut = smollm.generate(prompt, strength=None, limits=Limits(3, 1))
+    assert cut.unfinished
+    assert cut.text, "if no sentence was finished, its beginning is the answer"
+
+
+@pytest.mark.parametrize("name", ["max_new_tokens", "max_sentences"])
+def test_limits_have_a_least(name):
+    with pytest.raises(ValueError, match=f"`{name}` has to be at least 1, but is 0"):
+        Limits(**{name: 0})

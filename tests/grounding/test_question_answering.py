@@ -1,0 +1,160 @@
+"""The library call behind `counterfoil ask`, with the real models."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from counterfoil.attribution import Document, Status
+from counterfoil.attribution.entailment.registry import default_entailment
+from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.report import render
+from counterfoil.grounding import Generated, Limits, Prompt, answer
+from counterfoil.grounding.local_engine import LocalEngine
+from counterfoil.models import load_embedding_model, load_language_model
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
+LIGHTHOUSE = Document("lighthouse", (EXAMPLES / "lighthouse.md").read_text(encoding="utf-8"), "Morrow Point lighthouse")
+MUSEUM = Document("museum", "The museum is open from ten to five. Admission is free.", "Museum")
+QUESTION = "When was the lighthouse at Morrow Point built, and by whom?"
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {
+        "engine": LocalEngine(load_language_model()),
+        "entailment": default_entailment(),
+        "embedding_model": load_embedding_model(),
+    }
+
+
+@pytest.fixture(scope="module")
+def found(models):
+    return answer(QUESTION, [MUSEUM, LIGHTHOUSE], compare=True, max_sentences=1, locate="alignment", **models)
+
+
+def test_the_answer_is_cited_checked_and_traced(found):
+    assert "Isla Pentreath" in found.text
+    first = found.statements[0]
+    assert first.status is Status.SUPPORTED
+    assert [citation.document for citation in first.citations] == ["lighthouse"]
+    assert "Isla Pentreath" in first.citations[0].quote
+    assert found.documents[0] == LIGHTHOUSE, "what was read comes first, so [1] is the lighthouse"
+    assert "[1]" in found.text_with_markers
+    assert (found.recall, found.precision) == (1.0, 1.0)
+    assert "".join(found.text[span.start : span.end] for span in found.trace) == found.text
+    assert max(span.value for span in found.trace) > 2, "some words come from the documents"
+
+
+def test_offsets_are_those_of_the_whole_documents(found):
+    texts = {document.id: document.text for document in found.documents}
+    for checked in found.answers:
+        assert checked.record.statements
+        for statement in checked.record.statements:
+            assert checked.record.text[statement.start : statement.end] == statement.text
+            for citation in statement.citations:
+                assert texts[citation.document][citation.start : citation.end] == citation.quote
+        for located in checked.record.attributions:
+            for span in located.spans:
+                assert texts[span.document][span.start : span.end] == span.quote
+    assert found.answers[0].record.attributions
+
+
+def test_it_is_written_and_shown(found):
+    written = json.loads(found.to_json())
+    assert (written["format"], written["answer"]) == ("counterfoil.answer/2", found.text)
+    assert [other["method"] for other in written["compared_with"]] == ["Plain decoding"]
+    assert written["documents"][0] == {
+        "id": "lighthouse",
+        "title": "Morrow Point lighthouse",
+        "path": None,
+        "text": LIGHTHOUSE.text,
+    }
+    assert written["settings"]["Decoding"] == "Context-aware decoding, strength 0.5; Plain decoding"
+    assert found.text in render(found.report())
+
+
+def test_strings_are_documents_named_by_number(models):
+    found = answer(QUESTION, [MUSEUM.text, LIGHTHOUSE.text], max_sentences=1, method="none", **models)
+    assert found.statements[0].citations[0].document == "2"
+    assert found.trace == ()
+
+
+def test_a_retriever_says_what_is_read(models):
+    asked = []
+
+    def retriever(question):
+        asked.append(question)
+        return [Passage(LIGHTHOUSE, 0, len(LIGHTHOUSE.text)), MUSEUM, "The harbour was built in 1902."]
+
+    steps = []
+
+    @contextmanager
+    def progress(description, total):
+        steps.append(description)
+        yield lambda done, of: None
+
+    found = answer(QUESTION, retriever, max_sentences=1, progress=progress, **(models | {"embedding_model": None}))
+    assert asked == [QUESTION]
+    assert [passage.document.id for passage in found.passages] == ["lighthouse", "museum", "3"]
+    assert found.statements[0].citations[0].document == "lighthouse"
+    assert found.answers[0].record.attributions == ()
+    assert steps[0] == "Retrieving passages"
+    assert "Decoding (Context-aware decoding, strength 0.5)" in steps
+
+
+class Echo:
+    """An engine that is no transformers model: it repeats the first passage."""
+
+    name = "echo"
+
+    def prompt(self, question, passages, max_new_tokens):
+        return Prompt(tuple(passages), (), passages[0].text, question)
+
+    def generate(self, prompt, *, strength, limits, on_token=None):
+        assert isinstance(limits, Limits)
+        return Generated(prompt.main, 9, False, ())
+
+
+def test_any_engine_can_write_the_answer(models):
+    found = answer(QUESTION, lambda _: [LIGHTHOUSE], engine=Echo(), entailment=models["entailment"])
+    assert found.text == LIGHTHOUSE.text
+    assert found.settings["Language model"] == "echo"
+
+
+@pytest.mark.parametrize(
+    ("documents", "options", "message"),
+    [
+        ([], {}, "`documents` has to hold a document, but is empty"),
+        ([LIGHTHOUSE, LIGHTHOUSE], {}, "have to have different ids"),
+        (["  "], {}, "`documents` has to hold text, but every document is blank"),
+        (lambda _: [], {}, "`documents` has to return a passage for the question, but returned none"),
+        ([LIGHTHOUSE], {"method": "magic"}, "`method` has to be one of cad, none, but is 'magic'"),
+        ([LIGHTHOUSE], {"method": "none", "compare": True}, "`compare` sets CAD beside plain decoding"),
+        ([LIGHTHOUSE], {"strength": -1}, "`strength` has to be a number of at least 0, but is -1"),
+        ([LIGHTHOUSE], {"strength": float("nan")}, "`strength` has to be a number of at least 0, but is nan"),
+        ([LIGHTHOUSE], {"top_k": 0}, "`top_k` has to be at least 1, but is 0"),
+        ([LIGHTHOUSE], {"max_sentences": 0}, "`max_sentences` has to be at least 1"),
+        ([LIGHTHOUSE], {"locate": "magic"}, "`locate` has to be one of alignment, hidden_states, none"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_the_language_model_is_loaded(
+    models, monkeypatch, documents, options, message
+):
+    monkeypatch.setattr(
+        "counterfoil.grounding.question_answering.load_language_model", lambda *_: pytest.fail("a model was loaded")
+    )
+    with pytest.raises(ValueError, match=message):
+        answer(QUESTION, documents, embedding_model=models["embedding_model"], **options)
+
+
+def test_an_empty_question_is_refused():
+    with pytest.raises(ValueError, match="`question` has to hold a word, but is empty"):
+        answer(" \n", [LIGHTHOUSE])
+
+
+def test_one_string_is_no_list_of_documents():
+    with pytest.raises(TypeError, match="`documents` has to be a sequence of documents or strings, but is a str"):
+        answer(QUESTION, LIGHTHOUSE.text)
