@@ -10,7 +10,7 @@ QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test soak results benchmarks check site format browser clean
+.PHONY: demo test soak results benchmarks check site format derive browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -82,6 +82,10 @@ site: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Parameter tables of the documentation and stubs for editors, from the methods' declarations.
+derive: $(INSTALLED)
+	$(BIN)/python -m tools.derive
 
 # The browser tests drive the system's Chromium. Where there is none and we may install it, we do.
 browser:

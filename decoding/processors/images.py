@@ -41,6 +41,9 @@ View = tuple[dict[str, Any], Mapping[str, Sequence[Any]]]
 class ImageLogitsProcessor(PromptLogitsProcessor):
     """Base of the processors that compare an image with a view of it; a subclass says in :meth:`view_of` which."""
 
+    compared_with: Mapping[str, Sequence[Any]]
+    """What :meth:`from_images` drew or wrote for the contrast, by name, one for each image."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
         """Write the parameters of the method into the signature and the docstring of `from_images`."""
         super().__init_subclass__(**kwargs)
@@ -58,7 +61,7 @@ class ImageLogitsProcessor(PromptLogitsProcessor):
         **parameters: Any,  # noqa: ANN401  (those of the method)
     ) -> None:
         super().__init__(model, contrast_inputs, trace=trace, **parameters)
-        self.compared_with: Mapping[str, Sequence[Any]] = {}
+        self.compared_with = {}
 
     @classmethod
     def from_images(

@@ -17,6 +17,7 @@ SAYS = {
         "supported: The ferry crossing from Port Anwen to Stannick takes 55 minutes.",
         "KiB of report",
     ],
+    "own_method.py": ["AdaCAD:                 Lyon", "the same, one forward:  Lyon", "adacad (scale 5):       Lyon"],
     "evaluate_method.py": ["moved (version 1), 12 items of places.txt", "| cad (strength 1) | "],
 }
 ELSEWHERE = {"serving.py"}
