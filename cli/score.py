@@ -25,8 +25,7 @@ from counterfoil.attribution.scoring.corpus import compare as compare_corpora
 from counterfoil.attribution.scoring.files import Scored, score_files
 from counterfoil.attribution.scoring.score import MODES
 from counterfoil.attribution.statistics import Comparison, Interval
-from counterfoil.attribution.text.statements import SPLITTERS, load_splitter
-from counterfoil.attribution.text.statements import Status
+from counterfoil.attribution.text.statements import SPLITTERS, Status, load_splitter
 from counterfoil.grounding.question_answering import LOCATE_METHODS
 from platformdirs import user_cache_path
 from rich.console import Console
