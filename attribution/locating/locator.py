@@ -138,6 +138,7 @@ class Locator:
             text=" … ".join(self.answer[start:end] for start, end in taken.ranges),
             asked=taken.asked,
             probability=outcome.probability,
+            contradicted=outcome.contradicted,
             spans=outcome.spans,
             snapped=taken.account,
             resolutions=claim.resolutions,
