@@ -95,7 +95,7 @@ def _parsed(text: str) -> Iterator[Block]:
     ends = [*starts[1:], len(text)]
     read_to = 0
     in_titles = False
-    for token in _parser().parse(text):
+    for token in parser().parse(text):
         if token.type in {"thead_open", "thead_close"}:
             in_titles = token.type == "thead_open"
         if token.map is None or token.type not in _LEAVES or token.map[0] < read_to:
@@ -205,7 +205,8 @@ def block_at(found: tuple[Block, ...], position: int) -> Block | None:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def parser() -> MarkdownIt:
+    """Return the parser: CommonMark with tables."""
     from markdown_it import MarkdownIt  # noqa: PLC0415
 
     return MarkdownIt("commonmark").enable("table")
