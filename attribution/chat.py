@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from counterfoil.models.checkpoints import in_halves, loading_options, on_device, revision_of
+from counterfoil.models.checkpoints import in_halves, load_pretrained, loading_options, on_device, revision_of
 
 if TYPE_CHECKING:
     import openai
@@ -114,12 +114,12 @@ class LocalChat:
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
         path = language_model_path(model)
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(path, revision=revision or "main", padding_side="left")
+        self.tokenizer: Any = load_pretrained(AutoTokenizer, path, revision=revision or "main", padding_side="left")
         if self.tokenizer.chat_template is None:
             raise ValueError(f"`model` has to have a chat template, but {model!r} has none")
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        loaded = AutoModelForCausalLM.from_pretrained(path, **loading_options(device, device_map, revision))
+        loaded = load_pretrained(AutoModelForCausalLM, path, **loading_options(device, device_map, revision))
         self.model = on_device(loaded, device)
         self.max_tokens = max_tokens
         self.rows = rows

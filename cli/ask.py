@@ -11,7 +11,7 @@ from counterfoil.attribution import Document, StatementVerdict, Status
 from counterfoil.attribution.io.atomic import write_text
 from counterfoil.attribution.loaders.documents import DocumentError, read_documents
 from counterfoil.attribution.report import write_report
-from counterfoil.attribution.report.view import LABELS
+from counterfoil.attribution.report.model import LABELS, likelihood
 from counterfoil.grounding import GroundedAnswer, answer
 from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS
 from rich.console import Console
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from .errors import with_option_names
 from .options import AT_LEAST_ONE, Command, Number, documents_option, entailment_option, output_option
-from .output import one_line, percent, print_line, print_notes, print_written, shortened, stdout
+from .output import one_line, print_line, print_notes, print_written, shortened, stdout
 from .progress import Progress
 
 _STYLES = {
@@ -147,8 +147,8 @@ def print_answer(out: Console, found: GroundedAnswer) -> None:
 def _verdict(verdict: StatementVerdict) -> Text:
     sign, label = LABELS[Status(verdict.status)]
     text = Text(f"  {sign} {label}", style=_STYLES.get(Status(verdict.status), ""))
-    if verdict.probability is not None:
-        text.append(f" {percent(verdict.probability)}")
+    said = likelihood(Status(verdict.status), verdict.probability, verdict.contradicted)
+    text.append(f" {said}" if said else "")
     return text.append(f"  {one_line(verdict.text)}", style="default")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from counterfoil.attribution.io.atomic import write_text
 from counterfoil.attribution.io.exports import EXPORTERS, CitedText
-from counterfoil.attribution.report import opened
+from counterfoil.attribution.report import read_reports
 
 from .options import INPUT_FILE, Command, output_option
 from .output import print_written
@@ -25,7 +25,7 @@ def export(file: Path, format_: str, json: Path | None, words: bool, supported_o
 
     FILE is what `ask --json` or `score --json` wrote. An answer becomes a message, a corpus a line for each answer.
     """
-    found = opened(file)
+    found = read_reports(file)
     if words and not any(report.answers[0].attributions for report in found.reports):
         click.echo(f"{file} holds no located words, so nothing is cited; `ask --json` writes them", err=True)
     lines = []

@@ -15,10 +15,11 @@ from counterfoil.attribution.locating import METHODS, Locator
 from counterfoil.attribution.locating.decontextualization import Decontextualizer
 from counterfoil.attribution.locating.decontextualization.chat import ChatDecontextualizer
 from counterfoil.attribution.locating.registry import load_model
+from counterfoil.attribution.report.model import likelihood
 
 from .judge import Judge
 from .options import INPUT_FILE, PROBABILITY, Command, NameValue, documents_option, judge_options, output_option
-from .output import one_line, percent, print_written, shortened
+from .output import one_line, print_written, shortened
 from .progress import Progress
 
 UNCHECKED = 3
@@ -159,7 +160,8 @@ def print_attribution(found: Attribution) -> None:
     if found.snapped:
         click.echo(f"        {one_line(found.snapped)}")
     click.echo(f"Claim:  {one_line(found.claim)}")
-    said = "" if found.probability is None else f" ({percent(found.probability)})"
+    probable = likelihood(found.status, found.probability, found.contradicted)
+    said = f" {probable}" if probable else ""
     click.echo(f"Status: {found.status.value.replace('_', ' ')}{said}, by {found.method} ({found.kind.value})")
     if found.failure:
         click.echo(f"        {one_line(found.failure)}")

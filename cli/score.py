@@ -18,16 +18,14 @@ from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
 from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.locating.registry import load_model
-from counterfoil.attribution.report import CorpusPage, Report
-from counterfoil.attribution.report.precompute import locating
+from counterfoil.attribution.report import CorpusPage
+from counterfoil.attribution.report.precompute import Precompute
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.corpus import compare as compare_corpora
 from counterfoil.attribution.scoring.files import Scored, score_files
 from counterfoil.attribution.scoring.score import MODES
 from counterfoil.attribution.statistics import Comparison, Interval
-from counterfoil.attribution.text.splitters import NAMES as SPLITTERS
-from counterfoil.attribution.text.splitters import load_splitter
-from counterfoil.attribution.text.statements import Status
+from counterfoil.attribution.text.statements import SPLITTERS, Status, load_splitter
 from counterfoil.grounding.question_answering import LOCATE_METHODS
 from platformdirs import user_cache_path
 from rich.console import Console
@@ -252,7 +250,7 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             writer = stack.enter_context(ScoreWriter(options.json, described, package_versions(*PACKAGES)))
             stream = writer.through(stream)
         if options.report is not None:
-            page = CorpusPage(prepared=_prepared(options, engine))
+            page = CorpusPage(precompute=_precompute(options, engine))
             stream = page.through(stream)
         corpus = summarise(pace.reports(stream))
         intervals = _intervals(corpus)
@@ -320,11 +318,11 @@ def _range(interval: Interval | None) -> str:
     return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def _prepared(options: Run, engine: CachedEntailment) -> Callable[[Report], Report] | None:
+def _precompute(options: Run, engine: CachedEntailment) -> Precompute | None:
     """Return what locates words for the page, if that was asked for."""
     if options.locate == "none":
         return None
-    return locating(options.locate, load_model(options.locate, None, {})[0], engine, options.scoring.threshold)
+    return Precompute(options.locate, load_model(options.locate, None, {})[0], engine, options.scoring.threshold)
 
 
 def _scored(files: Sequence[Path], engine: CachedEntailment, options: Run) -> Iterator[Scored]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import webbrowser
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ import click
 from counterfoil.attribution import load_entailment
 from counterfoil.attribution.locating import METHODS, Locator
 from counterfoil.attribution.locating.registry import load_model
-from counterfoil.attribution.report import AnswerRecord, Report, opened
-from counterfoil.attribution.report.desk import Desk
-from counterfoil.attribution.report.server import Server, chosen, page
+from counterfoil.attribution.report import AnswerRecord, Report, read_reports
+from counterfoil.attribution.report.server import Server
 
 from .options import INPUT_FILE, Command, NameValue, entailment_option
 
@@ -52,7 +50,7 @@ def view(
     click.echo(f"{file} is at {server.url}\nCtrl-C ends it.")
     sys.stdout.flush()
     if browser:
-        webbrowser.open(server.url)
+        server.open_browser()
     try:
         server.serve_forever()
     except KeyboardInterrupt:
@@ -63,29 +61,27 @@ def view(
 
 def _server(file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int) -> Server:
     """Read the file and take the port."""
-    # Loaded when they are first needed, and once for all answers.
-    loaded, judge = cache(lambda name, of: load_model(name, of, {})[0]), cache(load_entailment)
+    judge = cache(load_entailment)
+
+    @cache
+    def loaded(name: str) -> tuple[Any, dict[str, Any]]:
+        # The model and the settings are for the method that was named; any other runs on its own.
+        return load_model(name, model, options) if name == method else load_model(name)
 
     def make(report: Report, record: AnswerRecord, name: str) -> Locator:
-        # The model and the settings are for the method that was named; any other runs on its own.
-        own = name == method
-        chosen_model = model if own else None
+        runs_on, left = loaded(name)
         return Locator(
             record.text,
             report.documents,
             method=name,
-            # A chat model is made by its method, which knows the address of an endpoint.
-            model=chosen_model if name == "prompting" else loaded(name, chosen_model),
+            model=runs_on,
             question=report.question or None,
             entailment=judge(entailment),
-            **(options if own else {}),
+            **left,
         )
 
-    found = opened(file)
-    shown = chosen(found)
+    saved = read_reports(file)
     try:
-        server = Server(Desk(shown.reports, make), port)
+        return Server(saved, make, method=method, port=port)
     except OSError as error:
         raise ValueError(f"cannot serve at port {port}: {error}. Leave out --port for any that is free.") from error
-    server.page = page(found, shown, token=server.token, methods=tuple(METHODS), method=method).encode()
-    return server

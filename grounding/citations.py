@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from counterfoil.attribution import EntailmentModel, StatementVerdict, Status, cite, score_citations
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import AnswerRecord, Report
-from counterfoil.attribution.report.precompute import LONGEST, locating
+from counterfoil.attribution.report.precompute import LONGEST, Precompute
 from counterfoil.attribution.text.markers import without_markers
 
 from .engine import Generated, Prompt
@@ -78,7 +78,7 @@ def with_located_words(
         note = f"Words were not located beforehand in {characters:,} characters; counterfoil view locates them later."
         return list(checked), (note,)
     model = embedding if method == "alignment" and embedding is not None else load_model(method, None, {})[0]
-    report = locating(method, model, entailment)(Report(question, tuple(c.record for c in checked), documents))
+    report = Precompute(method, model, entailment)(Report(question, tuple(c.record for c in checked), documents))
     return [replace(c, record=record) for c, record in zip(checked, report.answers, strict=True)], ()
 
 

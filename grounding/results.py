@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from counterfoil.attribution import Document, StatementVerdict
-from counterfoil.attribution.io.json_file import json_text, package_versions
-from counterfoil.attribution.io.schema import statement_output
+from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan
-from counterfoil.attribution.report.read import ANSWER_FORMAT
-from counterfoil.attribution.serialization import as_data
+from counterfoil.attribution.report.saved import LeftOutFile, SavedAnswer, SavedAnswers, SavedDocument, SavedPassage
 
 PACKAGES = ("counterfoil", "torch", "transformers", "sentence-transformers")
 """The packages that decide what an answer is."""
@@ -96,37 +93,15 @@ class GroundedAnswer:
 
     def to_json(self) -> str:
         """Return everything as JSON; docs/ask.md describes the fields."""
-        answers = [_answer_fields(answer) for answer in self.answers]
-        recorded = {
-            "format": ANSWER_FORMAT,
-            "question": self.question,
-            **answers[0],
-            "compared_with": answers[1:],
-            "documents": [
-                {"id": document.id, "title": document.title, "path": document.metadata.get("path"),
-                 "text": document.text}
-                for document in self.documents
-            ],
-            "passages": [
-                {"document": passage.document.id, "start": passage.start, "end": passage.end, "score": passage.score}
-                for passage in self.passages
-            ],
-            "left_out": [{"path": path, "reason": reason} for path, reason in self.left_out],
-            "notes": list(self.notes),
-            "settings": dict(self.settings),
-            "versions": package_versions(*PACKAGES),
-        }  # fmt: skip
-        return json_text(recorded)
-
-
-def _answer_fields(answer: CheckedAnswer) -> dict[str, Any]:
-    record = answer.record
-    return {
-        "method": record.label,
-        "answer": record.text,
-        "answer_with_markers": answer.text_with_markers,
-        "statements": [statement_output(verdict).model_dump(mode="json") for verdict in record.statements],
-        "scores": {"recall": record.recall, "precision": record.precision, "f1": record.f1},
-        "trace": [{"start": span.start, "end": span.end, "value": span.value} for span in record.trace],
-        "attributions": [as_data(each) for each in record.attributions],
-    }
+        first, *others = (SavedAnswer.fields_of(answer.record, answer.text_with_markers) for answer in self.answers)
+        return SavedAnswers(
+            **first,
+            question=self.question,
+            compared_with=tuple(SavedAnswer(**fields) for fields in others),
+            documents=tuple(SavedDocument(d.id, d.title, d.metadata.get("path"), d.text) for d in self.documents),
+            passages=tuple(SavedPassage(p.document.id, p.start, p.end, p.score) for p in self.passages),
+            left_out=tuple(LeftOutFile(path, reason) for path, reason in self.left_out),
+            notes=self.notes,
+            settings=self.settings,
+            versions=package_versions(*PACKAGES),
+        ).to_json()

@@ -7,6 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .hub import loading
+
+REMEDY = "Give a hub id, or a folder with a saved model of this kind."
+
 T = TypeVar("T")
 Found = TypeVar("Found")
 
@@ -23,6 +27,22 @@ def on_device(model: Any, device: str | None) -> Any:  # noqa: ANN401 (any trans
     if getattr(model, "hf_device_map", None) is None:
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return model.eval()
+
+
+def load_pretrained(kind: Any, source: str, *, remedy: str = REMEDY, **options: Any) -> Any:  # noqa: ANN401 (any class)
+    """Return `kind.from_pretrained(source, **options)`, but say at once if the hub cannot be reached.
+
+    Args:
+        kind: A class with `from_pretrained`, for example `AutoModel`.
+        source: Hub id or folder.
+        remedy: What to do if it cannot be loaded, a whole sentence.
+        **options: Of `from_pretrained`.
+
+    Raises:
+        ModelLoadError: It cannot be loaded; the message says why.
+    """
+    with loading(source, source, remedy=remedy):
+        return kind.from_pretrained(source, **options)
 
 
 def loading_options(device: str | None, device_map: str | None, revision: str | None) -> dict[str, Any]:

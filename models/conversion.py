@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 
 def cache_folder() -> Path:
-    """Where converted models are kept: `COUNTERFOIL_CACHE`, or the user's cache folder."""
+    """Return the folder of converted models: `COUNTERFOIL_CACHE`, or in the user's cache folder."""
     chosen = os.environ.get("COUNTERFOIL_CACHE")
     return Path(chosen) if chosen else user_cache_path("counterfoil", appauthor=False)
 
 
 def converted(gguf: Path, label: str) -> Path:
-    """The folder with the safetensors copy of a GGUF file, made at the first call.
+    """Return the folder with the safetensors copy of a GGUF file, which the first call makes.
 
     Args:
         gguf: The file.
@@ -61,14 +64,33 @@ def _convert(gguf: Path, folder: Path) -> None:
         import gguf as reader  # noqa: F401, PLC0415
     except ImportError as error:
         raise ImportError(
-            f'reading {gguf.name} needs gguf and accelerate: pip install "counterfoil[offline]"'
+            f'reading {gguf.name} needs gguf and accelerate ({error}): pip install "counterfoil[offline]"'
         ) from error
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
-    read = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    with _bar_on_terminals_only():
+        read = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     # What was read from GGUF counts as quantised and refuses to be saved, although its weights are plain floats.
     vars(read.config).pop("quantization_config", None)
     plain = AutoModelForCausalLM.from_config(read.config, dtype=torch.float32)
     plain.load_state_dict(read.state_dict())
     plain.generation_config = read.generation_config
     plain.save_pretrained(folder)
+
+
+@contextmanager
+def _bar_on_terminals_only() -> Iterator[None]:
+    """Let transformers show its progress in reading GGUF if a person watches, and has not turned progress bars off."""
+    from transformers import modeling_gguf_pytorch_utils as reader  # noqa: PLC0415
+    from transformers.utils.logging import is_progress_bar_enabled  # noqa: PLC0415
+
+    bar = getattr(reader, "tqdm", None)
+    if bar is None:  # another version of transformers, with another bar
+        yield
+        return
+    # `None` is tqdm's own word for "unless this is a terminal".
+    vars(reader)["tqdm"] = partial(bar, disable=None if is_progress_bar_enabled() else True)
+    try:
+        yield
+    finally:
+        vars(reader)["tqdm"] = bar

@@ -5,23 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import ModelLoadError, reason_of
+from .hub import loading
 from .wheels import EMBEDDING_MODEL
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DEFAULT_NAMES = {"minilm", "all-MiniLM-L6-v2", EMBEDDING_MODEL.hub_id}
+REMEDY = f"Check the name, or install the copy of the default in the package registry: {EMBEDDING_MODEL.install}"
 
 
 def embedding_model_path(name: str | None = None) -> str:
-    """Where to load an embedding model from.
+    """Return where to load an embedding model from.
 
     Args:
         name: A hub id or a local folder; `None` (or the default's own name) means all-MiniLM-L6-v2.
 
     Returns:
-        A local folder where there is one: the given one, or the copy in the wheel. Else the hub id.
+        A local folder if there is one: the given one, or the copy in the wheel. Else the hub id.
     """
     if name is None or (name in DEFAULT_NAMES and not Path(name).is_dir()):
         packaged = EMBEDDING_MODEL.path()
@@ -30,7 +31,7 @@ def embedding_model_path(name: str | None = None) -> str:
 
 
 def load_embedding_model(name: str | None = None, *, device: str | None = None) -> SentenceTransformer:
-    """A sentence-transformers model.
+    """Return a sentence-transformers model.
 
     Args:
         name: A hub id, a local folder, or `None` for all-MiniLM-L6-v2.
@@ -42,13 +43,5 @@ def load_embedding_model(name: str | None = None, *, device: str | None = None) 
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (seconds to import)
 
     source = embedding_model_path(name)
-    try:
+    with loading(name or EMBEDDING_MODEL.hub_id, source, remedy=REMEDY):
         return SentenceTransformer(source, device=device)
-    except (OSError, ValueError) as error:
-        tried = [f"{source!r} is no folder here"] if not Path(source).is_dir() else []
-        tried.append(f"loading {source!r} failed ({reason_of(error)})")
-        raise ModelLoadError(
-            name or EMBEDDING_MODEL.hub_id,
-            tried,
-            f"Check the name, or install the packaged default: {EMBEDDING_MODEL.install}",
-        ) from error

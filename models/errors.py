@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
+_LONGEST = 300
+
 
 def reason_of(error: Exception) -> str:
-    """What an error says, in one line; its kind where it says nothing."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    """Return what an error says, on one line; its kind if it says nothing."""
+    return textwrap.shorten(str(error), _LONGEST, placeholder=" …") or type(error).__name__
 
 
 class ModelLoadError(OSError):

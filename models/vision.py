@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ModelLoadError, reason_of
+from .errors import ModelLoadError
+from .hub import loading
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
 
 
 SCENES = "scenes"
-"""What the shipped model is called where a model is asked for; it knows drawn scenes alone."""
+"""Name of the shipped model; it knows drawn scenes alone."""
+
+EXTRA = 'Install it: pip install "counterfoil[vision]"'
+REMEDY = f"Give the hub id or the folder of a model that reads images, saved with its processor, or {SCENES!r}."
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class VisionModel:
 
 
 def vision_model_path(name: str) -> str:
-    """Where to load a vision-language model from: the folder of the shipped one where that is meant, else the name."""
+    """Return where to load a vision-language model from: the shipped one's folder if that is meant, else the name."""
     shipped = name == SCENES and not Path(name).is_dir()
     return str(Path(__file__).parent / SCENES) if shipped else name
 
@@ -41,7 +46,7 @@ def vision_model_path(name: str) -> str:
 def load_vision_model(
     name: str, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
 ) -> VisionModel:
-    """A vision-language model that is ready to generate.
+    """Return a vision-language model that is ready to generate.
 
     Args:
         name: A hub id or a local folder; `"scenes"` is the model of drawn scenes that is shipped.
@@ -52,12 +57,14 @@ def load_vision_model(
         ModelLoadError: Not a folder, not on the hub, no vision-language model, or one whose processor needs what is not
             installed.
     """
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  (seconds to import)
     from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin  # noqa: PLC0415
 
+    if importlib.util.find_spec("PIL") is None:
+        raise ModelLoadError(name, ["images are read with Pillow, which is not installed"], EXTRA)
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     source = vision_model_path(name)
-    try:
+    with loading(name, source, remedy=REMEDY):
         # Images are read by Pillow: torchvision need not be there, and its pixels differ a little.
         processor = AutoProcessor.from_pretrained(source, backend="pil")
         if not isinstance(processor, ProcessorMixin):
@@ -65,11 +72,5 @@ def load_vision_model(
         model = AutoModelForImageTextToText.from_pretrained(
             source, dtype=dtype or (torch.float32 if target.type == "cpu" else "auto")
         )
-    except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
-        raise ModelLoadError(
-            name,
-            [f"as a vision-language model it could not be read ({reason_of(error)})"],
-            f"Give the hub id or the folder of a model that reads images, saved with its processor, or {SCENES!r}.",
-        ) from error
     torch.nn.Module.to(model, target)
     return VisionModel(model.eval(), processor, name)

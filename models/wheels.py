@@ -19,7 +19,7 @@ class WheelModel:
         hub_id: Its name on the Hugging Face hub.
         distribution: The distribution on the package registry that carries a copy.
         package: The import name of that distribution.
-        glob: Where in the package the copy is: one file or one folder.
+        glob: Pattern of the copy in the package: one file or one folder.
         install: The command that installs the copy.
     """
 
@@ -30,7 +30,7 @@ class WheelModel:
     install: str
 
     def path(self) -> Path | None:
-        """The file or folder in the installed package, or `None` where it is not installed."""
+        """Return the file or folder in the installed package, or `None` if it is not installed."""
         spec = importlib.util.find_spec(self.package)
         for folder in spec.submodule_search_locations or () if spec else ():
             for match in sorted(Path(folder).glob(self.glob)):
@@ -38,7 +38,7 @@ class WheelModel:
         return None
 
     def version(self) -> str:
-        """The version of the installed distribution."""
+        """Return the version of the installed distribution; `"unknown"` if there is none."""
         try:
             return version(self.distribution)
         except PackageNotFoundError:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
-from counterfoil.models.checkpoints import in_halves, loading_options, on_device, revision_of
+from counterfoil.models.checkpoints import in_halves, load_pretrained, loading_options, on_device, revision_of
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from .base import Judgement, Pair, WindowedEntailment
@@ -101,8 +101,8 @@ class T5Entailment(CheckpointEntailment):
         batch_size: int = 8,
         threshold: float = 0.5,
     ) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
-        loaded = AutoModelForSeq2SeqLM.from_pretrained(model, **loading_options(device, device_map, revision))
+        tokenizer = load_pretrained(AutoTokenizer, model, revision=revision or "main")
+        loaded = load_pretrained(AutoModelForSeq2SeqLM, model, **loading_options(device, device_map, revision))
         self.template = template
         frame = counter(tokenizer)(template.format(premise="", hypothesis="")) + SLACK
         super().__init__(

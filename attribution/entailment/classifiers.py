@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from counterfoil.models.checkpoints import folder_revision, loading_options, on_device
+from counterfoil.models.checkpoints import REMEDY, folder_revision, load_pretrained, loading_options, on_device
+from counterfoil.models.hub import loading
 from huggingface_hub import hf_hub_download
 from safetensors.torch import load_file
 from transformers import (
@@ -55,9 +56,9 @@ class NLIEntailment(CheckpointEntailment):
         batch_size: int = 32,
         threshold: float = 0.5,
     ) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
+        tokenizer = load_pretrained(AutoTokenizer, model, revision=revision or "main")
         options = loading_options(device, device_map, revision)
-        loaded = AutoModelForSequenceClassification.from_pretrained(model, **options)
+        loaded = load_pretrained(AutoModelForSequenceClassification, model, **options)
         self.entailment, self.contradiction = label_positions(loaded.config.id2label)
         limit = tokenizer.model_max_length
         longest = window or (limit if limit < 10**6 else NLI_TOKENS)
@@ -102,11 +103,11 @@ class MiniCheckEntailment(CheckpointEntailment):
         batch_size: int = 16,
         threshold: float = 0.5,
     ) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
-        config = AutoConfig.from_pretrained(model, revision=revision or "main")
+        tokenizer = load_pretrained(AutoTokenizer, model, revision=revision or "main")
+        config = load_pretrained(AutoConfig, model, revision=revision or "main")
         self.generative = bool(config.is_encoder_decoder)
         form = AutoModelForSeq2SeqLM if self.generative else AutoModelForSequenceClassification
-        loaded = form.from_pretrained(model, **loading_options(device, device_map, revision))
+        loaded = load_pretrained(form, model, **loading_options(device, device_map, revision))
         longest = window or (MINICHECK_WORDS if self.generative else MINICHECK_TOKENS)
         super().__init__(
             tokenizer,
@@ -170,9 +171,10 @@ class HHEMEntailment(CheckpointEntailment):
         batch_size: int = 16,
         threshold: float = 0.5,
     ) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(foundation)
+        tokenizer = load_pretrained(AutoTokenizer, foundation)
         local = Path(model, "model.safetensors")
-        weights = local if local.exists() else Path(hf_hub_download(model, "model.safetensors", revision=revision))
+        with loading(model, model, remedy=REMEDY):
+            weights = local if local.exists() else Path(hf_hub_download(model, "model.safetensors", revision=revision))
         frame = counter(tokenizer)(self.PROMPT.format(premise="", hypothesis="")) + SLACK
         revision = folder_revision(Path(model)) or weights.parent.name
         super().__init__(
@@ -186,7 +188,7 @@ class HHEMEntailment(CheckpointEntailment):
 
     @staticmethod
     def _load(weights: Mapping[str, torch.Tensor], foundation: str) -> T5ForTokenClassification:
-        config: Any = AutoConfig.from_pretrained(foundation, num_labels=2)
+        config: Any = load_pretrained(AutoConfig, foundation, num_labels=2)
         model = T5ForTokenClassification(config)
         renamed = {name.removeprefix("t5."): tensor for name, tensor in weights.items()}
         missing, unexpected = model.load_state_dict(renamed, strict=False)

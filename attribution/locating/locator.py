@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, load_entailment
 from ..entailment.batching import Steps, run, together
 from ..entailment.registry import default_entailment
 from ..text.markers import Range
+from ..text.plain_text import plain_text
 from ..text.statements import Status
 from ..text.word_boundaries import snapped
 from .base import LocatingMethod, Proposal, Query
 from .decontextualization import Claim, Decontextualizer, decontextualizer
-from .decontextualization.base import text_of, unmarked
+from .decontextualization.base import affirms, says_nothing_alone, text_of, unmarked
 from .registry import METHODS
 from .results import Attribution, Candidate
 from .verification import SLACK, Verification, verify
@@ -111,13 +112,21 @@ class Locator:
         steps = together([self.steps(span) for span in spans])
         return run(steps, self.entailment.judge if self.entailment else _no_judge)
 
+    def _proposed(self, ranges: tuple[Range, ...], claim: Claim) -> Proposal:
+        if says_nothing_alone(claim.text):
+            needed = "its question is needed" if affirms(claim.text) else "no words of a source say that as they stand"
+            return Proposal((), (), failure=f"{claim.text!r} only affirms or denies something: {needed}")
+        return self.method.propose(Query(ranges, claim.parts, claim.text))
+
     def steps(self, span: Span) -> Steps[Attribution]:
         """Yield the pairs that one span raises to the entailment model, and return its attribution."""
         taken = _snapped(self.answer, span)
         words = text_of(self.answer, unmarked(self.answer, taken.ranges))
         if any(character.isalnum() for character in words):
-            claim = self.decontextualizer.decontextualize(self.answer, taken.ranges, self.question)
-            proposal = self.method.propose(Query(taken.ranges, claim.parts, claim.text))
+            written = self.decontextualizer.decontextualize(self.answer, taken.ranges, self.question)
+            # What is compared with the sources is what a reader sees of the answer, not its Markdown.
+            claim = replace(written, text=plain_text(written.text), words=plain_text(written.words))
+            proposal = self._proposed(taken.ranges, claim)
         else:
             claim, proposal = Claim(words, (), words), Proposal((), (), failure="the span holds no word")
         if self.threshold is None or proposal.failure is not None:
@@ -138,6 +147,7 @@ class Locator:
             text=" … ".join(self.answer[start:end] for start, end in taken.ranges),
             asked=taken.asked,
             probability=outcome.probability,
+            contradicted=outcome.contradicted,
             spans=outcome.spans,
             snapped=taken.account,
             resolutions=claim.resolutions,

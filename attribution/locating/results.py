@@ -86,6 +86,8 @@ class Attribution:
         asked: The ranges that were asked for.
         probability: That the spans together support the claim; without spans, the largest that any candidate had;
             `None` if nothing was verified.
+        contradicted: That the words of the sources that decided the status contradict it, if nothing supports it and
+            the entailment model tells; else `None`.
         spans: The words of the sources, by document and place; `score` is the probability that the span alone supports
             the claim, or the method's own score if nothing was verified.
         snapped: What snapping did to the ranges, in words; empty if nothing.
@@ -111,6 +113,7 @@ class Attribution:
     text: Text
     asked: tuple[Range, ...]
     probability: Probability | None = None
+    contradicted: Probability | None = None
     spans: tuple[SourceSpan, ...] = ()
     snapped: Text = ""
     resolutions: tuple[Resolution, ...] = ()

@@ -42,6 +42,7 @@ class Verification:
         candidates: What became of each candidate.
         notes: What a reader must know.
         failure: Why there is no verdict.
+        contradicted: That the candidates contradict it: of the one that decided the status, if nothing supports it.
     """
 
     status: Status
@@ -50,6 +51,7 @@ class Verification:
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...] = ()
     failure: str | None = None
+    contradicted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,14 @@ def verify(
         status = Status.CONTRADICTED if contradicts(best.judgement) else Status.NOT_SUPPORTED
         gone = ", ".join(map(repr, best.missing))
         notes = (f"nothing that may support the claim has {gone}",) if gone else ()
-        return Verification(status, best.judgement.supported, (), _explained(check, singles, ()), notes)
+        return Verification(
+            status,
+            best.judgement.supported,
+            (),
+            _explained(check, singles, ()),
+            notes,
+            contradicted=best.judgement.contradicted,
+        )
     small = yield from _shrunk(best, check, slack)
     alone = yield from check.judge([(one,) for one in small.ranges])
     spans = tuple(span_of(one.ranges[0], by_id, one.judgement.supported) for one in alone)

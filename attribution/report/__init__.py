@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from .corpus import CorpusPage
 from .model import AnswerRecord, Figure, Report, Summary, TraceSpan
-from .read import Opened, opened
+from .read import SavedReports, read_reports
 from .render import render, write_report
 
 __all__ = [
     "AnswerRecord",
     "CorpusPage",
     "Figure",
-    "Opened",
     "Report",
+    "SavedReports",
     "Summary",
     "TraceSpan",
-    "opened",
+    "read_reports",
     "render",
     "write_report",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..io.atomic import write_text
 from ..io.schema import ProblemOutput, corpus_output
@@ -13,10 +13,11 @@ from ..scoring.files import Scored
 from ..scoring.results import CitationReport
 from ..statistics import Interval
 from ..text.statements import Status
-from .cases import Case, case
 from .model import AnswerRecord, Report
+from .precompute import Precompute
 from .read import label_of, place_of, summary_of
 from .render import render_cases
+from .truncation import Case, truncated
 
 SHOWN = 500
 """How many answers a page holds; a browser cannot hold a million."""
@@ -30,23 +31,23 @@ TITLE = "Citation scores"
 class CorpusPage:
     """Keeps the answers of lowest F1 while they pass, and the records that could not be read.
 
-    What is kept is what the page will hold, so memory does not grow with the corpus or with the length of documents.
+    Memory does not grow with the corpus: of each answer is kept what the page will hold, or, to be located, its
+    documents up to :data:`~counterfoil.attribution.report.precompute.LONGEST` characters.
 
     Args:
         shown: How many of each.
-        prepared: What is done to a report before it is kept, such as
-            :func:`~counterfoil.attribution.report.precompute.locating` its words; `None` for nothing.
+        precompute: What locates the words of the answers that the page shows, once they are known; `None` for nothing.
     """
 
-    def __init__(self, shown: int = SHOWN, prepared: Callable[[Report], Report] | None = None) -> None:
+    def __init__(self, shown: int = SHOWN, precompute: Precompute | None = None) -> None:
         self._shown = shown
-        self._prepared = prepared
-        self._worst: list[tuple[float, int, Case]] = []
+        self._precompute = precompute
+        self._worst: list[tuple[float, int, Report | Case]] = []
         self._unread: list[ProblemOutput] = []
         self._seen = self._n_unread = 0
 
     def through(self, scored: Iterable[Scored]) -> Iterator[Scored]:
-        """The same records; those to be shown are kept as they pass."""
+        """Yield the same records; those to be shown are kept as they pass."""
         for each in scored:
             self._keep(each)
             yield each
@@ -58,12 +59,13 @@ class CorpusPage:
         intervals: Mapping[str, Interval | None],
         settings: Mapping[str, object],
     ) -> None:
-        """Writes the page, whole or not at all.
+        """Write the page, whole or not at all.
 
         Raises:
-            OSError: Where the file cannot be written.
+            OSError: If the file cannot be written.
         """
-        worst = [kept for _, _, kept in sorted(self._worst, key=lambda entry: (-entry[0], -entry[1]))]
+        ordered = sorted(self._worst, key=lambda entry: (-entry[0], -entry[1]))
+        worst = [self._case(kept, -number) for _, number, kept in ordered]
         output = corpus_output(corpus, intervals, self._n_unread)
         notes = left_out(worst, self._seen - self._n_unread, len(self._unread), self._n_unread)
         summary = summary_of(output, self._unread, dict(settings), notes)
@@ -80,11 +82,16 @@ class CorpusPage:
         f1 = -1.0 if scored.report.f1 is None else scored.report.f1
         place = (-f1, -self._seen)
         if len(self._worst) < self._shown:
-            heapq.heappush(self._worst, (*place, self._case(scored, scored.report)))
+            heapq.heappush(self._worst, (*place, self._kept(scored, scored.report)))
         elif place > self._worst[0][:2]:
-            heapq.heapreplace(self._worst, (*place, self._case(scored, scored.report)))
+            heapq.heapreplace(self._worst, (*place, self._kept(scored, scored.report)))
 
-    def _case(self, scored: Scored, report: CitationReport) -> Case:
+    def _case(self, kept: Report | Case, position: int) -> Case:
+        if isinstance(kept, Case):
+            return kept
+        return truncated(self._precompute(kept) if self._precompute else kept, ROOM, position)
+
+    def _kept(self, scored: Scored, report: CitationReport) -> Report | Case:
         record, answer = scored.record, scored.record.answer
         shown = AnswerRecord(
             label=label_of(report.mode, report.entailment),
@@ -98,11 +105,12 @@ class CorpusPage:
         question = answer.question if answer else None
         name = place_of(str(record.path), record.number, answer.id if answer else "")
         whole = Report(question or "", (shown,), documents, name=name)
-        return case(self._prepared(whole) if self._prepared else whole, ROOM, position=self._seen)
+        located_later = self._precompute is not None and self._precompute.applies_to(whole)
+        return whole if located_later else truncated(whole, ROOM, position=self._seen)
 
 
 def left_out(cases: Sequence[Case], n_answers: int, n_told: int, n_unread: int) -> tuple[str, ...]:
-    """What a page does not hold, in words."""
+    """Return what a page does not hold, in words."""
     notes = []
     if len(cases) < n_answers:
         notes.append(f"Here are the {len(cases):,} answers of lowest F1, of {n_answers:,}. The JSON holds all of them.")

@@ -1,4 +1,4 @@
-"""What a page shows."""
+"""What a report holds, and the words and signs that tell a verdict; its data types are those of the page's JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from ..documents import Document
 from ..locating.results import Attribution
 from ..passages import Passage
 from ..scoring.results import StatementVerdict
+from ..serialization import Text
+from ..text.statements import Status
+
+LABELS: dict[Status, tuple[str, str]] = {
+    Status.SUPPORTED: ("✓", "supported"),
+    Status.PARTIALLY_SUPPORTED: ("◐", "partly supported"),
+    Status.NOT_SUPPORTED: ("✕", "not supported"),
+    Status.CONTRADICTED: ("≠", "contradicted"),
+    Status.NO_CITATION: ("–", "no citation"),
+    Status.INVALID_CITATION: ("!", "invalid citation"),
+    Status.NOT_CHECKED: ("?", "not checked"),
+}
+"""A sign and words for each verdict, so that none is told by colour alone."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +31,7 @@ class TraceSpan:
     Args:
         start: First code point in the answer's text.
         end: One past the last.
-        value: log p(with documents) - log p(without), in nats; above 0 where the documents made it more probable.
+        value: log p(with documents) - log p(without), in nats; above 0 if the documents made it more probable.
     """
 
     start: int
@@ -34,15 +47,16 @@ class AnswerRecord:
         label: How it was made, for a heading.
         text: The answer, with or without citation markers.
         statements: Its sentences; their offsets are those of `text`.
-        recall: Citation recall in [0, 1], or `None` where it could not be computed.
+        recall: Citation recall in [0, 1], or `None` if it could not be computed.
         precision: Citation precision, likewise.
         f1: Their harmonic mean, likewise.
-        trace: Spans in order, without overlap; empty where none was recorded.
-        attributions: Words of the answer that were located beforehand; a page answers a selection of them by itself.
+        trace: Spans in order, without overlap; empty if none was recorded.
+        attributions: Words of the answer that were located before the page was made; the page answers a selection of
+            them by itself.
     """
 
-    label: str
-    text: str
+    label: Text
+    text: Text
     statements: tuple[StatementVerdict, ...]
     recall: float | None
     precision: float | None
@@ -61,7 +75,7 @@ class Report:
         documents: All documents; the n-th is what `[n]` refers to.
         passages: What the model read of them.
         settings: How the answers were made, by name, in the order in which they are shown.
-        notes: What a reader has to know: files and passages that were left out.
+        notes: What a reader must know: files and passages that were left out.
         name: Where it comes from (a file and the number of a record), to tell it from others.
     """
 
@@ -76,9 +90,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a corpus with its interval; `None` where there is none."""
+    """A figure of a corpus with its interval; `None` if there is none."""
 
-    name: str
+    name: Text
     value: float | None
     low: float | None = None
     high: float | None = None
@@ -95,13 +109,33 @@ class Summary:
         counts: Statements by status, and other counts, by name.
         unread: Where records stood that could not be read, and what was wrong with each.
         settings: How the run was made, by name.
-        notes: What a reader has to know: above all, what the page leaves out.
+        notes: What a reader must know: above all, what the page leaves out.
     """
 
     figures: tuple[Figure, ...]
     n_answers: int
     n_counted: int
-    counts: Mapping[str, int]
-    unread: tuple[tuple[str, str], ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    counts: Mapping[Text, int]
+    unread: tuple[tuple[Text, Text], ...] = ()
+    settings: Mapping[Text, Text] = field(default_factory=dict)
+    notes: tuple[Text, ...] = ()
+
+
+def likelihood(status: Status, probability: float | None, contradicted: float | None = None) -> str:
+    """Return how probable a verdict is, in words that say of what: `83 %`, `58 %` or `(support 12 %)`.
+
+    The bare number is the verdict's own probability; beside a verdict that has none of its own stands that of support.
+
+    Args:
+        status: The verdict.
+        probability: That the sources support it, or `None`.
+        contradicted: That they contradict it, or `None`.
+
+    Returns:
+        The words; empty if nothing was measured.
+    """
+    if status is Status.CONTRADICTED and contradicted is not None:
+        return f"{100 * contradicted:.0f} %"
+    if probability is None:
+        return ""
+    return f"{100 * probability:.0f} %" if status is Status.SUPPORTED else f"(support {100 * probability:.0f} %)"

@@ -4,26 +4,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from ..locating.results import Attribution
-from ..scoring.results import Citation, StatementVerdict
-from ..text.segmentation import without_surrogates
+from ..serialization import Text, as_data, without_surrogates
 from ..text.statements import Status
-from .cases import Case, ShownDocument, marker_ranges
-from .model import AnswerRecord, Summary
-from .view import LABELS
+from .model import LABELS, Summary
+from .truncation import Case
 
-FORMAT = "counterfoil.page/1"
+FORMAT = "counterfoil.page/2"
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
-def page_data(
-    cases: Sequence[Case], *, title: str, summary: Summary | None = None, live: dict[str, Any] | None = None
-) -> str:
-    """All that the page shows, as JSON for a `<script>` element.
+@dataclass(frozen=True)
+class Live:
+    """How a page asks the server that it comes from.
 
-    Offsets count code points. `<`, `>` and `&` are written as escapes, so that no text can end the element.
+    Args:
+        token: What every request must carry.
+        methods: The locating methods that a reader may choose.
+        method: The one that is chosen first.
+    """
+
+    token: str
+    methods: tuple[str, ...]
+    method: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the script of a page reads; offsets count code points.
+
+    Args:
+        title: Of the page.
+        cases: What is shown, in the order of the list.
+        summary: Of the corpus; `None` for a single question.
+        live: How a server is asked for what is not in the page; `None` for a file.
+        labels: A sign and words for each verdict.
+        format: Of this JSON.
+    """
+
+    title: Text
+    cases: tuple[Case, ...]
+    summary: Summary | None
+    live: Live | None
+    labels: dict[Status, tuple[str, str]]
+    format: Literal["counterfoil.page/2"] = FORMAT
+
+
+def page_data(cases: Sequence[Case], *, title: str, summary: Summary | None = None, live: Live | None = None) -> str:
+    """Return all that the page shows, as JSON for a `<script>` element.
+
+    `<`, `>` and `&` are written as escapes, so that no text can end the element.
 
     Args:
         cases: What is shown, in the order of the list.
@@ -31,106 +64,23 @@ def page_data(
         summary: Of the corpus; `None` for a single question.
         live: How a server is asked for what is not in the page; `None` for a file.
     """
-    data = {
-        "format": FORMAT,
-        "title": title,
-        "labels": {status.value: LABELS[status] for status in Status},
-        "summary": summary and _summary(summary),
-        "cases": [_case(each) for each in cases],
-        "live": live,
-    }
+    data = as_data(Page(title, tuple(map(_lean, cases)), summary, live, LABELS))
     written = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return without_surrogates(written).translate(_ESCAPES)
 
 
 def attribution_data(attribution: Attribution) -> dict[str, Any]:
-    """What the page says of located words; a server's answer has the same form."""
-    return {
-        "start": attribution.answer_start,
-        "end": attribution.answer_end,
-        "snapped": attribution.snapped,
-        "claim": attribution.claim,
-        "method": attribution.method,
-        "kind": attribution.kind.value,
-        "status": attribution.status.value,
-        "probability": attribution.probability,
-        "entailment": attribution.entailment,
-        "notes": list(attribution.notes),
-        "failure": attribution.failure,
-        "spans": [
-            {"document": s.document, "start": s.start, "end": s.end, "quote": s.quote, "score": s.score}
-            for s in attribution.spans
-        ],
-    }
+    """Return what the page says of located words; a server's answer has the same form."""
+    return as_data(_without_candidates(attribution))
 
 
-def _summary(summary: Summary) -> dict[str, Any]:
-    return {
-        "figures": [{"name": f.name, "value": f.value, "low": f.low, "high": f.high} for f in summary.figures],
-        "answers": summary.n_answers,
-        "counted": summary.n_counted,
-        "counts": dict(summary.counts),
-        "unread": [list(each) for each in summary.unread],
-        "settings": [list(each) for each in summary.settings.items()],
-        "notes": list(summary.notes),
-    }
+def _lean(case: Case) -> Case:
+    """Leave out what no page shows."""
+    answers = (
+        replace(record, attributions=tuple(map(_without_candidates, record.attributions))) for record in case.answers
+    )
+    return replace(case, answers=tuple(answers))
 
 
-def _case(shown: Case) -> dict[str, Any]:
-    return {
-        "name": shown.name,
-        "position": shown.position,
-        "question": shown.question,
-        "answers": [_answer(record) for record in shown.answers],
-        "documents": [_document(document) for document in shown.documents],
-        "settings": [list(each) for each in shown.settings.items()],
-        "notes": list(shown.notes),
-    }
-
-
-def _answer(record: AnswerRecord) -> dict[str, Any]:
-    return {
-        "label": record.label,
-        "text": record.text,
-        "scores": [record.recall, record.precision, record.f1],
-        "markers": [[start, end, list(ids)] for start, end, ids in marker_ranges(record)],
-        "statements": [_statement(verdict) for verdict in record.statements],
-        "trace": [[span.start, span.end, span.value] for span in record.trace],
-        "attributions": [attribution_data(each) for each in record.attributions],
-    }
-
-
-def _statement(verdict: StatementVerdict) -> dict[str, Any]:
-    return {
-        "start": verdict.start,
-        "end": verdict.end,
-        "status": Status(verdict.status).value,
-        "probability": verdict.probability,
-        "reason": verdict.reason,
-        "failure": verdict.failure,
-        "citations": [_citation(citation) for citation in verdict.citations],
-    }
-
-
-def _citation(citation: Citation) -> dict[str, Any]:
-    return {
-        "document": citation.document,
-        "marker": citation.marker,
-        "status": Status(citation.status).value,
-        "score": citation.score,
-        "start": citation.start,
-        "end": citation.end,
-        "quote": citation.quote,
-        "failure": citation.failure,
-    }
-
-
-def _document(shown: ShownDocument) -> dict[str, Any]:
-    return {
-        "id": shown.id,
-        "title": shown.title,
-        "length": shown.length,
-        "pieces": [list(piece) for piece in shown.pieces],
-        "cited": shown.cited,
-        "read": None if shown.read is None else [list(each) for each in shown.read],
-    }
+def _without_candidates(attribution: Attribution) -> Attribution:
+    return replace(attribution, candidates=(), searched=())

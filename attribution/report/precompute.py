@@ -1,11 +1,12 @@
-"""What a page is to know without a model: the words of an answer located beforehand, clause by clause."""
+"""What a page is to know without a model: the words of an answer located before it is made, clause by clause."""
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import regex
 
 from ..entailment import EntailmentModel
 from ..locating import Locator
@@ -15,16 +16,54 @@ from ..text.markers import Range
 from .model import Report
 
 LONGEST = 100_000
-"""Characters of documents up to which locating beforehand takes seconds; beyond, a page asks when it is opened."""
+"""Characters of documents up to which locating takes seconds; beyond, a page asks when it is opened."""
 
-_WORD = re.compile(r"\w+")
+_WORD = regex.compile(r"\w+")
 
 
-def beforehand(locator: Locator, statements: Sequence[StatementVerdict]) -> tuple[Attribution, ...]:
-    """One attribution for each claim that words of the answer can stand for.
+@dataclass(frozen=True)
+class Precompute:
+    """Locates the words of every answer of a report, if its documents are not too long.
 
-    A locator reads words as a part of the clause they stand in, so what it says of a clause is what it says of any
-    words within.
+    Args:
+        method: Name of a locating method.
+        model: What it runs on, loaded.
+        entailment: What verifies.
+        threshold: From which probability on it counts as support; `None` for the entailment model's own.
+    """
+
+    method: str
+    model: object
+    entailment: EntailmentModel
+    threshold: float | None = None
+
+    def applies_to(self, report: Report) -> bool:
+        """Tell whether the documents have a character, and no more than :data:`LONGEST`."""
+        return 0 < sum(len(document.text) for document in report.documents) <= LONGEST
+
+    def __call__(self, report: Report) -> Report:
+        """Return the report with its answers' attributions; unchanged if it does not apply."""
+        if not self.applies_to(report):
+            return report
+        answers = []
+        for record in report.answers:
+            locator = Locator(
+                record.text,
+                report.documents,
+                method=self.method,
+                model=self.model,
+                entailment=self.entailment,
+                question=report.question or None,
+                threshold=self.threshold,
+            )
+            answers.append(replace(record, attributions=locate_clauses(locator, record.statements)))
+        return replace(report, answers=tuple(answers))
+
+
+def locate_clauses(locator: Locator, statements: Sequence[StatementVerdict]) -> tuple[Attribution, ...]:
+    """Return one attribution for each claim that words of the answer can stand for.
+
+    Words are read as a part of the clause they stand in, so what holds for a clause holds for any words within it.
 
     Args:
         locator: Of the answer.
@@ -34,41 +73,8 @@ def beforehand(locator: Locator, statements: Sequence[StatementVerdict]) -> tupl
     return tuple(locator.locate_each(spans))
 
 
-def locating(
-    method: str, model: object, entailment: EntailmentModel, threshold: float | None = None
-) -> Callable[[Report], Report]:
-    """What locates the words of every answer of a report beforehand, where its documents are not too long.
-
-    Args:
-        method: Of localisation.
-        model: What it runs on, loaded.
-        entailment: Who checks.
-        threshold: From which probability on it counts as support; `None` for the entailment model's own.
-    """
-
-    def located(report: Report) -> Report:
-        if not 0 < sum(len(document.text) for document in report.documents) <= LONGEST:
-            return report
-        answers = []
-        for record in report.answers:
-            question = report.question or None
-            locator = Locator(
-                record.text,
-                report.documents,
-                method=method,
-                model=model,
-                entailment=entailment,
-                question=question,
-                threshold=threshold,
-            )
-            answers.append(replace(record, attributions=beforehand(locator, record.statements)))
-        return replace(report, answers=tuple(answers))
-
-    return located
-
-
 def clauses(locator: Locator, start: int, end: int) -> Iterator[Range]:
-    """The runs of words of `answer[start:end]` that are read as one claim."""
+    """Yield the runs of words of `answer[start:end]` that are read as one claim."""
     words = [match.span() for match in _WORD.finditer(locator.answer, start, end)]
     claim_of = locator.decontextualizer.decontextualize
     claims = {word: claim_of(locator.answer, [word], locator.question).text for word in words}

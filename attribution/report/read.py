@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from ..documents import Document
 from ..io.schema import FORMAT as SCORE_FORMAT
-from ..io.schema import (
-    AnswerOutput,
-    CorpusOutput,
-    DocumentOutput,
-    ProblemOutput,
-    ScoreOutput,
-    Scores,
-    StatementOutput,
-)
-from ..locating.results import Attribution
-from ..passages import Passage
-from .model import AnswerRecord, Figure, Report, Summary, TraceSpan
+from ..io.schema import AnswerOutput, CorpusOutput, ProblemOutput, ScoreOutput
+from ..serialization import from_json
+from .model import AnswerRecord, Figure, Report, Summary
+from .saved import FORMAT as ANSWER_FORMAT
+from .saved import SavedAnswers
 
-ANSWER_FORMAT = "counterfoil.answer/2"
 FIGURES = {"mean_f1": "Mean F1", "f1_of_means": "F1 of means", "recall": "Recall", "precision": "Precision"}
 
 
@@ -33,7 +25,7 @@ class FormatError(ValueError):
 
 
 @dataclass(frozen=True)
-class Opened:
+class SavedReports:
     """What a file holds.
 
     Args:
@@ -45,82 +37,18 @@ class Opened:
     summary: Summary | None = None
 
 
-class _Written(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Trace(_Written):
-    start: int
-    end: int
-    value: float
-
-
-class _Passage(_Written):
-    document: str
-    start: int
-    end: int
-    score: float | None = None
-
-
-class _Document(_Written):
-    id: str
-    title: str
-    text: str
-
-
-class _Answer(_Written):
-    method: str
-    answer: str
-    statements: list[StatementOutput]
-    scores: Scores
-    trace: list[_Trace] = Field(default_factory=list)
-    attributions: list[Attribution] = Field(default_factory=list)
-
-    def record(self) -> AnswerRecord:
-        return AnswerRecord(
-            label=self.method,
-            text=self.answer,
-            statements=tuple(each.verdict() for each in self.statements),
-            recall=self.scores.recall,
-            precision=self.scores.precision,
-            f1=self.scores.f1,
-            trace=tuple(TraceSpan(each.start, each.end, each.value) for each in self.trace),
-            attributions=tuple(self.attributions),
-        )
-
-
-class _Asked(_Answer):
-    question: str
-    compared_with: list[_Answer] = Field(default_factory=list)
-    documents: list[_Document]
-    passages: list[_Passage] = Field(default_factory=list)
-    notes: list[str] = Field(default_factory=list)
-    settings: dict[str, str] = Field(default_factory=dict)
-
-    def report(self) -> Report:
-        documents = {each.id: Document(each.id, each.text, each.title) for each in self.documents}
-        return Report(
-            question=self.question,
-            answers=tuple(each.record() for each in (self, *self.compared_with)),
-            documents=tuple(documents.values()),
-            passages=tuple(Passage(documents[p.document], p.start, p.end, p.score) for p in self.passages),
-            settings=self.settings,
-            notes=tuple(self.notes),
-        )
-
-
-def opened(path: str | Path) -> Opened:
-    """What `counterfoil ask --json` or `counterfoil score --json` wrote.
+def read_reports(path: str | Path) -> SavedReports:
+    """Read what `counterfoil ask --json` or `counterfoil score --json` wrote.
 
     Raises:
-        OSError: Where the file cannot be read.
-        FormatError: Where it is something else, with what to do about it.
+        OSError: If the file cannot be read.
+        FormatError: If it is something else, with what to do about it.
     """
     raw = Path(path).read_bytes()
     name = _format(raw, path)
     try:
         if name == ANSWER_FORMAT:
-            return Opened((_Asked.model_validate_json(raw).report(),))
+            return SavedReports((from_json(SavedAnswers, raw).report(),))
         if name == SCORE_FORMAT:
             return _scored(ScoreOutput.model_validate_json(raw))
     except ValidationError as error:
@@ -141,7 +69,7 @@ def opened(path: str | Path) -> Opened:
 
 
 def report_of(output: AnswerOutput) -> Report:
-    """One scored answer as it is shown."""
+    """Return one scored answer as it is shown."""
     return Report(
         question=output.question or "",
         answers=(
@@ -154,25 +82,25 @@ def report_of(output: AnswerOutput) -> Report:
                 f1=output.scores.f1,
             ),
         ),
-        documents=tuple(_document(each) for each in output.documents),
+        documents=tuple(Document(each.id, each.text, each.title) for each in output.documents),
         name=place_of(output.file, output.number, output.id),
     )
 
 
 def label_of(mode: str, entailment: str) -> str:
-    """How an answer was scored, for a heading."""
+    """Return how an answer was scored, for a heading."""
     return f"{mode} mode, checked by {entailment.rsplit('/', 1)[-1]}"
 
 
 def place_of(file: str, number: int, id: str) -> str:
-    """Where a record stands, for a reader."""
+    """Return where a record stands, for a reader."""
     return f"{Path(file).name}, record {number}" + (f" ({id})" if id else "")
 
 
 def summary_of(
-    corpus: CorpusOutput, problems: Sequence[ProblemOutput], settings: dict[str, object], notes: tuple[str, ...] = ()
+    corpus: CorpusOutput, problems: Sequence[ProblemOutput], settings: Mapping[str, object], notes: tuple[str, ...] = ()
 ) -> Summary:
-    """The figures of a corpus as they are shown."""
+    """Return the figures of a corpus as they are shown."""
     figures = []
     for name, shown in FIGURES.items():
         found = getattr(corpus, name)
@@ -188,13 +116,9 @@ def summary_of(
     )
 
 
-def _scored(output: ScoreOutput) -> Opened:
+def _scored(output: ScoreOutput) -> SavedReports:
     reports = tuple(report_of(each) for each in output.answers)
-    return Opened(reports, summary_of(output.corpus, output.problems, dict(output.settings)))
-
-
-def _document(written: DocumentOutput) -> Document:
-    return Document(written.id, written.text, written.title)
+    return SavedReports(reports, summary_of(output.corpus, output.problems, output.settings))
 
 
 def _format(raw: bytes, path: str | Path) -> str | None:

@@ -1,4 +1,4 @@
-"""One self-contained HTML file: no network, no script but its own, readable without any."""
+"""One self-contained HTML file: no network, no script but its own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..io.atomic import write_text
-from ..text.segmentation import without_surrogates
-from .cases import Case, case
-from .model import Report, Summary
-from .payload import page_data
-from .view import case_view
+from ..serialization import without_surrogates
+from .model import LABELS, Report, Summary, likelihood
+from .payload import Live, page_data
+from .truncation import Case, truncated
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -24,30 +23,25 @@ if TYPE_CHECKING:
 ROOM = 4_000_000
 """Characters of documents on the page of one question."""
 
-AROUND = 200
-"""Characters around a cited passage in what a corpus shows without JavaScript."""
-
 OVERRIDES = ("\u202d", "\u202e")
 """Characters that show letters in another order than they are read in; each is shut in where it can turn nothing."""
 
-SCRIPTS = ("text", "page", "answer", "sources", "finding", "selection", "asking", "list", "start")
+SCRIPTS = ("text", "page", "answer", "sources", "finding", "selection", "live", "list", "start")
 """The parts of the page's script, in the order in which they are put together."""
 
 
 def render(report: Report) -> str:
-    """The page of one question as HTML.
+    """Return the page of one question as HTML.
 
     Every text of the report is escaped, and the content policy of the page allows only the style and the script that
-    it was made with: what a document contains is shown, never run. Where the documents are longer than :data:`ROOM`
+    it was made with: what a document contains is shown, never run. If the documents are longer than :data:`ROOM`
     together, those that nobody cites are cut first, and the page says what is left out.
     """
-    return render_cases([case(report, ROOM)], title=report.question or "Answer")
+    return render_cases([truncated(report, ROOM)], title=report.question or "Answer")
 
 
-def render_cases(
-    cases: Sequence[Case], *, title: str, summary: Summary | None = None, live: dict[str, Any] | None = None
-) -> str:
-    """The page of one or many questions as HTML.
+def render_cases(cases: Sequence[Case], *, title: str, summary: Summary | None = None, live: Live | None = None) -> str:
+    """Return the page of one or many questions as HTML.
 
     Args:
         cases: What is shown, in order.
@@ -55,34 +49,34 @@ def render_cases(
         summary: Of the corpus; `None` for a single question.
         live: How the script asks the server that the page comes from; `None` for a file.
     """
-    style, script = _resource("web/page.css"), _script()
-    around = AROUND if summary else None
     page = _template().render(
         title=title,
         summary=summary,
-        cases=[case_view(each, n, around) for n, each in enumerate(cases, start=1)],
+        cases=cases,
+        labels=LABELS,
+        likelihood=likelihood,
         data=page_data(cases, title=title, summary=summary, live=live),
-        style=style,
-        script=script,
+        style=_resource("page.css"),
+        script=_script(),
         policy=policy(live=live is not None),
     )
     return without_surrogates(page)
 
 
 def policy(*, live: bool = False) -> str:
-    """The content policy of every page: its own style and script, and with `live` requests to where it comes from."""
+    """Return the content policy of every page: its own style and script, and with `live` requests to its own server."""
     asks = "connect-src 'self'; " if live else ""
     return (
-        f"default-src 'none'; style-src {_hash(_resource('web/page.css'))}; script-src {_hash(_script())}; {asks}"
+        f"default-src 'none'; style-src {_hash(_resource('page.css'))}; script-src {_hash(_script())}; {asks}"
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
-    """Writes the page to `path`, all of it or, where that fails, nothing.
+    """Write the page to `path`, all of it or, if that fails, nothing.
 
     Raises:
-        OSError: The file cannot be written.
+        OSError: If the file cannot be written.
     """
     write_text(path, render(report))
 
@@ -97,7 +91,7 @@ def _template() -> Template:
 
 
 def _exact(text: str) -> Markup:
-    """Escaped so that what the browser holds equals `text`; an HTML parser would turn a bare `\\r\\n` into `\\n`."""
+    """Escape `text` so that the browser holds the same; an HTML parser would turn a bare `\\r\\n` into `\\n`."""
     from markupsafe import Markup, escape  # noqa: PLC0415  (comes with jinja2)
 
     exact = escape(text).replace("\r", Markup("&#13;"))
@@ -108,13 +102,13 @@ def _exact(text: str) -> Markup:
 
 @cache
 def _script() -> str:
-    parts = "\n".join(_resource(f"web/{name}.js") for name in SCRIPTS)
+    parts = "\n".join(_resource(f"{name}.js") for name in SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}}})();\n'
 
 
 @cache
 def _resource(name: str) -> str:
-    return files("counterfoil.attribution.report").joinpath(name).read_text(encoding="utf-8")
+    return files("counterfoil.attribution.report").joinpath("web", name).read_text(encoding="utf-8")
 
 
 def _hash(source: str) -> str:

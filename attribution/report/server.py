@@ -1,30 +1,38 @@
 """The page on this machine's own address, with a model behind it.
 
-Other pages in the same browser can reach a local server too. So every request has to name this server as its host
-(which a rebound name of somebody else's does not), come from the page itself where it says where it comes from, and
-carry a random token that only the page knows.
+Other pages in the same browser can reach a local server too. So every request must name this machine as its host
+(which a rebound name of somebody else's does not) and carry a random token that only the page knows, and a request that
+says where it comes from must come from the page itself. Only the page may be navigated to from anywhere, since its
+address holds the token: a link to it may be printed in the terminal of a notebook.
 """
 
 from __future__ import annotations
 
+import html
 import json
+import os
+import re
 import secrets
-from collections.abc import Callable, Sequence
+import tempfile
+import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from .cases import case
+from ..locating import METHODS
 from .corpus import ROOM as CORPUS_ROOM
 from .corpus import TITLE, left_out
-from .desk import Desk, SupersededError
+from .locate_service import LocateService, MakeLocator, RequestValueError, SupersededError
 from .model import Report
-from .payload import attribution_data
-from .read import Opened
+from .payload import Live, attribution_data
+from .read import SavedReports
 from .render import ROOM, policy, render_cases
+from .truncation import truncated
 
 ADDRESS = "127.0.0.1"
 SHOWN = 2_000
@@ -32,6 +40,8 @@ SHOWN = 2_000
 
 _LARGEST, _DIGITS = 10_000, 10
 _FIELDS = {"case": int, "answer": int, "start": int, "end": int, "method": str}
+# The port may be another one: that of a tunnel.
+_LOCAL = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?")
 
 
 class RequestError(ValueError):
@@ -43,48 +53,66 @@ class RequestError(ValueError):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one page and answers its questions, on 127.0.0.1 alone.
+    """Serves the page of some reports and locates words for it, on 127.0.0.1 alone.
 
     Args:
-        desk: Who answers.
+        saved: What the page shows: if there are more than :data:`SHOWN` answers, those of lowest F1.
+        make: Makes the locator of an answer for a method.
+        method: The locating method that is chosen first.
         port: Where; 0 for any that is free.
 
     Raises:
-        OSError: Where the port is taken.
+        OSError: If the port is taken.
     """
 
     daemon_threads = True
 
-    def __init__(self, desk: Desk, port: int = 0) -> None:
+    def __init__(self, saved: SavedReports, make: MakeLocator, *, method: str = "alignment", port: int = 0) -> None:
+        self._redirect: Path | None = None  # before the port is asked for: a refusal closes the server
         super().__init__((ADDRESS, port), _Handler)
-        self.desk = desk
         self.token = secrets.token_urlsafe(24)
-        self.page = b""
+        shown = worst_first(saved)
+        self.service = LocateService(shown.reports, make)
+        self.page = _page(saved, shown, Live(self.token, tuple(METHODS), method)).encode()
 
     @property
     def url(self) -> str:
         """The address of the page, token included."""
         return f"http://{ADDRESS}:{self.server_port}/?token={self.token}"
 
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The names under which a browser may ask."""
-        return (f"{ADDRESS}:{self.server_port}", f"localhost:{self.server_port}")
+    def open_browser(self) -> bool:
+        """Open the page in the browser, and tell whether there was one.
+
+        The browser is given the name of a file that leads to the page and that only this user can read: its command
+        line, which every user of the machine can read, does not hold the token.
+        """
+        handle, name = tempfile.mkstemp(prefix="counterfoil-", suffix=".html")
+        self._redirect = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            url = html.escape(self.url, quote=True)
+            file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}"><a href="{url}">Open</a>\n')
+        return webbrowser.open(self._redirect.as_uri())
+
+    def server_close(self) -> None:
+        """Give back the port, and take the file away that :meth:`open_browser` wrote."""
+        super().server_close()
+        if self._redirect is not None:
+            self._redirect.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The reports that a served page shows, in its order, and what it leaves out."""
+    """The reports that a served page shows, in its order, where they stand in the file, and what is left out."""
 
     reports: tuple[Report, ...]
     positions: tuple[int, ...]
     notes: tuple[str, ...]
 
 
-def chosen(opened: Opened) -> Chosen:
-    """The reports of lowest F1, those without a figure first; all of them where there is room."""
-    numbered = list(enumerate(opened.reports))
-    if opened.summary is not None:
+def worst_first(saved: SavedReports) -> Chosen:
+    """Return the reports of lowest F1, those without a figure first; all of them if there is room."""
+    numbered = list(enumerate(saved.reports))
+    if saved.summary is not None:
         numbered.sort(key=lambda each: -1.0 if (f1 := each[1].answers[0].f1) is None else f1)
     kept = numbered[:SHOWN]
     notes = ()
@@ -93,16 +121,14 @@ def chosen(opened: Opened) -> Chosen:
     return Chosen(tuple(report for _, report in kept), tuple(number for number, _ in kept), notes)
 
 
-def page(opened: Opened, shown: Chosen, *, token: str, methods: Sequence[str], method: str) -> str:
-    """The page of what was opened, which asks its server for words that were not located beforehand."""
-    live = {"token": token, "methods": list(methods), "method": method}
-    summary = opened.summary
-    if summary is None:
-        cases = [case(report, ROOM) for report in shown.reports]
+def _page(saved: SavedReports, shown: Chosen, live: Live) -> str:
+    """Return the page of what was read, which asks its server for words that were not located beforehand."""
+    if saved.summary is None:
+        cases = [truncated(report, ROOM) for report in shown.reports]
         return render_cases(cases, title=cases[0].question or "Answer", live=live)
-    cases = [case(report, CORPUS_ROOM, n) for n, report in zip(shown.positions, shown.reports, strict=True)]
-    cut = left_out(cases, len(cases), 0, 0)
-    return render_cases(cases, title=TITLE, summary=replace(summary, notes=(*shown.notes, *cut)), live=live)
+    cases = [truncated(report, CORPUS_ROOM, n) for n, report in zip(shown.positions, shown.reports, strict=True)]
+    notes = (*shown.notes, *left_out(cases, len(cases), 0, 0))
+    return render_cases(cases, title=TITLE, summary=replace(saved.summary, notes=notes), live=live)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -111,45 +137,49 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        """The page, and what is being done for it."""
+        """Send the page, or what is being done for it."""
         self._guarded(self._get)
 
     def do_POST(self) -> None:
-        """A question."""
+        """Locate words."""
         self._guarded(self._post)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are not logged: their addresses hold the token."""
+        """Log nothing: the addresses of requests hold the token."""
 
     def _guarded(self, answer: Callable[[], None]) -> None:
         # A page that asks something else does not wait for the answer.
         with suppress(BrokenPipeError, ConnectionResetError):
             try:
-                self._check_sender()
+                self._check_host()
                 answer()
             except RequestError as error:
                 self.close_connection = True
                 self._send_json({"error": str(error)}, error.status)
 
     def _get(self) -> None:
-        parts = urlsplit(self.path)
-        if parts.path == "/":
-            self._check_token((parse_qs(parts.query).get("token") or [""])[0])
+        path, query = self._target()
+        if path == "/":
+            if self.headers.get("Sec-Fetch-Mode") != "navigate" or self.headers.get("Sec-Fetch-Dest") != "document":
+                self._check_sender()
+            self._check_token((parse_qs(query).get("token") or [""])[0])
             self._send(self.server.page, "text/html; charset=utf-8", HTTPStatus.OK)
-        elif parts.path == "/progress":
+        elif path == "/progress":
+            self._check_sender()
             self._check_token(self.headers.get("X-Counterfoil-Token", ""))
-            self._send_json({"text": self.server.desk.progress()})
+            self._send_json({"text": self.server.service.progress()})
         else:
             raise RequestError(HTTPStatus.NOT_FOUND, "there is nothing here")
 
     def _post(self) -> None:
-        if urlsplit(self.path).path != "/locate":
+        if self._target()[0] != "/locate":
             raise RequestError(HTTPStatus.NOT_FOUND, "there is nothing here")
+        self._check_sender()
         self._check_token(self.headers.get("X-Counterfoil-Token", ""))
         question = self._question()
         try:
-            found = self.server.desk.locate(**question)
-        except (ValueError, TypeError) as error:
+            found = self.server.service.locate(**question)
+        except RequestValueError as error:
             raise RequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except SupersededError as error:
             raise RequestError(HTTPStatus.CONFLICT, str(error)) from error
@@ -157,6 +187,14 @@ class _Handler(BaseHTTPRequestHandler):
             message = f"the model failed: {type(error).__name__}: {error}"
             raise RequestError(HTTPStatus.INTERNAL_SERVER_ERROR, message) from error
         self._send_json(attribution_data(found))
+
+    def _target(self) -> tuple[str, str]:
+        """Return path and query of the request."""
+        try:
+            parts = urlsplit(self.path)
+        except ValueError as error:
+            raise RequestError(HTTPStatus.BAD_REQUEST, f"the address cannot be read: {error}") from error
+        return parts.path, parts.query
 
     def _question(self) -> dict[str, Any]:
         if self.headers.get_content_type() != "application/json":
@@ -176,13 +214,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise RequestError(HTTPStatus.BAD_REQUEST, f"a question has to hold {fields}, and nothing else")
         return question
 
+    def _check_host(self) -> None:
+        if not _LOCAL.fullmatch(self.headers.get("Host", "")):
+            raise RequestError(HTTPStatus.FORBIDDEN, "this server answers under the names of this machine only")
+
     def _check_sender(self) -> None:
-        if self.headers.get("Host") not in self.server.hosts:
-            raise RequestError(HTTPStatus.FORBIDDEN, "this server answers under its own address only")
         origin = self.headers.get("Origin")
-        if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
-            raise RequestError(HTTPStatus.FORBIDDEN, "this server answers its own page only")
-        if self.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+        elsewhere = origin is not None and origin != f"http://{self.headers.get('Host')}"
+        if elsewhere or self.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             raise RequestError(HTTPStatus.FORBIDDEN, "this server answers its own page only")
 
     def _check_token(self, token: str) -> None:

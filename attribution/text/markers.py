@@ -1,36 +1,90 @@
-"""Citation markers in an answer: `[1]`, `[1][2]`, `[1, 2]`, `[1-3]`, and where they stand."""
+"""Citation markers in an answer, in every notation that can mean nothing else, and where they stand.
+
+These are `[1]`, `[1][2]`, `[1, 2]`, `[1-3]` with the brackets, separators, blanks, dashes and digits of other scripts
+and keyboards; `[^1]`, `[Doc 1]`, `[citation:1]`, `【1†source】`, `\\[1\\]`, `[[1]]`, `[1](https://...)`; superscript
+digits behind a punctuation mark. :func:`unread_citations` finds what only looks like a citation.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from .markdown import Kind, block_at, blocks
 
 Range = tuple[int, int]
 
 MAX_RANGE = 20
 """A range of more documents than this names none: nobody means twenty-one sources for one statement."""
 
-# Four digits are a year. Three are far above any number of passages that a prompt holds.
-_NUMBER = r"\d{1,3}"
-_PART = rf"{_NUMBER}(?:\s*[-–—]\s*{_NUMBER})?"
-_MARKER = re.compile(rf"\[\s*{_PART}(?:\s*[,;]\s*{_PART})*\s*\]", re.ASCII)
-_RANGE = re.compile(rf"({_NUMBER})\s*[-–—]\s*({_NUMBER})", re.ASCII)
-# A number in brackets is no citation in code, in a Markdown link or image, or in a link's definition.
-_NOT_PROSE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|!?\[[^\[\]\n]*\]\([^()\s]*\)|^[ \t]*\[[^\[\]\n]*\]:[ \t]*\S+",
-    re.DOTALL | re.MULTILINE,
+YEAR_DIGITS = 4
+"""A number of so many digits is a year, unless there are so many documents."""
+
+_SUPER = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_BLANK = r"[\s\u200b-\u200d\u2060\ufeff]*+"
+_NUMBER = rf"[\d{_SUPER}]{{1,6}}"
+_DASH = "[-‐‑‒–—―−~～〜⁻]"
+_SEPARATOR = rf"(?:{_BLANK}[,;，；、،؛˒⸴]{_BLANK}|\s+(?:and|und|et|y|e|и|&)\s+)"
+_LABEL = (
+    r"(?:\^|#|(?:documents?|docs?|sources?|passages?|references?|refs?|citations?|chunks?|contexts?|snippets?|"
+    r"dokumente?|quellen?)[\s:.#_-]*+)"
 )
+_PART = rf"{_LABEL}?{_NUMBER}(?:{_BLANK}{_DASH}{_BLANK}{_LABEL}?{_NUMBER})?(?:†[^\]】］\n]{{0,40}}+)?"
+_PARTS = rf"{_BLANK}{_PART}(?:{_SEPARATOR}{_PART})*(?:{_BLANK}[,;，；、])?{_BLANK}"
+_BRACKETS = (
+    *((rf"\[{_BLANK}\\?\[", rf"\\?\]{_BLANK}\]"), (r"\\\[", r"\\\]"), (r"\[", r"\]")),
+    *(("【", "】"), ("［", "］"), ("〔", "〕"), ("〖", "〗")),
+)
+_LINK = r"(?:\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:\s+\"[^\"\n]*\")?\))"
+_PUNCTUATION = "[.!?,;:…。！？、，।؟”’»]"
+_MARKER = re.compile(
+    "|".join(
+        [
+            *(rf"{opening}(?P<b{n}>{_PARTS}){closing}" for n, (opening, closing) in enumerate(_BRACKETS)),
+            rf"(?<={_PUNCTUATION})<sup>(?P<sup>{_PARTS})</sup>",
+            rf"(?<={_PUNCTUATION})(?P<super>[{_SUPER}]+(?:[,˒⸴⁻][{_SUPER}]+)*)",
+        ]
+    ),
+    re.IGNORECASE,
+)
+_LINKED = re.compile(_LINK)
+_RANGE = re.compile(rf"({_NUMBER}){_BLANK}{_DASH}{_BLANK}{_LABEL}?({_NUMBER})", re.IGNORECASE)
+# Markers are not read in code, in formulas, or in the words and the address of a link.
+_NOT_PROSE = re.compile(
+    r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`)|"
+    rf"!?\[(?!{_PARTS}\])[^\[\]\n]*\]{_LINK}|!\[[^\[\]\n]*\]{_LINK}|"
+    rf"\$\$[^$]*+\$\$|\$(?! )(?=[^$\n]*?[\\^_=∈])[^$\n]*+\$|\\\(.{{0,500}}?\\\)|\\\[(?!{_PARTS}\\\]).{{0,500}}?\\\]",
+    re.DOTALL | re.IGNORECASE,
+)
+_INTERVAL = re.compile(r"(?:∈|\binterval|\brange)\s*\Z", re.IGNORECASE)
+_EMPHASIS = ("***", "**", "__", "*")
+_WRAPPERS = (
+    *((mark, mark) for mark in _EMPHASIS),
+    *(("<sup>", "</sup>"), ("(", ")"), ("（", "）"), ("(see ", ")")),
+)
+_JOINED = re.compile(r"[,;，；、]?|and|und|et|y|e|и|&")
+_STOP = re.compile(r"[.!?…。！？][\"'”’»)]*\s*\Z")
+_UNREAD = re.compile(
+    r"\[(?![ xX]?\])(?:[^\[\]\n]{0,60}\d[^\[\]\n]{0,60})\](?![(:])|【[^【】\n]{1,60}】|"
+    r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:][^()\n]{1,60}\)"
+)
+_AMBIGUOUS = re.compile(
+    rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|<sup>\s*\d[^<]*</sup>"
+)
+_YEARS = re.compile(r"\[(?:ca?\.\s*)?\d{4}(?:\s*[-–—/]\s*\d{2,4})?\]")
 
 
 @dataclass(frozen=True)
 class Marker:
-    """One pair of brackets.
+    """One citation marker.
 
     Args:
-        start: Where the opening bracket stands.
-        end: One past the closing bracket.
+        start: First code point of the marker.
+        end: One past its last, the address of a link included.
         text: The marker itself.
         ids: The numbers it names, in order, ranges written out, repetitions kept; numbers of documents that do not
             exist are among them.
@@ -44,56 +98,115 @@ class Marker:
     broken: tuple[str, ...] = ()
 
 
-def markers(text: str) -> list[Marker]:
-    """The citation markers of `text`, in order.
+def markers(text: str, n_documents: int | None = None) -> list[Marker]:
+    """Return the citation markers of `text`, in order.
 
-    `[2019]` and `[1990-2000]` are years, and `[1](https://...)`, `` `a[1]` `` and `[1]: https://...` are links and
-    code; none of them is a marker.
+    `[2019]` and `[1990-2000]` are years, `[0, 1]` is an interval, and code, formulas, words that are links, reference
+    lists and images hold no markers.
+
+    Args:
+        text: The answer.
+        n_documents: How many documents there are, if known: numbers of four digits are markers if there are so many.
     """
-    elsewhere = [match.span() for match in _NOT_PROSE.finditer(text)]
-    begins = [start for start, _ in elsewhere]
+    return list(_markers(text, n_documents))
+
+
+@lru_cache(maxsize=512)
+def _markers(text: str, n_documents: int | None) -> tuple[Marker, ...]:
+    not_prose = [match.span() for match in _NOT_PROSE.finditer(text)]
+    begins = [start for start, _ in not_prose]
+    structure = blocks(text)
 
     def in_prose(position: int) -> bool:
         before = bisect_right(begins, position) - 1
-        return before < 0 or position >= elsewhere[before][1]
+        block = block_at(structure, position)
+        unread = block is not None and block.kind in {Kind.CODE, Kind.REFERENCES}
+        return not unread and (before < 0 or position >= not_prose[before][1])
 
-    return [_read(match) for match in _MARKER.finditer(text) if in_prose(match.start())]
+    found = (_read(text, match, n_documents) for match in _MARKER.finditer(text) if in_prose(match.start()))
+    return tuple(marker for marker in found if marker is not None)
 
 
-def _read(match: re.Match[str]) -> Marker:
+def _read(text: str, match: re.Match[str], n_documents: int | None) -> Marker | None:
+    """Return the marker, `None` if the numbers are years or an interval."""
+    content = match[match.lastgroup or 0]
+    start, end = match.span()
+    if match.lastgroup in {"b0", "b1", "b2"}:
+        link = _LINKED.match(text, end)
+        if link and text[start - 1 : start] == "!":
+            return None  # an image
+        end = link.end() if link else end
     ids: list[int] = []
     broken: list[str] = []
-    for part in re.split(r"[,;]", match.group()[1:-1]):
-        limits = _RANGE.fullmatch(part.strip())
+    parts = [part.partition("†")[0] for part in re.split(_SEPARATOR, content) if part.strip()]
+    for part in parts:
+        limits = _RANGE.search(part)
+        numbers = [_value(number) for number in (limits.groups() if limits else re.findall(_NUMBER, part))]
+        if any(number >= 10 ** (YEAR_DIGITS - 1) and number > (n_documents or 0) for number in numbers):
+            return None
         if limits is None:
-            ids.append(int(part))
-            continue
-        first, last = int(limits[1]), int(limits[2])
-        if first <= last < first + MAX_RANGE:
-            ids.extend(range(first, last + 1))
+            ids.extend(_split(numbers, content, n_documents))
+        elif numbers[0] <= numbers[1] < numbers[0] + MAX_RANGE:
+            ids.extend(range(numbers[0], numbers[1] + 1))
         else:
             broken.append(part.strip())
-    return Marker(match.start(), match.end(), match.group(), tuple(ids), tuple(broken))
+    if len(parts) > 1 and (ids[:1] == [0] or _INTERVAL.search(text, max(0, start - 12), start)):
+        return None
+    return Marker(start, end, text[start:end], tuple(ids), tuple(broken))
+
+
+def _value(digits: str) -> int:
+    return int("".join(str(unicodedata.digit(digit)) for digit in digits))
+
+
+def _split(numbers: list[int], content: str, n_documents: int | None) -> list[int]:
+    """Return the numbers; superscripts that run together are several if there are not so many documents."""
+    (number,) = numbers
+    digits = [int(digit) for digit in str(number)]
+    together = n_documents is not None and number > n_documents and all(1 <= digit <= n_documents for digit in digits)
+    return digits if together and set(content) <= set(_SUPER) else numbers
 
 
 def cuts(text: str, found: Sequence[Marker]) -> list[Range]:
-    """The ranges of `text` to leave out so that no marker, and nothing that only belongs to markers, is left.
+    """Return the ranges of `text` to leave out so that no marker, and nothing that only belongs to markers, is left.
 
-    That is the markers themselves, the white space before them, and the commas between neighbouring ones.
+    That is the markers themselves, the white space before them, commas between neighbouring ones, emphasis and
+    parentheses around them, and a second full stop behind them.
     """
     ranges: list[Range] = []
     for marker in found:
         behind = ranges[-1][1] if ranges else 0
         gap = text[behind : marker.start]
-        if ranges and gap.strip() in {"", ",", ";"} and "\n" not in gap:
+        if ranges and _JOINED.fullmatch(gap.strip()) and "\n" not in gap:
             ranges[-1] = (ranges[-1][0], marker.end)
         else:
-            ranges.append((behind + len(gap.rstrip()), marker.end))
-    return ranges
+            ranges.append((marker.start, marker.end))
+    wrapped = [_wrapped(text, start, end) for start, end in ranges]
+    widened: list[Range] = []
+    for begin, end in wrapped:
+        if widened and begin <= widened[-1][1]:
+            widened[-1] = (widened[-1][0], max(end, widened[-1][1]))
+            continue
+        floor = widened[-1][1] if widened else 0
+        start = floor + len(text[floor:begin].rstrip())
+        doubled = text[end : end + 1] == "." and text[end : end + 2] != ".." and _STOP.search(text, floor, start)
+        widened.append((start, end + 1 if doubled else end))
+    return widened
+
+
+def _wrapped(text: str, start: int, end: int) -> Range:
+    """Return the range with what stands around markers alone."""
+    while True:
+        for opening, closing in _WRAPPERS:
+            if text.endswith(opening, 0, start) and text.startswith(closing, end):
+                start, end = start - len(opening), end + len(closing)
+                break
+        else:
+            return start, end
 
 
 def kept(start: int, end: int, left_out: Sequence[Range]) -> tuple[Range, ...]:
-    """The parts of `[start, end)` that lie in none of the ranges `left_out`, which are in order and do not overlap."""
+    """Return the parts of `[start, end)` that lie in none of the ranges `left_out`, which are in order and disjoint."""
     parts = []
     for cut_start, cut_end in [*left_out, (end, end)]:
         if cut_end <= start:
@@ -105,8 +218,37 @@ def kept(start: int, end: int, left_out: Sequence[Range]) -> tuple[Range, ...]:
 
 
 def without_markers(text: str) -> str:
-    """`text` without its markers, the white space before them, and the commas between neighbouring ones."""
+    """Return `text` without its markers and what only belongs to them; see :func:`cuts`."""
     # What stands around a marker may be one without it: `[1 [2], 3]`.
     while found := markers(text):
         text = "".join(text[start:end] for start, end in kept(0, len(text), cuts(text, found)))
     return text
+
+
+def unread_citations(text: str, n_documents: int) -> list[str]:
+    """Return what looks like a citation of `text` but is not read as one, in order.
+
+    These are brackets with a number beside other things (`[Guide 3]`, `【4:0†source】`, `[0, 1]`) and words such as
+    `(source: doc1)`; if no marker was read, also numbers in parentheses, superscripts behind words, and the markers of
+    a reference list, which mean other things as often.
+    """
+    found = markers(text, n_documents)
+    taken = [(marker.start, marker.end) for marker in found]
+    taken += [match.span() for match in _NOT_PROSE.finditer(text)]
+    structure = blocks(text)
+    patterns = [_UNREAD] if found else [_UNREAD, _AMBIGUOUS]
+
+    def candidates() -> Iterator[Range]:
+        for pattern in patterns:
+            for match in pattern.finditer(text):
+                block = block_at(structure, match.start())
+                unread = block is not None and (
+                    block.kind is Kind.CODE or (block.kind is Kind.REFERENCES and bool(found))
+                )
+                clear = all(match.end() <= start or match.start() >= end for start, end in taken)
+                numbers = [_value(number) for number in re.findall(_NUMBER, match.group())]
+                fits = pattern is _UNREAD or any(1 <= number <= n_documents for number in numbers)
+                if clear and fits and not unread and not _YEARS.fullmatch(match.group()):
+                    yield match.span()
+
+    return [text[start:end] for start, end in sorted(set(candidates()))]

@@ -1,23 +1,39 @@
 """Sentences with their places in the text.
 
-The boundaries are those of `sentencex`; here they are only cut at list items and headings, joined where a piece
-holds no word, and trimmed, so that every sentence says where in the given text it stands.
+The boundaries are those of `sentencex`. Here they are dropped behind abbreviations and ordinal numbers, added behind
+units ("31 m. The pier"), cut at list items, headings and rows of tables, joined if a piece holds no word, and trimmed,
+so that every sentence says where in the given text it stands.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sentencex
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
-# A list item or a heading is a unit of its own even where its line ends without a full stop.
-_BLOCK_START = re.compile(r"(?m)^[ \t]*(?:[-*•+–][ \t]|\d{1,3}[.)][ \t]|#{1,6}[ \t])")
-_HEADING_END = re.compile(r"(?m)^[ \t]*#{1,6}[ \t][^\n]*(?:\n|\Z)")
-_ITEM_NUMBER = re.compile(r"\s*\d{1,3}[.)]\s*\Z")
+from ..serialization import without_surrogates
+from .abbreviations import sentence_goes_on
+
+_NUMBERING = r"(?:\d{1,3}|[ivx]{2,4})[.)]"
+_BLOCK_TAGS = r"(?:p|li|div|h[1-6]|tr|ul|ol|table)"
+# A list item, a heading, a row of a table is a unit of its own even if its line ends without a full stop.
+_BLOCK_START = re.compile(
+    rf"(?m)^[ \t]*(?:(?:[-*•+–→▪◦‣·✓✔►]|{_NUMBERING}|[a-zA-Z]\)|\((?:\d{{1,3}}|[a-zA-Z]|[ivx]{{2,4}})\)|#{{1,6}})[ \t]|"
+    rf"[①-⑳]|[一二三四五六七八九十]{{1,3}}、|\d{{1,2}}、|\||<{_BLOCK_TAGS}\b)"
+)
+_BLOCK_END = re.compile(rf"(?m)^[ \t]*#{{1,6}}[ \t][^\n]*(?:\n|\Z)|</{_BLOCK_TAGS}>\s*|<br ?/?>\s*")
+_ITEM_NUMBER = re.compile(rf"\s*{_NUMBERING}\s*\Z")
 _WORD = re.compile(r"\w")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_BEHIND_UNIT = re.compile(
+    r"(?<=\d)\s?(?:[mckµn]?m|km|[mkµ]?g|m?l|ft|mi|lb|oz|h|s|ms|min|[kMG]?W|[kM]?V|[kMG]?Hz|[°º]?[CF]|K)[²³]?\.(?P<gap>\s+)"
+    r"(?=[\"“„«(\[]?[A-ZÄÖÜ][a-zäöüß]*\s)"
+)
+_CYRILLIC = re.compile("[Ѐ-ӿ]")
+_LATIN = re.compile("[A-Za-zÀ-ɏ]")
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,7 @@ class TextSpan:
     Args:
         start: First code point of the span.
         end: One past the last.
-        text: What stands between them.
+        text: The characters between them.
     """
 
     start: int
@@ -35,17 +51,19 @@ class TextSpan:
     text: str
 
 
-def sentences(text: str, language: str = "en") -> list[TextSpan]:
-    """The sentences of `text`, in order, without the white space around them.
+def sentences(text: str, language: str | None = None) -> list[TextSpan]:
+    """Return the sentences of `text`, in order, without the white space around them.
 
     Args:
         text: Any text.
-        language: ISO 639 code, as `sentencex` takes it.
+        language: ISO 639 code, as `sentencex` takes it; `None` for Russian if most letters are Cyrillic, else English,
+            whose rules cut most other languages and scripts as well.
 
     Returns:
         Spans whose `text` equals the slice of the given text, which do not overlap and which together hold every
         character that is not white space. Empty for a text of white space only.
     """
+    language = language or _language(text)
     spans: list[tuple[int, int]] = []
     for start, end in _blocks(text):
         pieces = [_trimmed(text, *piece) for piece in _boundaries(text, start, end, language)]
@@ -53,23 +71,24 @@ def sentences(text: str, language: str = "en") -> list[TextSpan]:
     return [TextSpan(start, end, text[start:end]) for start, end in _joined(text, spans)]
 
 
-def without_surrogates(text: str) -> str:
-    """`text` with a replacement character for each lone surrogate, which has no UTF-8; offsets stay as they are."""
-    return _SURROGATES.sub("�", text)
+def _language(text: str) -> str:
+    sample = text[:2000]
+    return "ru" if len(_CYRILLIC.findall(sample)) > len(_LATIN.findall(sample)) else "en"
 
 
-def _blocks(text: str) -> list[tuple[int, int]]:
+def _blocks(text: str) -> Iterable[tuple[int, int]]:
     cuts = {0, len(text)}
     cuts.update(match.start() for match in _BLOCK_START.finditer(text))
-    cuts.update(match.end() for match in _HEADING_END.finditer(text))
-    ordered = sorted(cuts)
-    return list(itertools.pairwise(ordered))
+    cuts.update(match.end() for match in _BLOCK_END.finditer(text))
+    return itertools.pairwise(sorted(cuts))
 
 
-def _boundaries(text: str, start: int, end: int, language: str) -> list[tuple[int, int]]:
+def _boundaries(text: str, start: int, end: int, language: str) -> Iterable[tuple[int, int]]:
     block = without_surrogates(text[start:end])
     found = sentencex.get_sentence_boundaries(language, block)  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module without stubs)
-    return [(start + piece["start_index"], start + piece["end_index"]) for piece in found]
+    places = {piece["end_index"] for piece in found[:-1] if not sentence_goes_on(block, piece["end_index"])}
+    places.update(match.start("gap") for match in _BEHIND_UNIT.finditer(block))
+    return itertools.pairwise([start, *(start + place for place in sorted(places)), end])
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -79,11 +98,11 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _joined(text: str, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Pieces without a word go to the sentence before; the number of a list item goes to the item."""
+    """Join pieces without a word to the sentence before, and the number of a list item to the item."""
     joined: list[tuple[int, int]] = []
     for start, end in pieces:
         dangling = bool(joined) and not _complete(text[slice(*joined[-1])])
-        if joined and (dangling or not _WORD.search(text, start, end)):
+        if joined and (dangling or not _has_word(text[start:end])):
             joined[-1] = (joined[-1][0], end)
         else:
             joined.append((start, end))
@@ -91,4 +110,8 @@ def _joined(text: str, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _complete(piece: str) -> bool:
-    return bool(_WORD.search(piece)) and not _ITEM_NUMBER.fullmatch(piece)
+    return _has_word(piece) and not _ITEM_NUMBER.fullmatch(piece)
+
+
+def _has_word(piece: str) -> bool:
+    return bool(_WORD.search(_TAG.sub("", piece)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from counterfoil.attribution import Judgement
+from counterfoil.models import load_embedding_model
 
 
 @dataclass
@@ -59,3 +60,8 @@ def t5_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("t5")
     save_t5(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    return load_embedding_model()

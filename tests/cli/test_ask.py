@@ -91,7 +91,7 @@ def test_every_offset_of_the_json_is_true(recorded):
 
 
 def test_the_json_has_all_that_is_promised(recorded):
-    assert recorded["format"] == "counterfoil.answer/2"
+    assert recorded["format"] == "counterfoil.answer/3"
     assert recorded["question"] == QUESTION
     assert recorded["method"] == "Context-aware decoding, strength 0.5"
     assert [answer["method"] for answer in recorded["compared_with"]] == ["Plain decoding"]

@@ -145,7 +145,7 @@ def test_a_model_of_text_is_refused(tmp_path: Path, picture: Path) -> None:
     tiny_vision("llava").processor.tokenizer.save_pretrained(tmp_path)
     result = asked(tmp_path, picture, "--method", "vcd")
     assert result.exit_code == 2
-    assert "as a vision-language model it could not be read" in result.stderr
+    assert "could not be read (" in result.stderr
     assert "Traceback" not in result.stderr
 
 

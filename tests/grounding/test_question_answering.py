@@ -64,7 +64,7 @@ def test_offsets_are_those_of_the_whole_documents(found):
 
 def test_it_is_written_and_shown(found):
     written = json.loads(found.to_json())
-    assert (written["format"], written["answer"]) == ("counterfoil.answer/2", found.text)
+    assert (written["format"], written["answer"]) == ("counterfoil.answer/3", found.text)
     assert [other["method"] for other in written["compared_with"]] == ["Plain decoding"]
     assert written["documents"][0] == {
         "id": "lighthouse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from counterfoil.models import (
     language_model_path,
     load_embedding_model,
     load_language_model,
+    load_vision_model,
     wheels,
 )
-from transformers import AutoModelForCausalLM
+from counterfoil.models.errors import reason_of
+from tqdm.auto import tqdm
+from transformers import AutoModelForCausalLM, modeling_gguf_pytorch_utils
 
 from tests.support.tiny_models import tiny_model
 
@@ -34,12 +38,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(600)
 def test_the_wheels_gguf_is_converted_once_to_the_very_same_values(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COUNTERFOIL_CACHE", str(tmp_path))
     gguf = wheels.LANGUAGE_MODEL.path()
     assert gguf is not None
     first = load_language_model()
+    assert capfd.readouterr().err == "", "a progress bar is for a person who watches"
     direct = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     ours, theirs = first.model.state_dict(), direct.state_dict()
     assert ours.keys() == theirs.keys()
@@ -107,7 +112,7 @@ def test_an_unknown_name_says_what_was_tried_and_what_to_do(load) -> None:
 
 
 def test_a_folder_that_holds_no_model_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="the folder could not be read"):
+    with pytest.raises(ModelLoadError, match=r"the folder .* could not be read"):
         load_language_model(str(tmp_path))
 
 
@@ -116,5 +121,31 @@ def test_an_error_that_says_nothing_is_told_by_its_kind(monkeypatch: pytest.Monk
         raise ValueError
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", broken)
-    with pytest.raises(ModelLoadError, match=r"loading 'nowhere' failed \(ValueError\)"):
+    with pytest.raises(ModelLoadError, match=r"no such model or cannot be reached \(ValueError\)"):
         load_embedding_model("nowhere")
+
+
+def test_reading_gguf_shows_its_bar_to_a_person_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("transformers.utils.logging._tqdm_active", True)
+    with conversion._bar_on_terminals_only():
+        for stream, seen in ((io.StringIO(), False), (Terminal(), True)):
+            assert list(modeling_gguf_pytorch_utils.tqdm([1, 2], file=stream)) == [1, 2]
+            assert bool(stream.getvalue()) is seen
+    assert modeling_gguf_pytorch_utils.tqdm is tqdm
+
+
+def test_pictures_without_pillow_are_refused_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelLoadError, match=r'Pillow, which is not installed\. .*pip install "counterfoil\[vision\]"'):
+        load_vision_model("scenes")
+
+
+def test_a_long_reason_is_cut_between_words() -> None:
+    reason = reason_of(ValueError("none of these classes could be imported " * 20))
+    assert len(reason) <= 300
+    assert reason.endswith(" …")
+    assert reason.removesuffix(" …").split()[-1] in {"none", "of", "these", "classes", "could", "be", "imported"}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from counterfoil.models import embedding_model_path
+from counterfoil.models.checkpoints import load_pretrained
+from counterfoil.models.embedding import REMEDY
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -95,7 +97,7 @@ def load_network(folder: Path, base: str | None = None) -> tuple[PreTrainedToken
 
     settings = read_settings(folder)
     source = embedding_model_path(base)
-    encoder = AutoModel.from_pretrained(source, dtype=torch.float32)
+    encoder = load_pretrained(AutoModel, source, remedy=REMEDY, dtype=torch.float32)
     norm = word_norm(encoder)
     if not math.isclose(norm, settings.base_norm, rel_tol=1e-3):
         raise ValueError(
@@ -112,7 +114,7 @@ def load_network(folder: Path, base: str | None = None) -> tuple[PreTrainedToken
             own[f"{layer}.weight"].add_(settings.scale * change)
         for name, weight in weights.items():
             own[name].copy_(weight)
-    return AutoTokenizer.from_pretrained(source), network.eval().requires_grad_(False)
+    return load_pretrained(AutoTokenizer, source), network.eval().requires_grad_(False)
 
 
 def word_norm(encoder: PreTrainedModel) -> float:

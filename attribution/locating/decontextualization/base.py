@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from ...text.markers import Range, cuts, kept, markers
 from ..results import Resolution
 
 WAYS = ("rules", "none")
+
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,39 @@ def decontextualizer(way: Decontextualizer | str) -> Decontextualizer:
     from .rules import Rules  # noqa: PLC0415 (it is built on this module)
 
     return Rules()
+
+
+# fmt: off
+_AFFIRMATIONS = frozenset({
+    "yes", "true", "correct", "right", "indeed", "exactly", "absolutely", "certainly", "definitely", "sure", "ok",
+    "okay", "ja", "doch", "stimmt", "richtig", "oui", "si", "sí", "sì", "sim", "tak", "da", "да", "верно", "是", "是的",
+    "对", "はい", "예", "네", "نعم", "evet", "हाँ",
+})
+_DENIALS = frozenset({
+    "no", "not", "false", "incorrect", "wrong", "never", "maybe", "perhaps", "nein", "falsch", "vielleicht", "non",
+    "não", "nee", "nie", "нет", "不", "不是", "否", "いいえ", "아니요", "لا", "hayır", "नहीं",
+})
+# fmt: on
+_FILLERS = frozenset({"that", "is", "this", "it", "of", "course"})
+
+
+def affirms(claim: str) -> bool:
+    """Tell whether a claim says nothing by itself but that something is so: "Yes", "That is correct"."""
+    return bool(found := _bare_words(claim)) and found <= _AFFIRMATIONS
+
+
+def says_nothing_alone(claim: str) -> bool:
+    """Tell whether a claim only affirms, denies or doubts what is not said in it."""
+    return bool(found := _bare_words(claim)) and found <= _AFFIRMATIONS | _DENIALS
+
+
+def _bare_words(claim: str) -> set[str]:
+    words = _WORD.findall(claim.casefold())
+    return (
+        {word for word in words if word not in {"that", "is", "this", "it", "of", "course"}}
+        if len(words) < 5
+        else set()
+    )
 
 
 def unmarked(answer: str, ranges: Sequence[Range]) -> tuple[Range, ...]:

@@ -11,6 +11,9 @@
    agree is to be a name for `he` and `she`, a plural or a name for `they`, and for `it` no name of two words alone. A
    subject that is or has a pronoun itself is passed over.
 
+3. **Tables.** A cell is said of the first cell of its row, under the title of its column.
+4. **Affirmations.** "Yes" is read behind the question that it answers.
+
 What is not done: `this`, `there`, `the former`, definite descriptions ("the club"), ellipsis other than of the subject.
 """
 
@@ -19,15 +22,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...text.markers import Range
+from ...text.plain_text import plain_text
 from ...text.segmentation import TextSpan
 from ..results import Resolution
 from ..spans import sentences_of, with_stop
 from . import clauses
-from .base import Claim, between, text_of, unmarked
+from .base import Claim, affirms, between, text_of, unmarked
+from .tables import claim_of_cells
 
 _PRONOUN = re.compile(r"\b(it|its|he|him|his|she|her|they|them|their)\b", re.IGNORECASE)
 _POSSESSIVE = frozenset({"its", "his", "their"})
@@ -59,6 +64,16 @@ class Rules:
 
     def decontextualize(self, answer: str, ranges: Sequence[Range], question: str | None) -> Claim:
         """Return the claim of some words, which is the words themselves if no rule applies."""
+        in_table = claim_of_cells(answer, ranges) if len(ranges) == 1 else None
+        claim = in_table or self._claim(answer, ranges, question)
+        if question and question.strip() and affirms(claim.text):
+            start = claim.parts[0][0] if claim.parts else ranges[0][0]
+            asked = Resolution(start, start, question, "question", 0, len(question))
+            text = f"{question.strip().rstrip('?').rstrip()}? {claim.text}"
+            return replace(claim, text=text, resolutions=(asked, *claim.resolutions))
+        return claim
+
+    def _claim(self, answer: str, ranges: Sequence[Range], question: str | None) -> Claim:
         reader = _Reader(answer, question)
         pieces: list[str] = []
         taken: list[Range] = []
@@ -74,8 +89,9 @@ class Rules:
         if not pieces:
             return Claim(text_of(answer, own := unmarked(answer, ranges)), own, text_of(answer, own))
         words = text_of(answer, parts)
-        more = answer[parts[0][0] : ranges[0][0]] + answer[ranges[-1][1] : max(ranges[-1][1], parts[-1][1])]
-        wide = any(character.isalnum() for character in more)
+        beside = [(parts[0][0], ranges[0][0]), (ranges[-1][1], parts[-1][1])]
+        more = unmarked(answer, [(first, last) for first, last in beside if first < last])
+        wide = any(character.isalnum() for character in text_of(answer, more))
         note = f"read as a part of {words!r}" if wide else ""
         return Claim(" ".join(pieces), tuple(dict.fromkeys([*taken, *parts])), words, tuple(resolutions), note)
 
@@ -204,7 +220,7 @@ def _written(answer: str, parts: Sequence[Range], resolutions: Sequence[Resoluti
     head = ""
     for shared in (r for r in resolutions if r.start == r.end):
         head = _replaced(answer, [(shared.found_start, shared.found_end)], replaced) + " "
-    text = " ".join((head + _replaced(answer, parts, replaced)).split())
+    text = plain_text(head + _replaced(answer, parts, replaced))
     return with_stop(text[:1].upper() + text[1:])
 
 

@@ -6,6 +6,7 @@ function drawAnswers(shown) {
   page.answers = shown.answers.map((record, n) => ({
     n,
     record,
+    markers: shown.markers[n],
     text: new Text(record.text),
     letter: shown.answers.length > 1 ? String.fromCharCode(65 + n) : "",
     sentences: [],
@@ -42,7 +43,7 @@ function answerSection(answer) {
     heading,
     answer.prose,
     record.trace.length ? scale() : null,
-    figures(record.scores),
+    figures(record),
     verdictList(answer),
   );
 }
@@ -54,8 +55,8 @@ function drawProse(answer) {
     return;
   }
   const marks = [
-    ...record.trace.map(([start, end, value]) => ({ start, end, shade: value })),
-    ...record.markers.map(([start, end, ids]) => ({ start, end, ids })),
+    ...record.trace.map(({ start, end, value }) => ({ start, end, shade: value })),
+    ...answer.markers.map(([start, end, ids]) => ({ start, end, ids })),
   ];
   let place = 0;
   record.statements.forEach((statement, m) => {
@@ -71,7 +72,7 @@ function drawProse(answer) {
     prose.append(element);
     const sentence = { answer, number: `${answer.letter}${m + 1}`, statement, element };
     answer.sentences.push(sentence);
-    const marked = record.markers.some(([start]) => statement.start <= start && start < statement.end);
+    const marked = answer.markers.some(([start]) => statement.start <= start && start < statement.end);
     if (!marked) numbersOf(sentence).forEach((number) => prose.append(chip(sentence, number)));
     place = statement.end;
   });
@@ -108,7 +109,7 @@ function chip(sentence, number) {
 
 const titleOf = (number) => page.case.documents[number].title || page.case.documents[number].id;
 
-function figures([recall, precision, f1]) {
+function figures({ recall, precision, f1 }) {
   const figure = (name, value, meaning) =>
     make(
       "div",
@@ -149,7 +150,7 @@ function verdictList(answer) {
       "li",
       { class: statement.status },
       which,
-      make("span", { id: `verdict-${answer.n}-${m}`, class: "holds" }, verdict(statement.status, statement.probability)),
+      make("span", { id: `verdict-${answer.n}-${m}`, class: "holds" }, verdict(statement)),
       rests,
     );
     return sentence.row;
@@ -199,12 +200,12 @@ function footer(shown) {
     shown.notes.length
       ? make("ul", { class: "notes", "aria-label": "Notes" }, ...shown.notes.map((note) => make("li", { dir: "auto" }, note)))
       : null,
-    shown.settings.length ? settings("How this was made", shown.settings) : null,
+    Object.keys(shown.settings).length ? settings("How this was made", shown.settings) : null,
   );
 }
 
-function settings(title, pairs) {
-  const rows = pairs.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, String(value ?? "–"))));
+function settings(title, values) {
+  const rows = Object.entries(values).map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, String(value ?? "–"))));
   return make("details", { class: "settings" }, make("summary", null, title), make("dl", null, ...rows));
 }
 

@@ -14,13 +14,14 @@ function sentenceFinding(sentence) {
     sentence,
     status: statement.status,
     probability: statement.probability,
+    contradicted: statement.contradicted,
     spans: statement.citations.filter((citation) => citation.document !== null),
     nothing: because(statement),
     notes: [],
   };
 }
 
-// Any words: what was located beforehand, else what their sentences cite, and then it says so.
+// Any words: what was located before the page was made, else what their sentences cite, and then it says so.
 function wordsFinding(answer, start, end, snapped) {
   const words = { heading: "Chosen words", answer, start, end, notes: snapped ? ["Taken to whole words."] : [] };
   const known = locatedBefore(answer, start, end);
@@ -42,6 +43,7 @@ function wordsFinding(answer, start, end, snapped) {
     of: sentences.length === 1 ? `of sentence ${numbers}` : "",
     status: worst ? worst.status : null,
     probability: worst ? worst.probability : null,
+    contradicted: worst ? worst.contradicted : null,
     spans: unique(spans),
     nothing: sentences.length === 1 ? because(sentences[0].statement) : "These sentences cite nothing that exists.",
     words: contentWords(answer, start, end),
@@ -52,8 +54,9 @@ const unique = (spans) => spans.filter((span, n) => spans.findIndex((s) => s.doc
 
 // The located words that hold the chosen ones, the fewest of them: a clause is located as a whole.
 function locatedBefore(answer, start, end) {
-  const holding = answer.record.attributions.filter((each) => each.start <= start && end <= each.end);
-  return holding.sort((a, b) => a.end - a.start - (b.end - b.start))[0] || null;
+  const holding = answer.record.attributions.filter((each) => each.ranges.some(([from, to]) => from <= start && end <= to));
+  const length = (each) => each.answer_end - each.answer_start;
+  return holding.sort((a, b) => length(a) - length(b))[0] || null;
 }
 
 function located(words, found) {
@@ -67,6 +70,7 @@ function located(words, found) {
     words: contentWords(words.answer, words.start, words.end),
     status: found.status,
     probability: found.probability,
+    contradicted: found.contradicted,
     claim: found.claim,
     spans: found.spans,
     by: found.method + (found.entailment ? `, checked by ${found.entailment.split("/").pop().split("@")[0]}` : ", not checked"),
@@ -77,7 +81,7 @@ function located(words, found) {
 
 function contentWords(answer, start, end) {
   const inside = answer.text.words.filter(([from, to]) => from >= start && to <= end);
-  const found = inside.map(([from, to]) => plain(answer.text.slice(from, to)));
+  const found = inside.map(([from, to]) => folded(answer.text.slice(from, to)));
   return new Set(found.filter((word) => word.length > 3 || /\p{N}|[^\p{Script=Latin}]/u.test(word)));
 }
 
@@ -120,17 +124,17 @@ function drawFinding(finding) {
     make(
       "p",
       { class: "outcome" },
-      finding.status ? verdict(finding.status, finding.probability) : null,
+      finding.status ? verdict(finding) : null,
       finding.of ? make("span", { class: "by" }, `verdict ${finding.of}`) : null,
       finding.by ? make("span", { class: "by method" }, finding.by) : null,
     ),
     spanList(finding),
     finding.notes.length ? make("ul", { class: "remarks" }, ...finding.notes.map((note) => make("li", { dir: "auto" }, note))) : null,
-    asking(finding),
+    liveControls(finding),
   );
 }
 
-const plainly = (string) => string.replace(/\s+/g, " ").trim().toLowerCase().replace(/[.!?]$/, "");
+const plainly = (string) => folded(string.replace(/\s+/g, " ").trim()).replace(/[.!?]$/, "");
 
 function spanList(finding) {
   if (!finding.spans.length) return finding.pending ? null : make("p", { class: "nothing" }, finding.nothing);
@@ -158,7 +162,7 @@ function spoken(finding) {
   const words = shortened(finding.answer.text.slice(finding.start, finding.end), 120);
   if (finding.pending) return `“${words}”: asking the model.`;
   if (finding.error) return `“${words}”: ${finding.error}`;
-  const outcome = finding.status ? `${verdictOf(finding.status).label}${finding.probability === null ? "" : ` ${percent(finding.probability)}`}` : "";
+  const outcome = finding.status ? `${verdictOf(finding.status).label} ${likelihood(finding)}`.trim() : "";
   const quotes = finding.spans.map((span) => `${span.document}: ${shortened(span.quote || "no passage", 160)}`).join("; ");
   return `${finding.heading}, “${words}”: ${outcome}. ${quotes || finding.nothing}. ${finding.notLocated ? finding.notes.join(" ") : ""}`;
 }
@@ -194,5 +198,6 @@ function wholeWords(answer, start, end) {
     if (from < start && start < to) start = from;
     if (from < end && end < to) end = to;
   }
-  return [start, end];
+  // What is no word may still be one letter: a flag, a family.
+  return [text.letter(start)[0], end > start ? text.letter(end - 1)[1] : end];
 }

@@ -17,7 +17,7 @@ const tally = make("p", { class: "tally", role: "status", "aria-live": "polite" 
 function drawRail() {
   list.items = data.cases.map((each, number) => {
     const statements = each.answers.flatMap((answer) => answer.statements);
-    const f1 = each.answers.length ? each.answers[0].scores[2] : null;
+    const f1 = each.answers.length ? each.answers[0].f1 : null;
     const bad = statements.filter((statement) => BAD.has(statement.status)).length;
     return { number, shown: each, statements, f1, bad, position: each.position };
   });
@@ -42,8 +42,8 @@ function overview() {
     "details",
     { class: "about" },
     make("summary", null, "About this run"),
-    make("p", null, `${count(summary.counted, "answer is", "answers are")} in the figures, of ${summary.answers.toLocaleString("en")}.`),
-    make("dl", null, ...summary.settings.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, String(value ?? "–"))))),
+    make("p", null, `${count(summary.n_counted, "answer is", "answers are")} in the figures, of ${summary.n_answers.toLocaleString("en")}.`),
+    make("dl", null, ...Object.entries(summary.settings).map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, String(value ?? "–"))))),
   );
   const unread = summary.unread.length
     ? make(
@@ -68,7 +68,7 @@ function overview() {
 function controls() {
   const search = make("input", { type: "search", placeholder: "Search answers and quotes", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
   search.addEventListener("input", () => {
-    list.query = plain(search.value).split(/\s+/).filter(Boolean);
+    list.query = folded(search.value).split(/\s+/).filter(Boolean);
     arrange();
   });
   const sort = make("select", { "aria-label": "Order" });
@@ -113,7 +113,7 @@ function haystack(item) {
     const { shown } = item;
     const quotes = item.statements.flatMap((statement) => statement.citations.map((citation) => citation.quote));
     const titles = shown.documents.map((each) => `${each.title} ${each.id}`);
-    item.haystack = plain([shown.name, shown.question, ...shown.answers.map((answer) => answer.text), ...titles, ...quotes].join("\n"));
+    item.haystack = folded([shown.name, shown.question, ...shown.answers.map((answer) => answer.text), ...titles, ...quotes].join("\n"));
   }
   return item.haystack;
 }
@@ -205,10 +205,11 @@ function backToList() {
 function findWords() {
   const ranges = [];
   for (const answer of page.answers) {
-    const held = answer.text.string.toLowerCase();
+    const { text: held, units } = foldedWithPlaces(answer.text.string);
     for (const word of list.query) {
       for (let at = held.indexOf(word); at >= 0 && ranges.length < 200; at = held.indexOf(word, at + word.length)) {
-        ranges.push(rangeOf(answer, answer.text.point(at), answer.text.point(at + word.length)));
+        const [first, last] = [answer.text.point(units[at]), answer.text.point(units[at + word.length - 1])];
+        ranges.push(rangeOf(answer, first, answer.text.letter(last)[1]));
       }
     }
   }

@@ -42,15 +42,22 @@ function reveal(element, pane) {
 
 const verdictOf = (name) => ({ sign: data.labels[name][0], label: data.labels[name][1] });
 
-function verdict(name, probability, description) {
-  const { sign, label } = verdictOf(name);
+// How probable a verdict is, in words that say of what; a bare number is the verdict's own probability.
+function likelihood({ status, probability, contradicted }) {
+  if (status === "contradicted" && measured(contradicted)) return percent(contradicted);
+  if (!measured(probability)) return "";
+  return status === "supported" ? percent(probability) : `(support ${percent(probability)})`;
+}
+
+function verdict(of) {
+  const { sign, label } = verdictOf(of.status);
+  const said = likelihood(of);
+  const support = measured(of.probability) ? `Probability of support: ${percent(of.probability)}` : null;
   return make(
     "span",
-    { class: `verdict ${name}` },
+    { class: `verdict ${of.status}` },
     make("i", { "aria-hidden": "true" }, sign),
     label,
-    probability === null || probability === undefined
-      ? null
-      : make("span", { class: "probability", title: description || "Probability of support" }, percent(probability)),
+    said ? make("span", { class: "probability", title: support }, said) : null,
   );
 }

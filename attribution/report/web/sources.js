@@ -143,8 +143,8 @@ function showRests(source, piece, sentences) {
     if (!sentences.length) continue;
     for (const found of answer.record.attributions) {
       const here = found.spans.some((s) => s.document === source.document.id && s.start < piece.end && s.end > piece.start);
-      const whole = answer.sentences.some(({ statement }) => found.start <= statement.start && statement.end <= found.end);
-      if (here && !whole) ranges.push(rangeOf(answer, found.start, found.end));
+      const whole = answer.sentences.some(({ statement }) => found.ranges.some(([from, to]) => from <= statement.start && statement.end <= to));
+      if (here && !whole) ranges.push(...found.ranges.map(([from, to]) => rangeOf(answer, from, to)));
     }
   }
   paint("rests", ranges.filter(Boolean));
@@ -173,10 +173,8 @@ function sameWords(source, span, words) {
   for (const { start, text } of source.texts) {
     for (const [from, to] of text.words) {
       if (start + from < span.start || start + to > span.end) continue;
-      if (words.has(plain(text.slice(from, to)))) found.push({ start: start + from, end: start + to });
+      if (words.has(folded(text.slice(from, to)))) found.push({ start: start + from, end: start + to });
     }
   }
   return found;
 }
-
-const plain = (word) => word.normalize("NFKC").toLowerCase();

@@ -12,7 +12,11 @@ function openCase(number, reading) {
   drawRows();
   findWords();
   if (reading) document.body.classList.add("reading");
-  history.replaceState(null, "", `${location.pathname}${location.search}#${number + 1}`);
+  try {
+    history.replaceState(null, "", `${location.pathname}${location.search}#${number + 1}`);
+  } catch {
+    // In a frame without an address of its own nothing can be linked to.
+  }
 }
 
 function asked() {

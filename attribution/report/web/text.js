@@ -1,5 +1,7 @@
 // Texts and elements. Offsets in the data count code points; JavaScript's strings count UTF-16 units.
 
+const letters = typeof Intl.Segmenter === "function" ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
+
 class Text {
   constructor(string) {
     this.string = string;
@@ -34,6 +36,13 @@ class Text {
 
   slice(start, end) {
     return this.string.slice(this.unit(start), this.unit(end));
+  }
+
+  // The letter, as a reader sees it, that a code point belongs to: a flag is one, and so is a family.
+  letter(point) {
+    if (!letters || point >= this.length) return [point, Math.min(point + 1, this.length)];
+    const { index, segment } = letters.segment(this.string).containing(this.unit(point));
+    return [this.point(index), this.point(index + segment.length)];
   }
 
   // Where words stand, in code points.
@@ -77,9 +86,34 @@ function write(element, string) {
   }
 }
 
-const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)} %`);
+const percent = (value) => (measured(value) ? `${Math.round(100 * value)} %` : "–");
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-const shortened = (string, length) => (string.length > length ? `${string.slice(0, length).trimEnd()} …` : string);
+const measured = (value) => value !== null && value !== undefined;
+
+// The beginning of a string, cut between two letters.
+function shortened(string, length) {
+  if (string.length <= length) return string;
+  const cut = letters ? letters.segment(string).containing(length).index : string.slice(0, length).search(/[\ud800-\udbff]?$/);
+  return `${string.slice(0, cut).trimEnd()} …`;
+}
+
+// A string for comparing: without case, accents and ligatures; and the UTF-16 unit that each of its own comes from.
+function foldedWithPlaces(string) {
+  const parts = [];
+  const units = [];
+  let unit = 0;
+  for (const letter of string) {
+    const plain = /[^\x20-\x40\x5b-\x7e]/.test(letter)
+      ? letter.normalize("NFKD").replace(/[\u0300-\u036f\u00ad\u200c\u200d]/g, "").normalize("NFC").toUpperCase().toLowerCase()
+      : letter;
+    parts.push(plain);
+    for (let n = 0; n < plain.length; n += 1) units.push(unit);
+    unit += letter.length;
+  }
+  return { text: parts.join(""), units };
+}
+
+const folded = (string) => foldedWithPlaces(string).text;
 
 // Cuts [start, end) wherever a mark begins or ends: pieces with the marks that cover each.
 function pieces(start, end, marks) {

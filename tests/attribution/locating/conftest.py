@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from counterfoil.models import LanguageModel, load_embedding_model
+from counterfoil.models import LanguageModel
 
 from tests.support.chat_server import ChatServer, chat_server
 from tests.support.locating_models import byte_language
@@ -12,11 +12,6 @@ from tests.support.locating_models import byte_language
 @pytest.fixture
 def reader() -> LanguageModel:
     return byte_language()
-
-
-@pytest.fixture(scope="session")
-def minilm():
-    return load_embedding_model()
 
 
 @pytest.fixture

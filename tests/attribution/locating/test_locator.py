@@ -186,3 +186,32 @@ def test_ranges_that_touch_are_one_and_a_marker_between_them_is_left_out(locator
     assert apart.claim == "Built in 1874 142 steps."
     with pytest.raises(ValueError, match="`span` has to hold a range"):
         locator.locate([])
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "needed"),
+    [
+        ("Yes [1].", None, "its question is needed"),
+        ("是的。", None, "its question is needed"),
+        ("No.", "Is the tower red?", "no words of a source say that as they stand"),
+    ],
+)
+def test_what_only_affirms_or_denies_is_not_located(words, minilm, answer, question, needed):
+    found = locate(answer, (0, 2), [TOWER], method="alignment", model=minilm, entailment=words, question=question)
+    assert (found.status, found.spans, words.calls) == (Status.NOT_CHECKED, (), 0)
+    assert needed in found.failure
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The [tower](https://e.org/t) was built in 1874.", "The **tower** was built in _1874_.",
+        "The tower 🗼 was built in 1874 🎉.", "<p>The tower was built in 1874.</p>", "a) The tower was built in 1874",
+        "| When | The tower was built in 1874 |\n|---|---|\n| so | The tower was built in 1874 |",
+    ],
+)  # fmt: skip
+def test_marks_of_markdown_and_pictures_are_no_part_of_a_claim(words, minilm, answer):
+    place = answer.rindex("1874")
+    found = locate(answer, (place, place + 4), [TOWER], method="alignment", model=minilm, entailment=words)
+    assert (found.claim, found.status) == ("The tower was built in 1874.", Status.SUPPORTED)
+    assert found.text.strip("_") == "1874"

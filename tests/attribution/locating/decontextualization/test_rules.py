@@ -77,3 +77,11 @@ def test_words_in_several_ranges_are_not_widened_and_their_pronouns_are_replaced
     found = Rules().decontextualize(TOWER, ranges, None)
     assert found.text == "The tower was in 1874."
     assert found.parts[0] == (0, 9)
+
+
+def test_an_affirmation_is_read_behind_its_question():
+    found = claim("Yes [1]. It is red.", "Yes", "Was the tower built in 1874?")
+    assert found.text == "Was the tower built in 1874? Yes."
+    assert [(r.found_in, r.replacement) for r in found.resolutions] == [("question", "Was the tower built in 1874?")]
+    assert claim("Yes [1].", "Yes").text == "Yes."
+    assert claim("Yes [1].", "Yes").note == "", "a marker beside the words widens nothing"

@@ -2,7 +2,7 @@
 
 let pending = null;
 
-function asking(finding) {
+function liveControls(finding) {
   if (!data.live || finding.sentence) return null;
   const method = make("select", { "aria-label": "Method of localisation" });
   for (const name of data.live.methods) method.append(make("option", { value: name, selected: name === data.live.method }, name));

@@ -2,14 +2,22 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import socketserver
+import stat
 import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from counterfoil.attribution import Citation, Document, Judgement, StatementVerdict, Status
 from counterfoil.attribution.locating import Locator
-from counterfoil.attribution.report import AnswerRecord, Opened, Report
-from counterfoil.attribution.report.desk import Desk
-from counterfoil.attribution.report.server import Server, chosen, page
+from counterfoil.attribution.report import AnswerRecord, Report, SavedReports
+from counterfoil.attribution.report.locate_service import LocateService
+from counterfoil.attribution.report.server import Server
 
 TOWER = Document("tower.md", "The island is small. The tower is 31 metres high. It was built in 1874.", "The tower")
 SHIP = Document("ship.md", "The ferry Marigold carries 96 passengers and 8 cars.", "The ferry")
@@ -47,19 +55,10 @@ def served():
             raise RuntimeError("out of <memory>")
         return Locator(record.text, asked.documents, method=method, entailment=Words(), question=asked.question)
 
-    opened = Opened((report(),))
-    shown = chosen(opened)
-    server = Server(Desk(shown.reports, make))
-    server.page = page(
-        opened, shown, token=server.token, methods=("alignment", "hidden_states"), method="alignment"
-    ).encode()
+    server = Server(SavedReports((report(),)), make)
     server.broken = broken
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with running(server):
+        yield server
 
 
 def test_words_that_were_not_located_are_asked_of_the_model(open_page, served, drag, lit):
@@ -96,7 +95,7 @@ def test_what_goes_wrong_is_told_in_the_page(open_page, served, drag, lit):
 def asked(server, method, path, *, body=None, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     sent = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
-    connection.putrequest(method, path, skip_host="Host" in sent)
+    connection.putrequest(method, path, skip_host="Host" in headers)
     raw = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     if raw is not None:
         sent.setdefault("Content-Length", str(len(raw)))
@@ -115,8 +114,10 @@ QUESTION = {"case": 0, "answer": 0, "start": 0, "end": 9, "method": "alignment"}
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ({"Host": "rebound.example"}, 403, "its own address only"),
-        ({"Host": "127.0.0.1:1"}, 403, "its own address only"),
+        ({"Host": "rebound.example"}, 403, "the names of this machine only"),
+        ({"Host": "127.0.0.1.rebound.example:80"}, 403, "the names of this machine only"),
+        ({"Host": None}, 403, "the names of this machine only"),
+        ({"Host": "localhost:9000", "Origin": "http://localhost:8888"}, 403, "its own page only"),
         ({"Origin": "http://evil.example"}, 403, "its own page only"),
         ({"Origin": "null"}, 403, "its own page only"),
         ({"Sec_Fetch_Site": "cross-site"}, 403, "its own page only"),
@@ -171,26 +172,163 @@ def test_a_newer_question_takes_the_place_of_one_that_waits():
             held.wait(20)
             return span
 
-    desk = Desk([report()], lambda *_: Slow())
+    service = LocateService([report()], lambda *_: Slow())
     found = {}
 
     def ask(name, start):
         try:
-            found[name] = desk.locate(0, 0, start, 9, "alignment")
+            found[name] = service.locate(0, 0, start, 9, "alignment")
         except RuntimeError as error:
             found[name] = str(error)
 
     threads = [threading.Thread(target=ask, args=("first", 1))]
     threads[0].start()
     assert waiting.wait(20)
-    assert desk.progress().startswith("Locating the words … ")
+    assert service.progress().startswith("Locating the words … ")
     for name, start in (("second", 2), ("third", 3)):
         threads.append(threading.Thread(target=ask, args=(name, start)))
         threads[-1].start()
-        while desk._asked != start:
+        while service._newest != start:
             pass
     held.set()
     for thread in threads:
         thread.join(20)
-    assert found == {"first": (1, 9), "second": "a newer question took the place of this one", "third": (3, 9)}
-    assert desk.progress() == ""
+    assert found == {"first": (1, 9), "second": "a newer request took the place of this one", "third": (3, 9)}
+    assert service.progress() == ""
+
+
+class Elsewhere(ThreadingHTTPServer):
+    """Another page of this machine, as the terminal of a notebook is."""
+
+    daemon_threads = True
+
+    def __init__(self, content: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Page)
+        self.content = content.encode()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, format, *args):
+        pass
+
+
+@contextmanager
+def running(server):
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_link_on_any_page_of_this_machine_leads_to_the_page(open_page, served, name):
+    address = served.url.replace("127.0.0.1", name)
+    with running(Elsewhere(f'<a href="{address}">open</a>')) as notebook:
+        page = open_page(notebook.url)
+        page.get_by_text("open").click()
+        page.locator("h1").wait_for()
+        assert page.locator("h1").inner_text() == "How high?"
+
+
+def test_another_page_can_neither_frame_it_nor_ask_for_it(open_page, served):
+    ask = f"fetch({json.dumps(served.url)}, {{mode: 'no-cors'}}).then(r => r.type, e => 'refused')"
+    with running(Elsewhere(f'<iframe src="{served.url}"></iframe>')) as notebook:
+        page = open_page(notebook.url)
+        frame = page.frames[1]
+        assert "How high?" not in frame.content()
+        assert page.evaluate(ask) in {"opaque", "refused"}
+    for headers in (
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+        {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "empty"},
+    ):
+        assert asked(served, "GET", f"/?token={served.token}", **headers)[0].status == 403
+    navigation = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    assert asked(served, "GET", f"/?token={served.token}", **navigation)[0].status == 200
+    assert asked(served, "GET", "/?token=guess", **navigation)[0].status == 403
+    assert asked(served, "GET", "/progress", **navigation)[0].status == 403
+
+
+class Tunnel(socketserver.ThreadingTCPServer):
+    """What `ssh -L` does: another port whose bytes go to the server and back."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Through)
+        self.port = port
+
+
+class _Through(socketserver.BaseRequestHandler):
+    def handle(self):
+        with socket.create_connection(("127.0.0.1", self.server.port)) as far:
+            back = threading.Thread(target=self.copy, args=(far, self.request), daemon=True)
+            back.start()
+            self.copy(self.request, far)
+            back.join(60)
+
+    @staticmethod
+    def copy(source, target):
+        try:
+            while data := source.recv(65_536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_a_port_that_is_forwarded_to_another_number_works(open_page, served, drag, lit):
+    with running(Tunnel(served.server_port)) as tunnel:
+        page = open_page(f"http://localhost:{tunnel.server_address[1]}/?token={served.token}")
+        drag(page, "the ferry carries 96")
+        page.locator(".finding .method").wait_for(timeout=120_000)
+        assert lit(page) == ["The ferry Marigold carries 96 passengers"]
+        assert page.problems == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_that_cannot_be_read_is_answered(served, method):
+    with socket.create_connection(("127.0.0.1", served.server_port), timeout=60) as connection:
+        connection.sendall(f"{method} http://[ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert "the address cannot be read" in json.loads(body)["error"]
+
+
+def test_an_error_of_the_model_is_none_of_the_request():
+    def make(asked, record, method):
+        raise ValueError("a tensor has the wrong shape")
+
+    with running(Server(SavedReports((report(),)), make)) as server:
+        headers = {"Content_Type": "application/json", "X_Counterfoil_Token": server.token}
+        response, content = asked(server, "POST", "/locate", body=QUESTION, **headers)
+    assert response.status == 500
+    assert json.loads(content)["error"] == "the model failed: ValueError: a tensor has the wrong shape"
+
+
+def test_the_command_line_of_the_browser_does_not_hold_the_token(open_page, served, monkeypatch):
+    commands = []
+    monkeypatch.setattr("webbrowser.open", lambda url: commands.append(url) or True)
+    with running(Server(SavedReports((report(),)), None)) as server:
+        assert server.open_browser()
+        (address,) = commands
+        assert server.token not in address
+        file = Path(url2pathname(urlsplit(address).path))
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        page = open_page(address)
+        page.wait_for_url(server.url)
+        assert page.locator("h1").inner_text() == "How high?"
+    assert not file.exists()

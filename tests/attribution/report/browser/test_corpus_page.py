@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import time
 from pathlib import Path
 
@@ -208,8 +209,74 @@ def test_a_narrow_window_shows_the_list_then_the_answer(opened, scheme):
 def test_it_reads_without_javascript(opened):
     page = opened(java_script_enabled=False)
     assert page.locator(".prose").count() == N
-    first = page.locator(".case").first
-    assert first.locator("mark").first.is_visible()
-    assert "characters left out" in first.locator(".text").first.inner_text()
-    assert page.locator(".intro .notes").inner_text() == "Not read: answers.jsonl, record 301: is not JSON <b>"
+    assert page.locator(".verdicts").first.is_visible()
+    assert "Not read: answers.jsonl, record 301: is not JSON <b>" in page.locator(".notes").first.inner_text()
     assert page.problems == []
+
+
+def small(*answers: tuple[str, str]) -> CorpusPage:
+    """The page of some answers, each with its question."""
+    page = CorpusPage()
+    for n, (question, text) in enumerate(answers):
+        verdict = StatementVerdict(text, 0, len(text), Status.NOT_SUPPORTED, 0.1)
+        report = CitationReport("strict", text, (verdict,), 0.0, 0.0, True, "words@1", 0.5)
+        list(page.through([Scored(Record(Path("a.jsonl"), n + 1, Answer(text, [], question, f"q{n}")), report)]))
+    return page
+
+
+@pytest.fixture
+def open_small(open_page, tmp_path):
+    def opened(*answers):
+        page = small(*answers)
+        page.write(tmp_path / "small.html", summarise([]), {}, {})
+        return open_page((tmp_path / "small.html").as_uri())
+
+    return opened
+
+
+FOUND = "[...CSS.highlights.get('found')].map(String)"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "found"),
+    [
+        ("İİİ and rain in İstanbul.", "rain", ["rain"]),
+        ("İİİ and rain in İstanbul.", "istanbul", ["İstanbul"]),
+        ("İİİ and rain in İstanbul.", "İSTANBUL", ["İstanbul"]),
+        ("The o\ufb03ce is open.", "office", ["o\ufb03ce"]),
+        ("Co\u00adoperation at the cafe\u0301 😀.", "cooperation", ["Co\u00adoperation"]),
+        ("Co\u00adoperation at the cafe\u0301 😀.", "café", ["cafe\u0301"]),
+        ("می\u200cروم به خانه.", "میروم", ["می\u200cروم"]),
+        ("Die Straße und der ΟΔΟΣ.", "STRASSE οδος", ["Straße", "ΟΔΟΣ"]),
+    ],
+)
+def test_search_lights_the_words_that_it_found(open_small, text, asked, found):
+    page = open_small(("Why?", text), ("Other?", "Nothing of it."))
+    page.get_by_label("Search").fill(asked)
+    assert tally(page) == "1 of 2 answers"
+    page.locator(".row").click()
+    assert page.evaluate(FOUND) == found
+    assert page.problems == []
+
+
+def test_what_is_shortened_is_cut_between_letters(open_small):
+    page = open_small(("Why?", "a" * 219 + "😀👩‍🚀" + "b" * 50))
+    page.locator(".sentence").click()
+    shown = page.locator(".finding .words").inner_text()
+    assert shown == "a" * 219 + " …"
+
+
+def test_it_works_in_a_frame_without_an_address(open_page, tmp_path):
+    """Streamlit, Gradio and notebooks show a page as the `srcdoc` of a sandboxed frame."""
+    page = small(("First?", "Alpha."), ("Second?", "Beta."))
+    page.write(tmp_path / "small.html", summarise([]), {}, {})
+    outer = f'<iframe sandbox="allow-scripts" srcdoc="{html.escape((tmp_path / "small.html").read_text())}"></iframe>'
+    (tmp_path / "outer.html").write_text(f"<!doctype html><meta charset=utf-8>{outer}", encoding="utf-8")
+    shown = open_page((tmp_path / "outer.html").as_uri())
+    frame = shown.frames[1]
+    frame.locator(".row").nth(1).wait_for(state="attached")
+    frame.evaluate("document.querySelectorAll('.row')[1].click()")
+    assert frame.locator("h1:not(.unseen)").text_content() == "Second?"
+    frame.evaluate("document.querySelectorAll('.row')[0].click()")
+    assert frame.locator("h1:not(.unseen)").text_content() == "First?"
+    assert [problem for problem in shown.problems if "srcdoc" not in problem] == []

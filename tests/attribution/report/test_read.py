@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from counterfoil.attribution import Answer, Citation, CitationReport, Document, Scoring, StatementVerdict, Status
-from counterfoil.attribution.io.answers import Record
+from counterfoil.attribution import Scoring
 from counterfoil.attribution.io.schema import corpus_output
 from counterfoil.attribution.io.writer import ScoreWriter
-from counterfoil.attribution.report import CorpusPage, opened
+from counterfoil.attribution.report import read_reports
 from counterfoil.attribution.report.read import FormatError
-from counterfoil.attribution.report.server import chosen
+from counterfoil.attribution.report.server import worst_first
 from counterfoil.attribution.scoring.corpus import summarise
-from counterfoil.attribution.scoring.files import Scored, score_files
+from counterfoil.attribution.scoring.files import score_files
 
 TITLED = {"id": "x", "title": "T", "text": "Alpha."}
 LINES = [
@@ -39,7 +37,7 @@ def written(words, tmp_path):
 
 def test_scored_answers_come_back_as_they_were(written):
     path, scored = written
-    found = opened(path)
+    found = read_reports(path)
     assert len(found.reports) == 3
     for report, each in zip(found.reports, scored, strict=False):
         (record,) = report.answers
@@ -60,8 +58,8 @@ def test_scored_answers_come_back_as_they_were(written):
 
 
 def test_the_worst_is_shown_first(written):
-    found = opened(written[0])
-    shown = chosen(found)
+    found = read_reports(written[0])
+    shown = worst_first(found)
     assert [report.name[-2] for report in shown.reports] == ["c", "a", "b"]
     assert shown.positions == (2, 0, 1)
     assert shown.notes == ()
@@ -75,33 +73,13 @@ def test_the_worst_is_shown_first(written):
         ("[1]", "names no format"),
         ('{"format": "counterfoil.evaluation/1"}', "has to be what `counterfoil ask --json`"),
         ('{"format": "counterfoil.score/1"}', "Write it again with this version"),
-        ('{"format": "counterfoil.answer/2", "question": "Why?"}', "is damaged: method: Field required"),
+        ('{"format": "counterfoil.answer/3", "question": "Why?"}', "is damaged: method: Field required"),
     ],
 )
 def test_what_cannot_be_shown_is_told(tmp_path, content, words):
     path = tmp_path / "x.json"
     path.write_text(content)
     with pytest.raises(FormatError, match=words):
-        opened(path)
+        read_reports(path)
     with pytest.raises(OSError, match="No such file"):
-        opened(tmp_path / "none.json")
-
-
-def test_memory_does_not_grow_with_the_corpus():
-    text = "Alpha is so. " * 40_000
-
-    def stream():
-        for n in range(30):
-            document = Document("d", f"{text}{n}", "")
-            cited = (Citation("d", "1", Status.SUPPORTED, 0.9, 13_000, 13_012, text[13_000:13_012]),)
-            verdict = StatementVerdict("Alpha is so.", 0, 16, Status.SUPPORTED, 0.9, cited)
-            report = CitationReport("strict", "Alpha is so [1].", (verdict,), 1.0, 1.0, True, "words", 0.5)
-            yield Scored(Record(Path("x"), n, Answer(report.answer, [document], None, "")), report)
-
-    page = CorpusPage(shown=5)
-    for _ in page.through(stream()):
-        assert len(page._worst) <= 5
-    for _, _, case in page._worst:
-        (document,) = case.documents
-        assert sum(len(piece) for _, piece in document.pieces) <= 30_000
-        assert document.length > 500_000
+        read_reports(tmp_path / "none.json")

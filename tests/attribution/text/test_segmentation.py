@@ -50,10 +50,36 @@ def test_spans_reproduce_the_text_in_order_and_hold_all_of_it(text):
         ("- one [2]\n- two [3]", ["- one [2]", "- two [3]"]),
         ("Steps:\n1. Wait [1].\n2. Go.", ["Steps:", "1. Wait [1].", "2. Go."]),
         ("# The sky\nIt is blue.", ["# The sky", "It is blue."]),
+        ("a) One\nb) Two\n(1) Three\n① Four\n一、Five", ["a) One", "b) Two", "(1) Three", "① Four", "一、Five"]),
+        ("| a | b |\n| c | d |", ["| a | b |", "| c | d |"]),
+        ("<p>It rained.</p><p>It snowed.</p>", ["<p>It rained.</p>", "<p>It snowed.</p>"]),
     ],
 )
 def test_sentences(text, expected):
     assert [span.text for span in sentences(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The tower is approx. 31 m high. It is old.",
+        "Smith vs. No. 5 was seen. Then it rained.",
+        "It was est. 1902 by them. Then it rained.",
+        "See Vol. 2, ch. 3 for it. Then it rained.",
+        "Smith et al. [1] measured it. Then it rained.",
+        "Smith et al. (2019) measured it. Then it rained.",
+        "Das Fest ist am 3. Mai 1999 in Wien. Es kostet 3,5 Mio. Euro.",
+        "Im 19. Jahrhundert war es z. B. groß. Der 2. Weltkrieg endete 1945.",
+        "König Ludwig II. starb 1886. Er war groß.",
+        "В 1901 г. Москвой правил он. Потом пришёл другой.",
+        "It is 31.5 m. The pier is long.",
+        "It has no. The end.",
+        "It was built in 1902. May came.",
+        "it rained. it snowed.",
+    ],
+)
+def test_a_full_stop_of_a_word_ends_no_sentence(text):
+    assert len(sentences(text)) == 2
 
 
 def test_a_lone_surrogate_keeps_the_offsets():

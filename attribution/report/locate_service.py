@@ -1,4 +1,4 @@
-"""Who answers what a page asks: locators of the answers that it shows, made when they are first needed."""
+"""Locating for a served page: one Locator an answer and method, made when it is first needed, one request at a time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ KEPT = 4
 MakeLocator = Callable[[Report, AnswerRecord, str], Locator]
 
 
+class RequestValueError(ValueError):
+    """A request that names something that is not there."""
+
+
 class SupersededError(RuntimeError):
-    """A newer question came while this one waited."""
+    """A newer request came while this one waited."""
 
 
-class Desk:
-    """Locates words of the answers of some reports, one question at a time, the newest first.
+class LocateService:
+    """Locates words of the answers of some reports, the newest request first.
 
     Args:
         reports: What the page shows, in its order.
@@ -34,25 +38,32 @@ class Desk:
         self._make = make
         self._locators: OrderedDict[tuple[int, int, str], Locator] = OrderedDict()
         self._working = threading.Lock()
-        self._asked = 0
+        self._newest = 0
         self._doing: tuple[str, float] | None = None
 
     def locate(self, case: int, answer: int, start: int, end: int, method: str) -> Attribution:
-        """What the words `[start, end)` of an answer rest on.
+        """Return what the words `[start, end)` of an answer rest on.
 
         Raises:
-            ValueError: For an answer or a method that does not exist, or a range outside the answer.
-            SupersededError: Where another question came while this one waited.
+            RequestValueError: For an answer or a method that does not exist, or a range outside the answer.
+            SupersededError: If another request came while this one waited.
         """
         if method not in METHODS:
-            raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
+            raise RequestValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
         if not 0 <= case < len(self._reports) or not 0 <= answer < len(self._reports[case].answers):
-            raise ValueError(f"`case` and `answer` have to name an answer of the page, but are {case} and {answer}")
-        self._asked += 1
-        mine = self._asked
+            raise RequestValueError(
+                f"`case` and `answer` have to name an answer of the page, but are {case} and {answer}"
+            )
+        length = len(self._reports[case].answers[answer].text)
+        if not 0 <= start <= end <= length:
+            raise RequestValueError(
+                f"`start` and `end` have to lie within the {length} characters of the answer, but are {start} and {end}"
+            )
+        self._newest += 1
+        own = self._newest
         with self._working:
-            if mine != self._asked:
-                raise SupersededError("a newer question took the place of this one")
+            if own != self._newest:
+                raise SupersededError("a newer request took the place of this one")
             try:
                 locator = self._locator(case, answer, method)
                 self._doing = ("Locating the words", time.monotonic())
@@ -61,7 +72,7 @@ class Desk:
                 self._doing = None
 
     def progress(self) -> str:
-        """What is being done, for a person who waits; empty where nothing is."""
+        """Return what is being done, for a person who waits; empty if nothing is."""
         doing = self._doing
         return f"{doing[0]} … {time.monotonic() - doing[1]:.0f} s" if doing else ""
 

@@ -7,6 +7,7 @@ from counterfoil.attribution.text.word_boundaries import snapped
 from hypothesis import given
 from hypothesis import strategies as st
 
+ENGLAND = "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in "gbeng") + "\U000e007f"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 E_ACUTE = "e\u0301"
 
@@ -40,6 +41,13 @@ E_ACUTE = "e\u0301"
         ("one\r\ntwo", (4, 8), "two"),
         ("one\r\ntwo", (0, 4), "one"),
         ("東京は大きい", (0, 2), "東京"),
+        ("می\u200cروم now", (0, 2), "می\u200cروم"),
+        ("co\u00adoperation is", (1, 4), "co\u00adoperation"),
+        (f"go {ENGLAND} now", (4, 5), ENGLAND),
+        ("ที่ทำ", (0, 1), "ที่"),
+        ("ทำ", (0, 1), "ทำ"),
+        ("at 10:30 h", (3, 5), "10:30"),
+        ("snake_case is", (0, 2), "snake_case"),
     ],
 )
 def test_a_range_takes_whole_words(text, asked, taken):

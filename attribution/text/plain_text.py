@@ -1,0 +1,73 @@
+"""The plain text that a reader sees of a sentence written in Markdown or HTML: what is judged, located and compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import regex
+
+from .abbreviations import sentence_goes_on
+from .markdown import parser
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+# Without one of these a sentence is plain already.
+_WRITTEN = re.compile(r"[*_`\[\]<&\\|~#>]|^\s*(?:[-+•→▪◦‣·✓✔►①-⑳]|\(?\w{1,4}[.)、]|\d{1,2}、)")
+_LIST_MARK = re.compile(
+    r"\s*(?:(?:[-*+•–→▪◦‣·✓✔►]|#{1,6}|>|\d{1,3}[.)]|[ivx]{2,4}[.)]|[a-zA-Z]\)|\((?:\d{1,3}|[a-zA-Z]|[ivx]{2,4})\))\s+|"
+    r"[①-⑳]\s*|[一二三四五六七八九十]{1,3}、|\d{1,2}、)"
+)
+_CHECKBOX = re.compile(r"\[[ xX]\]\s+")
+_PRODUCT = re.compile(r"(?<=\d)\*(?=\d)")
+_EMPTY_BRACKETS = re.compile(r"\[\s*\]|\(\s*\)|\*{2,}|_{2,}|~~")
+_CELLS = re.compile(r"\s+\|\s+")
+_PICTURES = regex.compile(
+    r"[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]][\p{Emoji_Modifier}\u200d\ufe0f\U000e0020-\U000e007f]*",
+    regex.V1,
+)
+_RAISED, _LOWERED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"), str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
+_BLANK_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?。！？、，](?:\s|\Z))")
+
+
+@lru_cache(maxsize=2048)
+def plain_text(source: str) -> str:
+    """Return a sentence, an item of a list or a row of a table as a reader sees it, in one line.
+
+    Links are their words, emphasis and tags are gone, so are list marks, empty brackets and pictographs; entities are
+    their characters, and cells of a row are parted by commas.
+    """
+    if _WRITTEN.search(source) is None and _PICTURES.search(source) is None:
+        return " ".join(source.split())
+    text = _without_list_mark(source)
+    (inline,) = parser().parseInline(_PRODUCT.sub(r"\\*", text))
+    text = "".join(_visible(inline.children or []))
+    text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", _PICTURES.sub("", text)))
+    return _BLANK_BEFORE_STOP.sub("", " ".join(text.split()))
+
+
+def _without_list_mark(source: str) -> str:
+    mark = _LIST_MARK.match(source)
+    # "5. Mai" begins with a day.
+    if mark is None or sentence_goes_on(source, mark.end()):
+        return source
+    rest = source[mark.end() :]
+    return _CHECKBOX.sub("", rest, count=1) if _CHECKBOX.match(rest) else rest
+
+
+def _visible(tokens: list[Token]) -> Iterator[str]:
+    """Yield the characters of inline tokens that are shown."""
+    table: dict[int, int] | None = None
+    for token in tokens:
+        if token.type in {"text", "code_inline"}:
+            yield token.content.translate(table) if table else token.content
+        elif token.type in {"softbreak", "hardbreak"}:
+            yield " "
+        elif token.type == "html_inline":
+            tag = token.content.lower()
+            table = {"<sup>": _RAISED, "<sub>": _LOWERED}.get(tag, None if tag in {"</sup>", "</sub>"} else table)
+            # Tags of blocks and line breaks part words, others stand within them.
+            yield " " if re.match(r"</?(?:br|p|div|li|td|th|tr|h[1-6])\b", tag) else ""
