@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from .methods import M3ID, METHODS, RITUAL, VCD
@@ -30,6 +31,18 @@ def method_names(*, image: bool) -> tuple[str, ...]:
     """Return the names of all methods that compare an image with a view of it, or of all that read text alone."""
     names = tuple(name for name, method in METHODS.items() if method.takes_image == image)
     return (*names, *COMBINATIONS) if image else names
+
+
+def processor_class(method: Method) -> Any:  # noqa: ANN401  (a class)
+    """Return the class of a method's logits processor.
+
+    Raises:
+        ValueError: The method names none, and is not of a kind that needs none.
+    """
+    if not method.processor:
+        raise ValueError(f"`processor` of {type(method).__name__} has to name its logits processor, but is empty")
+    module, _, name = method.processor.partition(":")
+    return getattr(import_module(module), name)
 
 
 def parameters_of(name: str) -> tuple[Parameter, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from counterfoil.models import LanguageModel, VisionModel, load_language_model
 
-from .by_name import Decoding, method_names
+from .by_name import Decoding, method_names, processor_class
 from .generation import batched_views
 from .images import ImageRequests
 from .methods.contrastive_decoding import ContrastiveDecoding
@@ -21,18 +20,6 @@ from .views import CutContext, EarlyExit, OtherPrompt, SamePrompt
 GREEDY: Mapping[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
 """Keywords of greedy `generate()`. Many models bring settings of their own, for example a repetition penalty, which
 would be in every row of a table unseen, in that of plain decoding too."""
-
-
-def processor_class(method: Method) -> Any:  # noqa: ANN401  (a class)
-    """Return the class of a method's logits processor.
-
-    Raises:
-        ValueError: The method names none, and is not of a kind that needs none.
-    """
-    if not method.processor:
-        raise ValueError(f"`processor` of {type(method).__name__} has to name its logits processor, but is empty")
-    module, _, name = method.processor.partition(":")
-    return getattr(import_module(module), name)
 
 
 class Decoder:

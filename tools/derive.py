@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import counterfoil.decoding
-from counterfoil.decoding.decoder import processor_class
+from counterfoil.decoding.by_name import processor_class
 from counterfoil.decoding.methods import METHODS, Method
 from counterfoil.decoding.methods.parameters import Parameter
 from counterfoil.decoding.processors import images, text

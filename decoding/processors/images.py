@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from transformers import PreTrainedModel
 
@@ -26,6 +26,9 @@ from ..methods.vcd import VCD
 from .derived import copied, described, with_parameters
 from .text import PromptLogitsProcessor
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 CHOOSING = (
     "You see an image and a question about it: {question}\n"
     "Which one of these transformations of the image would be the most helpful for answering it?\n"
@@ -39,10 +42,19 @@ View = tuple[dict[str, Any], Mapping[str, Sequence[Any]]]
 
 
 class ImageLogitsProcessor(PromptLogitsProcessor):
-    """Base of the processors that compare an image with a view of it; a subclass says in :meth:`view_of` which."""
+    """Base of the processors that compare an image with a view of it.
 
-    compared_with: Mapping[str, Sequence[Any]]
+    A subclass names its method and says how the contrast is made: by :attr:`changed_image` or :attr:`changed_pixels`,
+    which a server can use as well, or by a :meth:`view_of` of its own.
+    """
+
+    compared_with: Mapping[str, tuple[Any, ...]]
     """What :meth:`from_images` drew or wrote for the contrast, by name, one for each image."""
+    changed_image: ClassVar[Callable[..., Image.Image] | None] = None
+    """`changed_image(method, image, seed)`: the image of the contrast, if the method changes the image itself."""
+    changed_pixels: ClassVar[Callable[..., dict[str, Any]] | None] = None
+    """`changed_pixels(method, inputs, *, seeds, frames)`: the model's inputs for the contrast, if the method changes
+    the pixels as the model reads them; see :func:`.add_noise`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
         """Write the parameters of the method into the signature and the docstring of `from_images`."""
@@ -96,12 +108,13 @@ class ImageLogitsProcessor(PromptLogitsProcessor):
         contrast_inputs, compared_with = cls.view_of(method, prompter, prompts, seed)
         rule = {parameter.name: getattr(method, parameter.name) for parameter in cls.taken_parameters()}
         made = cls(prompter.model, contrast_inputs, trace=trace, **rule)
-        made.method, made.compared_with = method, compared_with
+        made.method = method
+        made.compared_with = {name: tuple(values) for name, values in compared_with.items()}
         return made
 
     @classmethod
     def view_of(cls, method: Any, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:  # noqa: ANN401
-        """Return what the model reads as the contrast of these prompts.
+        """Return what the model reads as the contrast of these prompts: by default the prompts with changed images.
 
         Args:
             method: The method with its parameters, a :attr:`method_class`.
@@ -109,7 +122,15 @@ class ImageLogitsProcessor(PromptLogitsProcessor):
             prompts: The main prompts.
             seed: The i-th prompt draws with `seed + i`.
         """
-        raise NotImplementedError
+        seeds = range(seed, seed + len(prompts))
+        if cls.changed_image is not None:
+            images = [cls.changed_image(method, p.image, one) for p, one in zip(prompts, seeds, strict=True)]
+            prompts = [replace(prompt, image=image) for prompt, image in zip(prompts, images, strict=True)]
+        inputs = prompter.inputs(prompts)
+        if cls.changed_pixels is not None:
+            frames = getattr(prompter.processor.image_processor, "temporal_patch_size", 1)
+            inputs = cls.changed_pixels(method, inputs, seeds=seeds, frames=frames)
+        return inputs, {}
 
 
 class CODELogitsProcessor(ImageLogitsProcessor):
@@ -155,6 +176,11 @@ class RITUALLogitsProcessor(ImageLogitsProcessor):
 
     method_class = RITUAL
 
+    @staticmethod
+    def changed_image(method: RITUAL, image: Image.Image, seed: int) -> Image.Image:
+        """Return the image transformed, by a transformation that needs no model to be chosen."""
+        return draw_transform(image, seed, method.transform)(image)  # type: ignore[arg-type]
+
     @classmethod
     def view_of(cls, method: RITUAL, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:
         """Return the prompts with their images transformed."""
@@ -181,12 +207,10 @@ class VCDLogitsProcessor(ImageLogitsProcessor):
 
     method_class = VCD
 
-    @classmethod
-    def view_of(cls, method: VCD, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View:
-        """Return the prompts with noise on the pixels."""
-        frames = getattr(prompter.processor.image_processor, "temporal_patch_size", 1)
-        seeds = range(seed, seed + len(prompts))
-        return add_noise(prompter.inputs(prompts), step=method.noise_step, seeds=seeds, frames=frames), {}
+    @staticmethod
+    def changed_pixels(method: VCD, inputs: Mapping[str, Any], *, seeds: Sequence[int], frames: int) -> dict[str, Any]:
+        """Return the inputs with noise on the pixels."""
+        return add_noise(inputs, step=method.noise_step, seeds=seeds, frames=frames)
 
 
 class M3IDLogitsProcessor(ImageLogitsProcessor):

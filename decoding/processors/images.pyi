@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from transformers import PreTrainedModel
 from ..images import ImagePrompt, ImageRequests, Transform, VisionPrompter, add_noise, describe_images, draw_transform
 from ..methods.code import CODE
@@ -14,11 +14,12 @@ from ..methods.ritual import CHOSEN_BY_MODEL, RITUAL, TRANSFORMS
 from ..methods.vcd import VCD
 from .derived import copied, described, with_parameters
 from .text import PromptLogitsProcessor
-from collections.abc import Callable
 View = tuple[dict[str, Any], Mapping[str, Sequence[Any]]]
 
 class ImageLogitsProcessor(PromptLogitsProcessor):
-    compared_with: Mapping[str, Sequence[Any]]
+    compared_with: Mapping[str, tuple[Any, ...]]
+    changed_image: ClassVar[Callable[..., Image.Image] | None] = None
+    changed_pixels: ClassVar[Callable[..., dict[str, Any]] | None] = None
     def __init_subclass__(cls, **kwargs: Any) -> None: ...
     def __init__(self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, trace: bool=False, **parameters: Any) -> None: ...
     @classmethod
@@ -36,6 +37,8 @@ class CODELogitsProcessor(ImageLogitsProcessor):
 
 class RITUALLogitsProcessor(ImageLogitsProcessor):
     method_class = RITUAL
+    @staticmethod
+    def changed_image(method: RITUAL, image: Image.Image, seed: int) -> Image.Image: ...
     @classmethod
     def view_of(cls, method: RITUAL, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View: ...
     def __init__(self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, strength: float = 3.0, plausibility: float = 0.1, normalize: bool = False, trace: bool = False) -> None: ...
@@ -44,8 +47,8 @@ class RITUALLogitsProcessor(ImageLogitsProcessor):
 
 class VCDLogitsProcessor(ImageLogitsProcessor):
     method_class = VCD
-    @classmethod
-    def view_of(cls, method: VCD, prompter: VisionPrompter, prompts: Sequence[ImagePrompt], seed: int) -> View: ...
+    @staticmethod
+    def changed_pixels(method: VCD, inputs: Mapping[str, Any], *, seeds: Sequence[int], frames: int) -> dict[str, Any]: ...
     def __init__(self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, strength: float = 1.0, plausibility: float = 0.1, trace: bool = False) -> None: ...
     @classmethod
     def from_images(cls, model: PreTrainedModel, processor: Any, images: ImageRequests, *, strength: float = 1.0, plausibility: float = 0.1, noise_step: int = 500, seed: int = 0, trace: bool = False) -> Self: ...

@@ -61,12 +61,6 @@ class PairRequest:
         """Whether the contrast is the main prompt with its images changed."""
         return self.method.contrast == "image"
 
-    @property
-    def rule(self) -> tuple[object, ...]:
-        """Equal for pairs whose rows may be combined at once."""
-        rule = (parameter.name for parameter in self.method.parameters() if not parameter.makes_contrast)
-        return (self.method.name, *(getattr(self.method, name) for name in rule))
-
     def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
         """Return the method's scores `[rows, vocab]`, float32, for the logits `[rows, vocab]` of two views."""
         return self.method.scores(main, contrast)

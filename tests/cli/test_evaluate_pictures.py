@@ -99,7 +99,7 @@ def test_answers_and_captions_that_are_there_already(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["pope", "--method", "none,dola"], "`method` has to be one of none, code, ritual, vcd"),
-        (["pope", "--method", "none,vcd", "--k", "0.3"], "`k` has to be a parameter of one of none,vcd"),
+        (["pope", "--method", "none,vcd", "--k", "0.3"], "`k` has to be a parameter of one of none, vcd"),
         (["pope", "--sight", "dark"], "--sight has to be one of clear, unclear, but is 'dark'"),
         (["pope", "--choose", "--strength", "1"], "--choose has to be left out where settings are given"),
         (["pope", "--answers", "nowhere.jsonl"], "cannot read 'nowhere.jsonl'"),

@@ -257,7 +257,7 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
             "has to make its logits by final norm and head .* but OPTForCausalLM makes them otherwise",
         ),
         (lambda m: DoLaLogitsProcessor(m, "middle"), "`layers` has to be 'low', 'high'.* but is 'middle'"),
-        (lambda m: DoLaLogitsProcessor(m, [4]), r"`layers` has to be different layers in \[0, 3\], but is \[4\]"),
+        (lambda m: DoLaLogitsProcessor(m, [4]), r"`layers` has to be different layers in \[0, 3\], but is \(4,\)"),
         (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be different layers, .* but is \[\]"),
         (lambda m: DoLaLogitsProcessor(tiny_model("t5")), "`model` has to be decoder-only"),
         (lambda m: EarlyExit(tiny_model("t5"), 1), "`model` has to be decoder-only"),
@@ -339,7 +339,7 @@ def test_a_tap_keeps_one_state_a_row_and_not_the_prompts() -> None:
     model = tiny_model("llama")
     processor = DoLaLogitsProcessor(model, [1])
     model(torch.ones(2, 50, dtype=torch.long))
-    (kept,) = processor.view._tap._kept.states.values()  # type: ignore[attr-defined]
+    (kept,) = processor.view._hook._kept.states.values()  # type: ignore[attr-defined]
     assert kept.untyped_storage().nbytes() == 2 * model.config.hidden_size * 4
 
 

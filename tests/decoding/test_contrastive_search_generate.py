@@ -297,10 +297,10 @@ def test_where_the_parameters_come_from(keywords: dict, configured: dict, meant:
 
 
 REFUSED = [
-    ({"penalty_alpha": 1.5}, "`penalty_alpha` has to be a number between 0 and 1, but is 1.5"),
-    ({"penalty_alpha": float("nan")}, "`penalty_alpha` has to be a number between 0 and 1, but is nan"),
-    ({"top_k": 0}, "`top_k` has to be a positive integer, but is 0"),
-    ({"top_k": 2.5}, "`top_k` has to be a positive integer, but is 2.5"),
+    ({"penalty_alpha": 1.5}, r"`penalty_alpha` has to be in \[0, 1\], but is 1.5"),
+    ({"penalty_alpha": float("nan")}, r"`penalty_alpha` has to be in \[0, 1\], but is nan"),
+    ({"top_k": 0}, "`top_k` has to be an integer of at least 1, but is 0"),
+    ({"top_k": 2.5}, "`top_k` has to be an integer of at least 1, but is 2.5"),
     ({"top_k": 97}, "`top_k` has to be at most the size of the vocabulary, 96, but is 97"),
     ({"do_sample": True}, "`do_sample` has to be False .* but is True: pass do_sample=False"),
     ({"num_beams": 2}, "`num_beams` has to be 1 .* but is 2"),

@@ -158,7 +158,7 @@ def test_ritual_behind_another_is_the_papers_combination(family: str, negative: 
         tiny, first, second, requests=request, **PATHS[path], return_dict_in_generate=True, output_scores=True
     )
     main = single(tiny, text_of(tiny, request[1]), request[0])
-    transformed = single(tiny, text_of(tiny, request[1]), second.transforms[0](request[0]))
+    transformed = single(tiny, text_of(tiny, request[1]), second.compared_with["transform"][0](request[0]))
     new = output.sequences[0, main["input_ids"].shape[1] :].tolist()
     for step, scores in enumerate(output.scores):
         z, positive = next_logits(tiny, main, new[:step]), next_logits(tiny, transformed, new[:step])
@@ -187,7 +187,7 @@ def test_whatever_cannot_be_followed_is_computed_anew(family: str) -> None:
     else:
         request, text = REQUESTS[0], text_of(tiny, REQUESTS[0][1])
     processor = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, request, transform="vertical_flip")
-    view, reference = processor.view, single(tiny, text, processor.transforms[0](request[0]))
+    view, reference = processor.view, single(tiny, text, processor.compared_with["transform"][0](request[0]))
     prompt = image_inputs(tiny.model, tiny.processor, request)["input_ids"]
     generation = LogitsProcessorList()
     for new in ([], [7], [7, 8, 9, 10], [7, 8], [7, 8, 11]):

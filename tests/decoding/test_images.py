@@ -212,7 +212,7 @@ def test_image_tokens_without_pixels_are_refused() -> None:
     [
         (CODELogitsProcessor, {"k": 0}, "`k` has to be a number above 0"),
         (CODELogitsProcessor, {"description_tokens": 0}, "`description_tokens` has to be an integer of at least 1"),
-        (CODELogitsProcessor, {"description": ["w1", "w2"]}, "one for each of the 1 requests, but is 2"),
+        (CODELogitsProcessor, {"description": ["w1", "w2"]}, "one for each of the 1 images, but is 2"),
         (RITUALLogitsProcessor, {"strength": -1}, "`strength` has to be a number of at least 0"),
         (RITUALLogitsProcessor, {"plausibility": 2}, r"`plausibility` has to be in \[0, 1\]"),
         (RITUALLogitsProcessor, {"transform": "shear"}, "`transform` has to be one of 'horizontal_flip'"),
@@ -381,7 +381,7 @@ def test_in_ritual_plus_an_answer_that_names_none_is_drawn(answer: str, monkeypa
     monkeypatch.setattr(VisionPrompter, "generated", lambda *_: answer)
     tiny = llava()
     made = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, (PICTURE, "w10"), transform="model", seed=9)
-    assert made.compared_with["transform"] == [draw_transform(PICTURE, 9)]
+    assert made.compared_with["transform"] == (draw_transform(PICTURE, 9),)
 
 
 # VCD's noise.
@@ -457,13 +457,17 @@ def test_a_description_is_written_once_for_each_image(monkeypatch: pytest.Monkey
     tiny = llava()
     forget_descriptions(tiny.model)
     make = functools.partial(CODELogitsProcessor.from_images, tiny.model, tiny.processor)
-    assert make([(PICTURE, "w10"), (SMOOTH, "w11"), (PICTURE, "w12")]).descriptions == ("w31", "w32", "w31")
-    assert make((PICTURE.copy(), "w13")).descriptions == ("w31",)
+    assert make([(PICTURE, "w10"), (SMOOTH, "w11"), (PICTURE, "w12")]).compared_with["description"] == (
+        "w31",
+        "w32",
+        "w31",
+    )
+    assert make((PICTURE.copy(), "w13")).compared_with["description"] == ("w31",)
     assert all(INSTRUCTION in text and limit == 512 for text, limit in written)
-    assert make((PICTURE, "w10"), instruction="w50").descriptions == ("w33",)
-    assert make((PICTURE, "w10"), description_tokens=5).descriptions == ("w34",)
+    assert make((PICTURE, "w10"), instruction="w50").compared_with["description"] == ("w33",)
+    assert make((PICTURE, "w10"), description_tokens=5).compared_with["description"] == ("w34",)
     forget_descriptions(tiny.model)
-    assert make((PICTURE, "w10")).descriptions == ("w35",)
+    assert make((PICTURE, "w10")).compared_with["description"] == ("w35",)
     forget_descriptions(tiny.model)
 
 

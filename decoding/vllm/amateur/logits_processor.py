@@ -12,6 +12,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
     LogitsProcessor as SlotLogitsProcessor,
 )
 
+from ...methods.method import Method
 from ..contrast_params import PairRequest, pair_request
 from ..engine_limits import check_prompt_logprobs, check_switch
 from .config import register
@@ -72,8 +73,10 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
                 f"{None if amateur is None else list(amateur.shape)}"
             )
         rows = dict(enumerate(ctx.idx_mapping_np.tolist())) if self.uses_slots else {row: row for row in self.asked}
-        for pair, group in _grouped({row: self.asked[place] for row, place in rows.items() if place in self.asked}):
-            logits[group] = pair.scores(logits[group], amateur[group]).to(logits.dtype)
+        for methods in _grouped({row: self.asked[place] for row, place in rows.items() if place in self.asked}):
+            group = list(methods)
+            stacked = type(methods[group[0]]).stacked(list(methods.values()), logits)
+            logits[group] = stacked.scores(logits[group], amateur[group]).to(logits.dtype)
         return logits
 
 
@@ -81,9 +84,9 @@ def _asked(params: SamplingParams) -> PairRequest | None:
     return pair_request(params.extra_args, amateur_model=True)
 
 
-def _grouped(asked: Mapping[int, PairRequest]) -> list[tuple[PairRequest, list[int]]]:
-    """Rows that share a rule."""
-    groups: dict[tuple[object, ...], tuple[PairRequest, list[int]]] = {}
+def _grouped(asked: Mapping[int, PairRequest]) -> list[dict[int, Method]]:
+    """Return the methods by row, those that one call can serve together."""
+    groups: dict[tuple[object, ...], dict[int, Method]] = {}
     for row, pair in asked.items():
-        groups.setdefault(pair.rule, (pair, []))[1].append(row)
+        groups.setdefault(pair.method.group, {})[row] = pair.method
     return list(groups.values())

@@ -7,9 +7,9 @@ twin would be shown the picture as it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...images.diffusion_noise import add_noise
-from ...images.transforms import draw_transform
+from ...by_name import processor_class
 from ...methods.method import Method
-from ...methods.ritual import RITUAL
-from ...methods.vcd import VCD
 from ..contrast_params import PairRequest
 
 if TYPE_CHECKING:
@@ -79,7 +76,8 @@ def _changed_features(
 ) -> list[MultiModalFeatureSpec]:
     if not features:
         raise ValueError(f"{contrast.method.name} has to be given a picture, but the prompt has none")
-    label = f"{contrast.method} seed={contrast.seed}"
+    made = {p.name: getattr(contrast.method, p.name) for p in contrast.method.parameters() if p.makes_contrast}
+    label = f"{contrast.method.name} {made} {contrast.seed}"
     changed = []
     for index, feature in enumerate(features):
         if feature.modality != "image":
@@ -106,48 +104,51 @@ def _pixels_of(feature: MultiModalFeatureSpec, method: str) -> Any:  # noqa: ANN
 
 
 def _changed_pixels(item: Any, method: Method, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
-    if isinstance(method, VCD):
-        return _noised(item, method, seed, config)
-    if isinstance(method, RITUAL):
-        return _transformed(item, method, seed, config)
-    raise ValueError(f"{method.name} has to say how it changes pixels, but does not: it is not served")
+    """Return the pixels of the contrast, changed as the method's logits processor changes them for the same seed."""
+    kind = processor_class(method)
+    if kind.changed_pixels is not None:
+        pixels = item[PIXELS].data
+        patches = GRID in item
+        inputs = {PIXELS: pixels, GRID: item[GRID].data.reshape(1, 3)} if patches else {PIXELS: pixels[None]}
+        frames = getattr(getattr(config.hf_config, "vision_config", None), "temporal_patch_size", 1)
+        changed = kind.changed_pixels(method, inputs, seeds=[seed], frames=frames)[PIXELS]
+        return changed if patches else changed[0]
+    if kind.changed_image is not None:
+        change = partial(kind.changed_image, method, seed=seed)
+        return _pixels_of_changed_image(item, change, method.name, config)
+    raise ValueError(f"{method.name} has to say how it changes an image, but does not: it is not served")
 
 
-def _noised(item: Any, method: VCD, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
-    """VCD's noise, the same as that of its logits processor for the same seed."""
-    pixels = item[PIXELS].data
-    patches = GRID in item
-    inputs = {PIXELS: pixels, GRID: item[GRID].data.reshape(1, 3)} if patches else {PIXELS: pixels[None]}
-    frames = getattr(getattr(config.hf_config, "vision_config", None), "temporal_patch_size", 1)
-    changed = add_noise(inputs, step=method.noise_step, seeds=[seed], frames=frames)[PIXELS]
-    return changed if patches else changed[0]
-
-
-def _transformed(item: Any, method: RITUAL, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
-    """RITUAL's transformation, of the picture as the model reads it and brought back to its size."""
+def _pixels_of_changed_image(
+    item: Any,  # noqa: ANN401  (MultiModalKwargsItem)
+    change: Callable[[Image.Image], Image.Image],
+    method: str,
+    config: ModelConfig,
+) -> Tensor:
+    """Return the pixels of the image as the model reads it, changed and brought back to its size."""
     pixels = item[PIXELS].data
     if GRID in item or pixels.dim() not in (3, 4) or (pixels.dim() == 4 and len(pixels) != 1):
         raise ValueError(
-            f"ritual has to find one picture of one tile, but this model reads it as {tuple(pixels.shape)}: transform "
-            "the picture before it is sent, with the logits processor in transformers"
+            f"{method} has to find one image of one tile, but this model reads it as {tuple(pixels.shape)}: change the "
+            "image before it is sent, with the logits processor in transformers"
         )
-    mean, deviation = _normalisation(config)
+    mean, deviation = _normalisation(config, method)
     plain = pixels.reshape(pixels.shape[-3:]).float() * deviation + mean
     image = Image.fromarray((plain * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
-    seen = draw_transform(image, seed, method.transform)(image)
+    seen = change(image)
     if seen.size != image.size:
         seen = seen.resize(image.size, Image.Resampling.BICUBIC)
     values = torch.from_numpy(np.asarray(seen).copy()).permute(2, 0, 1) / 255
     return ((values - mean) / deviation).reshape(pixels.shape).to(pixels)
 
 
-def _normalisation(config: ModelConfig) -> tuple[Tensor, Tensor]:
+def _normalisation(config: ModelConfig, method: str) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation, `[3, 1, 1]` each, with which the model's own processor normalises pixels."""
     reader = _image_processor(config.model, config.revision, config.trust_remote_code)
     mean, deviation = getattr(reader, "image_mean", None), getattr(reader, "image_std", None)
     if mean is None or deviation is None:
         raise ValueError(
-            "ritual has to know how the model's processor normalises pixels, but it has no image_mean and image_std"
+            f"{method} has to know how the model's processor normalises pixels, but it has no image_mean and image_std"
         )
     return torch.tensor(mean)[:, None, None], torch.tensor(deviation)[:, None, None]
 
@@ -159,4 +160,4 @@ def _image_processor(model: str, revision: str | None, trust_remote_code: bool) 
     try:
         return AutoImageProcessor.from_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError) as error:
-        raise ValueError(f"ritual has to read the model's image processor, but: {error}") from error
+        raise ValueError(f"the model's image processor has to be read to change an image, but: {error}") from error

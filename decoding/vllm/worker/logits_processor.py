@@ -89,8 +89,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each main row of `logits` `[rows, vocab]`, in place."""
         for group in self.rows.pairs(ctx and ctx.idx_mapping_np):
-            scores = group.params.scores(logits[group.main], logits[group.contrast])
-            logits[group.main] = scores.to(logits.dtype)
+            logits[group.main] = group.scores(logits).to(logits.dtype)
         return logits
 
     def copy_tokens(self, sampled: Tensor, slots: Any = None) -> None:  # noqa: ANN401

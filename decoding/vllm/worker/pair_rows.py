@@ -7,32 +7,40 @@ rows of each step anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 
-from ..contrast_params import PairRequest
+from ...methods.method import Method
 from ..member import Member, member_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
     from vllm.v1.sample.logits_processor import BatchUpdate  # pyright: ignore[reportMissingImports]
 
 
-@dataclass(frozen=True)
+@dataclass
 class PairRows:
-    """Rows of one step that are combined by one method with the same parameters.
+    """Rows of one step that one call of a method combines, each pair with parameters of its own.
 
     Args:
-        params: The method with its parameters.
+        methods: The method of each pair with its parameters; all are of one group, see :meth:`.Method.stacked`.
         main: The row of each main request.
         contrast: The row of its contrast request, in the same order.
     """
 
-    params: PairRequest
-    main: list[int]
-    contrast: list[int]
+    methods: list[Method] = field(default_factory=list)
+    main: list[int] = field(default_factory=list)
+    contrast: list[int] = field(default_factory=list)
+    _stacked: Method | None = None
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """Return the scores of the main rows, `[pairs, vocab]` float32, out of the logits `[rows, vocab]` of a step."""
+        if self._stacked is None:
+            self._stacked = type(self.methods[0]).stacked(self.methods, logits)
+        return self._stacked.scores(logits[self.main], logits[self.contrast])
 
 
 def pair_rows(members: Mapping[int, Member]) -> list[PairRows]:
@@ -47,7 +55,8 @@ def pair_rows(members: Mapping[int, Member]) -> list[PairRows]:
     groups: dict[tuple[object, ...], PairRows] = {}
     for row, member in members.items():
         if member.is_main and member.pair in contrasts:
-            group = groups.setdefault(member.contrast.rule, PairRows(member.contrast, [], []))
+            group = groups.setdefault(member.contrast.method.group, PairRows())
+            group.methods.append(member.contrast.method)
             group.main.append(row)
             group.contrast.append(contrasts[member.pair])
     return list(groups.values())

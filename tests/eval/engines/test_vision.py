@@ -82,7 +82,7 @@ def test_names_and_parameters() -> None:
     assert found[0].decoding.parameters == {}
     with pytest.raises(ValueError, match="`method` has to be one of none, code"):
         methods("none,dola", {})
-    with pytest.raises(ValueError, match="`k` has to be a parameter of one of none,vcd, but is of none"):
+    with pytest.raises(ValueError, match="`k` has to be a parameter of one of none, vcd, but is of none"):
         methods("none,vcd", {"k": 0.3})
 
 

@@ -177,5 +177,5 @@ def test_refused_with_the_reason(engine: Engine, images: list[Image.Image], why:
 
 def test_two_tiles_are_refused_by_ritual() -> None:
     item = {"pixel_values": SimpleNamespace(data=torch.zeros(2, 3, 4, 4))}
-    with pytest.raises(ValueError, match="one picture of one tile"):
+    with pytest.raises(ValueError, match="one image of one tile"):
         _transformed(item, {"seed": 0, "transform": None}, 0, None)
