@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..documents import Document, SourceRange, SourceSpan
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
-from ..scoring.results import bonferroni_threshold, contradicts, supports
+from ..entailment.thresholds import bonferroni_threshold, contradicts, supports
 from ..text.statements import Status
 from .minimal_span import shorter
 from .number_name_check import missing

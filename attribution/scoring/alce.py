@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from ..documents import Document
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
+from ..entailment.premises import ALCE
+from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
 from ..text.markers import Range, kept, markers, unread_citations
 from ..text.segmentation import TextSpan
 from ..text.statements import Splitter, Status, located
-from .premises import ALCE
-from .results import Citation, StatementVerdict, contradicts, supports
+from .results import Citation, StatementVerdict
 
 MAX_CITATIONS = 3
 _END_TOKEN = re.compile(re.escape("<|im_end|>"))

@@ -11,13 +11,14 @@ import regex
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, Judgement, Pair
 from ..entailment.batching import Steps, run, together
+from ..entailment.premises import STRICT
 from ..entailment.registry import default_entailment
+from ..entailment.thresholds import bonferroni_threshold, supports
 from ..text.markers import without_markers
 from ..text.segmentation import TextSpan
 from ..text.statements import Status, statements
-from .premises import STRICT
 from .quotes import quote
-from .results import Citation, StatementVerdict, bonferroni_threshold, supports
+from .results import Citation, StatementVerdict
 
 SHORTLIST = 4
 """Sets of several documents are made from this many: those that support the sentence most, each alone."""

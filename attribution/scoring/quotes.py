@@ -11,10 +11,11 @@ from dataclasses import replace
 from ..documents import Document, SourceSpan
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps, together
+from ..entailment.premises import PremiseFormat
+from ..entailment.thresholds import supports
 from ..text.segmentation import TextSpan, sentences
 from ..text.statements import Status
-from .premises import PremiseFormat
-from .results import Citation, StatementVerdict, supports
+from .results import Citation, StatementVerdict
 
 MAX_SENTENCES = 3
 """The widest run of neighbouring sentences that is tried."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel
 from ..entailment.batching import Steps, run, together
+from ..entailment.premises import ALCE, STRICT
 from ..entailment.registry import default_entailment
 from ..text.markers import unread_citations
 from ..text.segmentation import sentences as default_sentences
 from ..text.statements import Splitter, statements
 from . import alce, strict
-from .premises import ALCE, STRICT
 from .quotes import quoted
 from .results import CitationReport, StatementVerdict
 

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from ..documents import Document
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
+from ..entailment.premises import STRICT
+from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
 from ..text.statements import Statement, Status
-from .premises import STRICT
-from .results import Citation, StatementVerdict, contradicts, supports
+from .results import Citation, StatementVerdict
 
 
 def check(statement: Statement, documents: Sequence[Document], threshold: float) -> Steps[StatementVerdict]:
