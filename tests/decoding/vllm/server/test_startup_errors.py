@@ -36,26 +36,26 @@ from counterfoil.decoding.vllm.server.startup_errors import first_cause
 given = {"pylogging_config_file": sys.argv[2]} if len(sys.argv) > 2 else {}
 arguments = Namespace(logging_config=LoggingConfig(**given), disable_access_log_for_endpoints=None)
 with first_cause(arguments) as cause:
-    print(repr(cause()))
+    print("before", repr(cause()), flush=True)
     file = arguments.logging_config.pylogging_config_file
     if not given:
         subprocess.run([sys.executable, "-c", sys.argv[1], file], check=True)
-    print(repr(cause()))
-    print(file)
+    print("after", repr(cause()))
+    print("file", file)
 """
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> tuple[dict[str, str], subprocess.CompletedProcess[str]]:
     command = [sys.executable, "-c", PARENT, CHILD, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+    outcome = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(line.split(" ", 1) for line in outcome.stdout.splitlines() if " " in line), outcome
 
 
 @pytest.mark.engine
 def test_the_first_exception_of_another_process_is_read() -> None:
-    outcome = run()
-    before, after, file = outcome.stdout.splitlines()[-3:]
-    assert (before, after) == ("None", repr("ValueError: there is\ntoo little memory"))
-    assert not Path(file).exists()
+    found, outcome = run()
+    assert (found["before"], found["after"]) == ("None", repr("ValueError: there is\ntoo little memory"))
+    assert not Path(found["file"]).exists()
     # What these processes log otherwise, they still log.
     assert "the worker failed to start" in outcome.stdout
     assert "a line of uvicorn's" in outcome.stderr
@@ -63,7 +63,8 @@ def test_the_first_exception_of_another_process_is_read() -> None:
 
 @pytest.mark.engine
 def test_a_logging_configuration_of_the_users_stays() -> None:
-    assert run("mine.json").stdout.splitlines()[-3:] == ["None", "None", "mine.json"]
+    found, _ = run("mine.json")
+    assert (found["before"], found["after"], found["file"]) == ("None", "None", "mine.json")
 
 
 def test_a_process_writes_its_first_exceptions_alone(tmp_path: Path) -> None:
