@@ -2,7 +2,8 @@
 """Choose options of `vllm serve` that fit a machine without a GPU, where the user has not chosen.
 
 On a CPU, vLLM asks for a share of all memory (0.92 of it) and ends if that much is not free, which on a machine in use
-it rarely is. And it runs models in bfloat16, in which the smallest ones already answer differently.
+it rarely is. It runs models in bfloat16, in which the smallest ones answer differently, and compiles them first, which
+takes minutes for a model that answers in seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SHARE = 0.8
 
 
 def choose_for_cpu(arguments: Namespace, *, default_model: bool) -> str | None:
-    """Choose memory for a machine without a GPU, and the precision of the default model.
+    """Choose memory for a machine without a GPU, and how the default model is run there.
 
     Args:
         arguments: Of `vllm serve`; changed in place. What the user has set stays.
@@ -36,6 +37,9 @@ def choose_for_cpu(arguments: Namespace, *, default_model: bool) -> str | None:
     if default_model and arguments.dtype == "auto":
         arguments.dtype = "float32"
         chosen.append("--dtype float32")
+    if default_model and not arguments.enforce_eager:
+        arguments.enforce_eager = True
+        chosen.append("--enforce-eager")
     total, free = _memory()
     if not _memory_given(arguments):
         processes = arguments.tensor_parallel_size * arguments.data_parallel_size

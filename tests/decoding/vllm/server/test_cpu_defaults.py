@@ -46,10 +46,10 @@ def test_the_default_model_gets_a_small_cache_and_its_precision(
 ) -> None:
     on(monkeypatch, 23.5, 16.4)
     arguments, said = chosen(parser, default=True)
-    assert (arguments.dtype, arguments.kv_cache_memory_bytes) == ("float32", 2 * GIB)
+    assert (arguments.dtype, arguments.enforce_eager, arguments.kv_cache_memory_bytes) == ("float32", True, 2 * GIB)
     assert said is not None
     assert "16.4 of 23.5 GiB of memory are free" in said
-    assert "--dtype float32 --kv-cache-memory-bytes 2147483648" in said
+    assert "--dtype float32 --enforce-eager --kv-cache-memory-bytes 2147483648" in said
     on(monkeypatch, 4, 2)
     assert chosen(parser, default=True)[0].kv_cache_memory_bytes == GIB // 2
 
@@ -67,8 +67,8 @@ def test_another_model_gets_what_is_free_if_that_is_less_than_vllm_asks_for(
 @pytest.mark.parametrize(
     "options",
     [
-        ("--gpu-memory-utilization", "0.3", "--dtype", "bfloat16"),
-        ("--kv-cache-memory-bytes", "1000000", "--dtype", "bfloat16"),
+        ("--gpu-memory-utilization", "0.3", "--dtype", "bfloat16", "--enforce-eager"),
+        ("--kv-cache-memory-bytes", "1000000", "--dtype", "bfloat16", "--enforce-eager"),
     ],
 )
 @pytest.mark.parametrize("default", [True, False])
@@ -104,8 +104,8 @@ def test_this_machine_has_what_is_chosen(parser: FlexibleArgumentParser) -> None
 @given(st.floats(1, 4000), st.floats(0.02, 1), st.integers(1, 8), st.booleans())
 def test_never_more_than_is_free(total: float, free_share: float, processes: int, default: bool) -> None:
     arguments = Namespace(
-        dtype="auto", kv_cache_memory_bytes=None, gpu_memory_utilization=0.92, tensor_parallel_size=processes,
-        data_parallel_size=1,
+        dtype="auto", enforce_eager=False, kv_cache_memory_bytes=None, gpu_memory_utilization=0.92,
+        tensor_parallel_size=processes, data_parallel_size=1,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         on(patch, total, total * free_share)
