@@ -23,6 +23,8 @@ class Document:
         text: The whole text, unchanged: every offset of the library indexes into it.
         title: Optional heading; never part of `text`.
         metadata: Free for the caller (a path, a page, a URL); kept, but not written to JSON.
+        gaps: Offsets at which something of the original is left out, if `text` is only a part of it; no passage that is
+            quoted reaches across one. Not written to JSON.
     """
 
     __pydantic_config__ = STRICT
@@ -31,6 +33,7 @@ class Document:
     text: Text
     title: Text = ""
     metadata: Annotated[dict[str, str], Field(exclude=True)] = field(default_factory=dict, hash=False, compare=False)
+    gaps: Annotated[tuple[int, ...], Field(exclude=True)] = field(default=(), hash=False, compare=False)
 
 
 @dataclass(frozen=True, order=True)

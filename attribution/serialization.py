@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 T = TypeVar("T")
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")
 _ARGUMENT = re.compile(r"(?m)^ {4}(\w+): ((?:.|\n(?! {4}\S))*)")
 
 
@@ -73,6 +74,11 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(kind)
 
 
+def _described(text: str) -> str:
+    """Return a docstring's words for readers of JSON."""
+    return _ROLE.sub(r"`\1`", " ".join(text.split())).replace("`None`", "`null`")
+
+
 class _Schema(GenerateJsonSchema):
     """Every field is written, so every field is required; descriptions come from the docstrings' `Args:`."""
 
@@ -87,8 +93,8 @@ class _Schema(GenerateJsonSchema):
         kind = schema["cls"]
         if is_dataclass(kind) and kind.__doc__:
             summary, _, arguments = inspect.cleandoc(kind.__doc__).partition("\nArgs:\n")
-            found["description"] = " ".join(summary.split())
+            found["description"] = _described(summary)
             for name, text in _ARGUMENT.findall(arguments):
                 if name in found.get("properties", {}):
-                    found["properties"][name]["description"] = " ".join(text.split())
+                    found["properties"][name]["description"] = _described(text)
         return found

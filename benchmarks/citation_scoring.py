@@ -19,8 +19,8 @@ from pathlib import Path
 from counterfoil.attribution import Answer, CitationReport, EntailmentModel, Pair, Scoring, load_entailment
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.io.answers import read
+from counterfoil.attribution.io.files import score_files
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
-from counterfoil.attribution.scoring.files import score_files
 
 PLACES = ("Venn", "Holt", "Arla", "Quay", "Morrow", "Stane", "Lyth", "Orrin")
 THINGS = ("harbour", "bridge", "lighthouse", "school", "mill", "ferry", "museum", "tower")

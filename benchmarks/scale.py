@@ -19,8 +19,8 @@ from citation_scoring import records
 from counterfoil.attribution import Judgement, Pair, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.llm import conversation
+from counterfoil.attribution.io.files import score_files
 from counterfoil.attribution.scoring.corpus import f1_of_means
-from counterfoil.attribution.scoring.files import score_files
 from counterfoil.attribution.statistics import interval
 
 RESAMPLES = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,11 @@ class CharacterRange(click.ParamType):
 @click.command(cls=Command)
 @click.option("--answer", type=INPUT_FILE, required=True, metavar="FILE", help="The answer, a text file in UTF-8.")
 @documents_option(required=True)
-@click.option("--span", type=CharacterRange(), metavar="START:END", help="The words, in characters from 0.")
-@click.option("--words", metavar="TEXT", help="The words themselves, instead of --span.")
+@click.option(
+    "--span", "spans", type=CharacterRange(), multiple=True, metavar="START:END",
+    help="The words, in characters from 0; several times for a claim with words left out.",
+)  # fmt: skip
+@click.option("--words", multiple=True, metavar="TEXT", help="The words themselves, instead of --span; likewise.")
 @click.option("--question", metavar="TEXT", help="What was asked.")
 @click.option(
     "--method", type=click.Choice(tuple(METHODS)), default="hidden_states",
@@ -77,8 +80,8 @@ class CharacterRange(click.ParamType):
 def locate(
     answer: Path,
     documents: tuple[Path, ...],
-    span: tuple[int, int] | None,
-    words: str | None,
+    spans: tuple[tuple[int, int], ...],
+    words: tuple[str, ...],
     question: str | None,
     method: str,
     model: str | None,
@@ -97,7 +100,7 @@ def locate(
     None are found if nothing supports them. Exits with 0, whatever was found; with 3 if nothing could be said.
     """
     text = answer.read_bytes().decode("utf-8-sig")
-    place = _place(text, span, words)
+    ranges = _ranges(text, spans, words)
     with Progress() as progress:
         with progress.step("Reading documents"):
             reading = read_documents(documents)
@@ -125,7 +128,7 @@ def locate(
                     exact=not inexact,
                     **left,
                 )
-            found = locator.locate(place)
+            found = locator.locate(ranges)
     for left_out in reading.left_out:
         click.echo(f"Left out: {left_out}")
     print_attribution(found)
@@ -135,15 +138,16 @@ def locate(
     return UNCHECKED if found.failure else 0
 
 
-def _place(answer: str, span: tuple[int, int] | None, words: str | None) -> tuple[int, int]:
-    if (span is None) == (words is None):
+def _ranges(answer: str, spans: Sequence[tuple[int, int]], words: Sequence[str]) -> list[tuple[int, int]]:
+    if bool(spans) == bool(words):
         raise ValueError("give the words either as --span START:END or as --words TEXT")
-    if span is not None:
-        return span
-    start = answer.find(words) if words else -1
-    if start < 0:
-        raise ValueError(f"--words has to stand in the answer as it is, but {words!r} does not")
-    return start, start + len(str(words))
+    if spans:
+        return list(spans)
+    starts = [answer.find(each) if each else -1 for each in words]
+    for each, start in zip(words, starts, strict=True):
+        if start < 0:
+            raise ValueError(f"--words has to stand in the answer as it is, but {each!r} does not")
+    return [(start, start + len(each)) for each, start in zip(words, starts, strict=True)]
 
 
 @contextmanager

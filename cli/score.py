@@ -14,6 +14,8 @@ import click
 from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.cached import Progress as Judged
+from counterfoil.attribution.io.atomic import check_outputs
+from counterfoil.attribution.io.files import Scored, score_files
 from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
 from counterfoil.attribution.io.writer import ScoreWriter
@@ -22,7 +24,6 @@ from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.report.precompute import Precompute
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.corpus import compare as compare_corpora
-from counterfoil.attribution.scoring.files import Scored, score_files
 from counterfoil.attribution.scoring.score import MODES
 from counterfoil.attribution.statistics import Comparison, Interval
 from counterfoil.attribution.text.statements import SPLITTERS, Status, load_splitter
@@ -234,6 +235,7 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             same.
         OSError: Files cannot be read or written.
     """
+    check_outputs([options.json, options.report], [*options.files, *options.compare])
     problems = Problems()
     with ExitStack() as stack:
         model, batch = stack.enter_context(options.judge.started(options.workers))
@@ -301,6 +303,8 @@ def print_figures(
     of = f"{corpus.n_counted} of {corpus.n_answers} answers counted, {counts.get('statements', 0)} statements"
     print_line(out, f"{of}: {by_status}")
     print_line(out, f"{counts.get('citations', 0)} citations, {counts.get('citations_invalid', 0)} of no document")
+    if unread := counts.get("citations_unread"):
+        print_line(out, f"{unread} that look like citations, but are in no notation that is read (docs/scoring.md)")
     print_line(out, f"mode {corpus.mode or '-'}, entailment {corpus.entailment or '-'}, threshold {corpus.threshold:g}")
     for name, found in (compared or {}).items():
         print_line(

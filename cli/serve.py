@@ -64,7 +64,8 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
 
     Raises:
         ImportError: vLLM is not installed.
-        ValueError: Options that contradict the plug-in's, models that do not fit, or a self-test that failed.
+        ValueError: Options that contradict the plug-in's, models that do not fit, a self-test that failed, or an engine
+            that did not start; with the first cause.
     """
     with _counted():
         try:
@@ -73,7 +74,9 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
             raise ImportError(
                 f'vLLM cannot be imported ({error}). Install it: pip install "counterfoil[vllm]"'
             ) from error
+        from counterfoil.decoding.vllm.server.cpu_defaults import choose_for_cpu
         from counterfoil.decoding.vllm.server.self_test import failures
+        from counterfoil.decoding.vllm.server.startup_errors import first_cause
         from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
         from vllm.logger import configure_logging_from_args
 
@@ -84,9 +87,19 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
         if source != model and arguments.served_model_name is None:
             arguments.served_model_name = sorted(DEFAULT_NAMES)
         configure_logging_from_args(arguments)
+        chosen = choose_for_cpu(arguments, default_model=model is None or model in DEFAULT_NAMES)
+        if chosen is not None:
+            click.echo(f"counterfoil: {chosen}", err=True)
         switch_on(arguments, source, amateur)
         command.validate(arguments)
-        command.cmd(arguments)
+        with first_cause(arguments) as cause:
+            try:
+                command.cmd(arguments)
+            except RuntimeError as error:
+                reason = cause()
+                if reason is None:
+                    raise
+                raise ValueError(f"the engine did not start: {reason}") from error
         if failures:
             raise ValueError(failures[0])
 

@@ -13,8 +13,8 @@ from typing import Any
 from counterfoil.attribution import Scoring
 from counterfoil.attribution.entailment import EntailmentModel
 from counterfoil.attribution.io.answers import read
+from counterfoil.attribution.io.files import Scored, examined
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
-from counterfoil.attribution.scoring.files import Scored, examined
 from counterfoil.attribution.scoring.score import score_each
 
 from .dataset import Source, limited

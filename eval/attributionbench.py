@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 from counterfoil.attribution.entailment import EntailmentModel, Judgement
+from counterfoil.attribution.entailment.thresholds import supports
 from counterfoil.attribution.metrics import attributionbench as metric
-from counterfoil.attribution.scoring.results import supports
 from numpy.typing import NDArray
 
 from .attributionbench_claims import Claim, read_claims

@@ -10,7 +10,7 @@ from typing import Any
 from ..entailment import EntailmentModel, load_entailment
 from ..entailment.registry import default_entailment
 from ..io.answers import Record, UnusableError, read_answer
-from ..scoring.files import Scored, examined
+from ..io.files import Scored, examined
 from ..scoring.score import Scoring, score_each
 
 FIGURES = ("f1", "recall", "precision")

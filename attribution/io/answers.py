@@ -1,7 +1,8 @@
 """Answers to be scored, read from files: JSON lines with RAGAS columns, and result files of ALCE.
 
-Which of the two a record is follows from its fields. JSON lines are read one at a time, so a file may be larger than
-memory; a record that cannot be used is returned with its number and what is wrong, and never stops the reading.
+The format of a record follows from its fields. JSON lines are read one at a time and once only, so a file may be larger
+than memory, or a pipe; a record that cannot be used is returned with its number and its problem, and never stops the
+reading.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from ..documents import Document
 from ..scoring.score import Answer
 
 T = TypeVar("T")
+Parser = Callable[[], Any]
 _NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+_ANSWER_FIELDS = {"response", "retrieved_contexts", "output", "docs"}
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,9 @@ class Record:
 
     Args:
         path: The file.
-        number: The line, from 1, or the position in `data` of an ALCE file, from 1.
-        answer: What was read; `None` where it could not be used.
-        problem: What is wrong with it; `None` where nothing is.
+        number: The line, from 1, or the position in a file that is one JSON value; 0 for the file as a whole.
+        answer: The answer; `None` if it could not be used.
+        problem: What is wrong with it; `None` if nothing is.
     """
 
     path: Path
@@ -42,43 +46,62 @@ class UnusableError(ValueError):
 
 
 def read(path: str | Path) -> Iterator[Record]:
-    """The records of a file, in order.
+    """Yield the records of a file, in order; a file without any yields one record that says so.
 
     Raises:
-        OSError: Where the file cannot be opened.
+        OSError: If the file cannot be read.
     """
     path = Path(path)
-    for number, raw in _raw_records(path):
-        try:
-            yield Record(path, number, read_answer(raw() if callable(raw) else raw))
-        except UnusableError as error:
-            yield Record(path, number, None, str(error))
+    empty = True
+    with path.open("rb") as file:
+        for number, parse in _values(file, lines_only=path.suffix == ".jsonl"):
+            empty = False
+            try:
+                yield Record(path, number, read_answer(parse()))
+            except UnusableError as error:
+                yield Record(path, number, None, str(error))
+    if empty:
+        yield Record(path, 0, None, "the file holds no record")
 
 
-def _raw_records(path: Path) -> Iterator[tuple[int, Any]]:
-    """Numbered JSON values, or functions that return one or raise :class:`UnusableError`."""
-    whole = _whole_file(path)
-    if whole is not None:
-        yield from enumerate(whole, start=1)
+def _values(file: IO[bytes], *, lines_only: bool) -> Iterator[tuple[int, Parser]]:
+    """Yield numbered functions that return a JSON value or raise :class:`UnusableError`; the file is read once."""
+    lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+    number, first = next(lines, (0, b""))
+    if not first:
         return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _parser(line)
-
-
-def _whole_file(path: Path) -> list[Any] | None:
-    """The records of a file that is one JSON value (ALCE's `{"data": [...]}`, or a list), `None` for JSON lines."""
-    with path.open("rb") as file:
-        first = next((line for line in file if line.strip()), b"")
-        more = any(line.strip() for line in file)
     value = _loaded(first)
-    if value is None and first.lstrip(b"\xef\xbb\xbf \t")[:1] in {b"{", b"["} and path.suffix != ".jsonl":
-        value, more = _loaded(path.read_bytes()), False
-    if more:
-        return None
-    records = value.get("data") if isinstance(value, dict) else value
-    return records if isinstance(records, list) else None
+    opens = first.lstrip(b"\xef\xbb\xbf \t")[:1] in {b"{", b"["}
+    alone = first.strip(b"\xef\xbb\xbf \t\r\n") in {b"{", b"["}
+    if value is None and opens and (alone or not lines_only):
+        # A file that is one indented JSON value; or else lines of which the first is broken.
+        kept = list(lines)
+        whole = _loaded(b"\n".join([first, *(line for _, line in kept)]))
+        if whole is not None:
+            yield from _numbered(_records(whole))
+            return
+        lines = iter(kept)
+    elif isinstance(value, list) or _records(value) is not value:
+        second = next(lines, None)
+        if second is None:
+            yield from _numbered(_records(value))
+            return
+        lines = chain([second], lines)
+    yield number, _parser(first)
+    for number, line in lines:
+        yield number, _parser(line)
+
+
+def _records(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    """Return the records of a file that is one JSON value: ALCE's `{"data": [...]}`, a list, or a single record."""
+    if isinstance(value, dict) and not _ANSWER_FIELDS & set(value) and isinstance(value.get("data"), list):
+        return value["data"]
+    return value
+
+
+def _numbered(found: Any) -> Iterator[tuple[int, Parser]]:  # noqa: ANN401 (any JSON value)
+    for number, value in enumerate(found if isinstance(found, list) else [found], start=1):
+        yield number, lambda value=value: value
 
 
 def _loaded(raw: bytes) -> Any:  # noqa: ANN401 (any JSON value)
@@ -88,7 +111,7 @@ def _loaded(raw: bytes) -> Any:  # noqa: ANN401 (any JSON value)
         return None
 
 
-def _parser(raw: bytes) -> Callable[[], Any]:
+def _parser(raw: bytes) -> Parser:
     def parse() -> Any:  # noqa: ANN401 (any JSON value)
         try:
             return json.loads(raw.decode("utf-8-sig"))
@@ -103,10 +126,10 @@ def _parser(raw: bytes) -> Callable[[], Any]:
 
 
 def read_answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
-    """The answer that one JSON value holds, in either format.
+    """Return the answer that one JSON value holds, in either format.
 
     Raises:
-        UnusableError: Saying what is wrong with it.
+        UnusableError: If it holds none, with the reason.
     """
     if not isinstance(raw, dict):
         raise UnusableError(f"has to be an object, but is {_kind(raw)}")
@@ -137,7 +160,7 @@ def _field(raw: dict[str, Any], name: str, kind: type[T]) -> T:
 
 
 def _documents(passages: list[Any], field: str) -> list[Document]:
-    """Passages as documents; ids that are missing are the passage's number, ids that repeat get it attached."""
+    """Return passages as documents; a missing id is the passage's number, ids that repeat get it attached."""
     given = [passage.get("id") if isinstance(passage, dict) else None for passage in passages]
     read_ids = [str(n if identity is None else identity) for n, identity in enumerate(given, start=1)]
     repeated = {identity for identity, times in Counter(read_ids).items() if times > 1}

@@ -1,124 +1,59 @@
-"""The JSON that scoring writes: its schema, and the way from the library's own types to it.
+"""The JSON that `counterfoil score` writes, around the results of :mod:`~counterfoil.attribution.scoring.results`.
 
-`ScoreOutput.model_json_schema()` is published as docs/score.schema.json.
+Its schema, `schema_of(ScoreOutput)`, is published as docs/score.schema.json.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-from ..documents import Document
 from ..scoring.corpus import CorpusReport
-from ..scoring.results import Citation, CitationReport, StatementVerdict
+from ..scoring.results import AnswerOutput
+from ..serialization import STRICT, Probability, Text
 from ..statistics import Comparison, Interval
-from ..text.segmentation import without_surrogates
 from ..text.statements import Status
 
 FORMAT = "counterfoil.score/2"
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-Text = Annotated[str, BeforeValidator(without_surrogates)]
+@dataclass(frozen=True)
+class ProblemOutput:
+    """A record that could not be read.
 
+    Args:
+        file: The file.
+        number: The record in it, from 1.
+        problem: What is wrong with it.
+        status: A record that could not be read is not checked.
+    """
 
-class Output(BaseModel):
-    """What is written: no field but those that are named, and none of them changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CitationOutput(Output):
-    """One citation; `quote` is `[start, end)` of the document's text in code points, and empty where none was found."""
-
-    document: Text | None
-    marker: Text
-    status: Status
-    score: Share | None
-    start: int
-    end: int
-    quote: Text
-    failure: Text | None
-
-    def citation(self) -> Citation:
-        """The citation that was written."""
-        return Citation(**dict(self))
-
-
-class StatementOutput(Output):
-    """One statement; `[start, end)` is where it stands in the answer, its markers included."""
-
-    text: Text
-    start: int
-    end: int
-    status: Status
-    probability: Share | None
-    contradicted: Share | None
-    reason: Text | None
-    failure: Text | None
-    citations: list[CitationOutput]
-
-    def verdict(self) -> StatementVerdict:
-        """The verdict that was written."""
-        fields: dict[str, Any] = {**dict(self), "citations": tuple(each.citation() for each in self.citations)}
-        return StatementVerdict(**fields)
-
-
-class Scores(Output):
-    """Citation recall, precision and F1; `null` where there is no figure."""
-
-    recall: Share | None
-    precision: Share | None
-    f1: Share | None
-
-
-class DocumentOutput(Output):
-    """One source: every offset of a citation counts the code points of `text`."""
-
-    id: Text
-    title: Text
-    text: Text
-
-
-class AnswerOutput(Output):
-    """One answer with its verdicts; `documents` are in the order in which markers number them."""
+    __pydantic_config__ = STRICT
 
     file: Text
     number: int
-    id: Text
-    question: Text | None
-    answer: Text
-    documents: list[DocumentOutput]
-    mode: Text
-    entailment: Text
-    threshold: Share
-    scores: Scores
-    counts: dict[str, int]
-    statements: list[StatementOutput]
-
-
-class ProblemOutput(Output):
-    """A record that could not be read."""
-
-    file: Text
-    number: int
-    status: Literal[Status.NOT_CHECKED]
     problem: Text
+    status: Literal[Status.NOT_CHECKED] = Status.NOT_CHECKED
 
 
-class Figure(Output):
-    """A figure with its bootstrap interval over answers, where there is one."""
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its bootstrap interval over answers, if there is one."""
 
-    value: Share
-    low: Share | None
-    high: Share | None
-    level: Share | None
+    __pydantic_config__ = STRICT
+
+    value: Probability
+    low: Probability | None
+    high: Probability | None
+    level: Probability | None
 
 
-class CorpusOutput(Output):
-    """The figures of all answers; `null` where nothing was counted."""
+@dataclass(frozen=True, kw_only=True)
+class CorpusOutput:
+    """The figures of all answers; `null` if nothing was counted."""
+
+    __pydantic_config__ = STRICT
 
     n_answers: int
     n_counted: int
@@ -130,64 +65,54 @@ class CorpusOutput(Output):
     counts: dict[str, int]
 
 
-class ComparisonOutput(Output):
+@dataclass(frozen=True)
+class ComparisonOutput:
     """This corpus minus the other, on the answers that both have figures for."""
+
+    __pydantic_config__ = STRICT
 
     difference: float
     low: float | None
     high: float | None
-    p_value: Share
+    p_value: Probability
     n: int
 
 
-class ScoreOutput(Output):
-    """What `counterfoil score --json` writes."""
+@dataclass(frozen=True)
+class ScoreOutput:
+    """What `counterfoil score --json` writes.
+
+    Args:
+        format: Name and version of this format.
+        settings: How the run was made, by name.
+        versions: Of the packages that figures depend on.
+        answers: The answers that could be read.
+        problems: The records that could not.
+        corpus: The figures of all answers.
+        comparison: The comparison with another corpus by figure, if there was one.
+    """
+
+    __pydantic_config__ = STRICT
 
     format: Literal["counterfoil.score/2"]
     settings: dict[str, str | float | int | bool | None]
     versions: dict[str, str]
-    answers: list[AnswerOutput]
-    problems: list[ProblemOutput]
+    answers: tuple[AnswerOutput, ...]
+    problems: tuple[ProblemOutput, ...]
     corpus: CorpusOutput
     comparison: dict[str, ComparisonOutput] | None
 
 
-def answer_output(
-    report: CitationReport,
-    *,
-    file: str = "",
-    number: int = 1,
-    id: str = "",
-    question: str | None = None,
-    documents: Sequence[Document] = (),
-) -> AnswerOutput:
-    """One report as it is written."""
-    return AnswerOutput(
-        file=file,
-        number=number,
-        id=id,
-        question=question,
-        answer=report.answer,
-        documents=[DocumentOutput(id=d.id, title=d.title, text=d.text) for d in documents],
-        mode=report.mode,
-        entailment=report.entailment,
-        threshold=report.threshold,
-        scores=Scores(recall=report.recall, precision=report.precision, f1=report.f1),
-        counts=report.counts,
-        statements=[statement_output(statement) for statement in report.statements],
-    )
-
-
 def corpus_output(corpus: CorpusReport, intervals: Mapping[str, Interval | None], n_problems: int) -> CorpusOutput:
-    """The figures as they are written."""
+    """Return the figures of a corpus as they are written."""
 
     def figure(name: str) -> Figure | None:
         value, interval = getattr(corpus, name), intervals.get(name)
         if value is None:
             return None
         if interval is None:
-            return Figure(value=value, low=None, high=None, level=None)
-        return Figure(value=value, low=interval.low, high=interval.high, level=interval.level)
+            return Figure(value, None, None, None)
+        return Figure(value, interval.low, interval.high, interval.level)
 
     return CorpusOutput(
         n_answers=corpus.n_answers,
@@ -202,42 +127,14 @@ def corpus_output(corpus: CorpusReport, intervals: Mapping[str, Interval | None]
 
 
 def comparison_output(comparisons: Mapping[str, Comparison]) -> dict[str, ComparisonOutput]:
-    """The comparisons as they are written."""
+    """Return comparisons as they are written."""
     return {
         name: ComparisonOutput(
-            difference=found.difference,
-            low=found.interval.low if found.interval else None,
-            high=found.interval.high if found.interval else None,
-            p_value=found.p_value,
-            n=found.n,
+            found.difference,
+            found.interval.low if found.interval else None,
+            found.interval.high if found.interval else None,
+            found.p_value,
+            found.n,
         )
         for name, found in comparisons.items()
     }
-
-
-def statement_output(verdict: StatementVerdict) -> StatementOutput:
-    """One statement as it is written."""
-    return StatementOutput(
-        text=verdict.text,
-        start=verdict.start,
-        end=verdict.end,
-        status=verdict.status,
-        probability=verdict.probability,
-        contradicted=verdict.contradicted,
-        reason=verdict.reason,
-        failure=verdict.failure,
-        citations=[_citation(citation) for citation in verdict.citations],
-    )
-
-
-def _citation(citation: Citation) -> CitationOutput:
-    return CitationOutput(
-        document=citation.document,
-        marker=citation.marker,
-        status=citation.status,
-        score=citation.score,
-        start=citation.start,
-        end=citation.end,
-        quote=citation.quote,
-        failure=citation.failure,
-    )

@@ -10,7 +10,7 @@ from functools import lru_cache
 import regex
 
 from ..documents import Document, SourceRange, SourceSpan
-from ..scoring.premises import STRICT
+from ..entailment.premises import STRICT
 from ..text.segmentation import TextSpan, sentences
 
 _WORD = regex.compile(r"\w")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..documents import Document, SourceRange, SourceSpan
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
-from ..scoring.results import contradicts, supports, surer
+from ..entailment.thresholds import bonferroni_threshold, contradicts, supports
 from ..text.statements import Status
 from .minimal_span import shorter
 from .number_name_check import missing
@@ -211,7 +211,7 @@ def _other_than_a_sentence(judged: Sequence[Judged], check: _Check) -> Steps[Jud
     for sets in [check.shorter(tops[0]), *runs, apart]:
         found = yield from check.judge(sets)
         tried += len(found)
-        threshold = surer(check.threshold, tried) if sets is apart else check.threshold
+        threshold = bonferroni_threshold(check.threshold, tried) if sets is apart else check.threshold
         if found and _best(found).supports(threshold):
             return _best(found)
     return None

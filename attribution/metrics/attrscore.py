@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
-from ..scoring.results import contradicts, supports
+from ..entailment.thresholds import contradicts, supports
 from ..statistics import mean, proportion
 from .classes import ClassScore, class_score
 

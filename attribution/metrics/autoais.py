@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..entailment import EntailmentModel, Judgement, Pair
 from ..entailment.batching import Steps, run, together
-from ..scoring.results import supports
+from ..entailment.thresholds import supports
 from ..statistics import mean
 
 

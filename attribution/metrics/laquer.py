@@ -9,8 +9,8 @@ from typing import Protocol
 from ..documents import Document, SourceRange
 from ..entailment import Pair
 from ..entailment.batching import Steps
+from ..entailment.thresholds import supports
 from ..locating.spans import premise_of
-from ..scoring.results import supports
 
 
 class Spanning(Protocol):

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..io.atomic import write_text
+from ..io.files import Scored
 from ..io.schema import ProblemOutput, corpus_output
 from ..scoring.corpus import CorpusReport
-from ..scoring.files import Scored
 from ..scoring.results import CitationReport
 from ..statistics import Interval
 from ..text.statements import Status

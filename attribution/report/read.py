@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..documents import Document
 from ..io.schema import FORMAT as SCORE_FORMAT
-from ..io.schema import AnswerOutput, CorpusOutput, ProblemOutput, ScoreOutput
+from ..io.schema import CorpusOutput, ProblemOutput, ScoreOutput
+from ..scoring.results import AnswerOutput
 from ..serialization import from_json
 from .model import AnswerRecord, Figure, Report, Summary
 from .saved import FORMAT as ANSWER_FORMAT
@@ -50,7 +50,7 @@ def read_reports(path: str | Path) -> SavedReports:
         if name == ANSWER_FORMAT:
             return SavedReports((from_json(SavedAnswers, raw).report(),))
         if name == SCORE_FORMAT:
-            return _scored(ScoreOutput.model_validate_json(raw))
+            return _scored(from_json(ScoreOutput, raw))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -76,13 +76,13 @@ def report_of(output: AnswerOutput) -> Report:
             AnswerRecord(
                 label=label_of(output.mode, output.entailment),
                 text=output.answer,
-                statements=tuple(each.verdict() for each in output.statements),
+                statements=output.statements,
                 recall=output.scores.recall,
                 precision=output.scores.precision,
                 f1=output.scores.f1,
             ),
         ),
-        documents=tuple(Document(each.id, each.text, each.title) for each in output.documents),
+        documents=output.documents,
         name=place_of(output.file, output.number, output.id),
     )
 

@@ -3,7 +3,7 @@
 Restated from the published scorer's behaviour: the answer is cut at its first newline; a citation is an opening
 bracket with digits behind it, so `[1, 2]` cites document 1 only; id 0 is the last document; one id that is too large
 fails the sentence and takes its other citations out of the precision; citations behind the third are not seen;
-repetitions count, and where one of them is left out it is the first; an answer without a sentence is left out of the
+repetitions count, and if one of them is left out it is the first; an answer without a sentence is left out of the
 corpus mean.
 """
 
@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from ..documents import Document
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
+from ..entailment.premises import ALCE
+from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
-from ..text.markers import Range, kept
+from ..text.markers import Range, kept, markers, unread_citations
 from ..text.segmentation import TextSpan
 from ..text.statements import Splitter, Status, located
-from .premises import ALCE
-from .results import Citation, StatementVerdict, contradicts, supports
+from .results import Citation, StatementVerdict
 
 MAX_CITATIONS = 3
 _END_TOKEN = re.compile(re.escape("<|im_end|>"))
@@ -47,7 +48,7 @@ class Claim:
 
 
 def claims(answer: str, splitter: Splitter, question: str | None = None) -> list[Claim]:
-    """The sentences of the first line of `answer`; with a `question`, the items of its comma-separated list.
+    """Return the sentences of the first line of `answer`; with a `question`, the items of its comma-separated list.
 
     The second form is ALCE's for QAMPARI: every item is a statement with the question before it.
     """
@@ -63,7 +64,10 @@ def claims(answer: str, splitter: Splitter, question: str | None = None) -> list
 def check(
     claim: Claim, documents: Sequence[Document], threshold: float, max_citations: int | None = MAX_CITATIONS
 ) -> Steps[StatementVerdict]:
-    """The verdict on one sentence; three waves: everything cited, each document alone, all documents but one."""
+    """Return the verdict on one sentence.
+
+    Three rounds of questions: everything cited together, each document alone, all documents but one.
+    """
     if not claim.references or not documents or max(claim.references) >= len(documents):
         return _unasked(claim, documents)
     seen = claim.references[:max_citations]
@@ -90,14 +94,20 @@ def check(
     )
 
 
+def unread(answer: str, n_documents: int) -> list[str]:
+    """Return what looks like a citation but is none for ALCE, which knows a bracket with digits only."""
+    others = [marker.text for marker in markers(answer, n_documents) if not _CITATION.search(marker.text)]
+    return [*others, *unread_citations(answer, n_documents)]
+
+
 def recall(verdicts: Sequence[StatementVerdict]) -> float | None:
-    """Share of supported sentences; `None` for an answer without a sentence, which ALCE leaves out."""
+    """Return the share of supported sentences; `None` for an answer without a sentence, which ALCE leaves out."""
     checked = [verdict for verdict in verdicts if verdict.status is not Status.NOT_CHECKED]
     return proportion(sum(verdict.status is Status.SUPPORTED for verdict in checked), len(checked)) if checked else None
 
 
 def precision(verdicts: Sequence[StatementVerdict]) -> float | None:
-    """Share of supporting citations among those that count, 0 where none does; `None` as for :func:`recall`."""
+    """Return the share of supporting citations among those that count, 0 if none does; `None` as for :func:`recall`."""
     if all(verdict.status is Status.NOT_CHECKED for verdict in verdicts):
         return None
     apart = {Status.NOT_CHECKED, Status.INVALID_CITATION}
@@ -110,10 +120,10 @@ Outcome = tuple[Status, float | None, int, int, str, str | None]
 
 
 def _precise(text: str, cited: Sequence[Document], references: Sequence[int], threshold: float) -> Steps[list[Outcome]]:
-    """A citation is irrelevant where it does not support alone and the others do without it."""
+    """Find irrelevant citations: those that do not support alone while the others do without them."""
     singles = yield [Pair(ALCE.premise([document]), text) for document in cited]
     doubtful = [n for n, single in enumerate(singles) if not _entails(single, threshold) and not single.failure]
-    # Of a repeated citation the scorer leaves out the first, whichever it asks about: the order of the others differs.
+    # Of a repeated citation the scorer leaves out the first, whichever it asks about.
     first = [references.index(references[n]) for n in doubtful]
     rests = [ALCE.premise([*cited[:n], *cited[n + 1 :]]) for n in first]
     answers = (yield [Pair(rest, text) for rest in rests]) if rests else []
@@ -136,7 +146,7 @@ def _single_outcome(joint: Judgement, threshold: float) -> Outcome:
 
 
 def _entails(judgement: Judgement, threshold: float) -> bool:
-    """ALCE's phi: what the model decoded, where it decodes anything, else the comparison with the threshold."""
+    """Return ALCE's phi: the decoded label if the model has one, else the comparison with the threshold."""
     return supports(judgement, threshold) if judgement.decided is None else judgement.decided
 
 
@@ -147,7 +157,7 @@ def _unasked(claim: Claim, documents: Sequence[Document]) -> StatementVerdict:
 
 
 def _unseen(reference: int, documents: Sequence[Document]) -> Citation:
-    """A citation that ALCE does not count: it is too large, stands beside one that is, or comes too late."""
+    """Return a citation that ALCE does not count: too large, beside one that is, or too late."""
     exists = bool(documents) and reference < len(documents)
     status = Status.NOT_CHECKED if exists else Status.INVALID_CITATION
     return Citation(documents[reference].id if exists else None, str(reference + 1), status)
@@ -172,7 +182,7 @@ def _claim(span: TextSpan, parts: Sequence[Range], question: str | None) -> Clai
 
 
 def _place(parts: Sequence[Range], position: int) -> int:
-    """Where the character at `position` of the text that the ranges `parts` make up stands in the answer."""
+    """Return where the character at `position` of the text made up of the ranges `parts` stands in the answer."""
     passed = 0
     for start, end in parts:
         if position <= passed + end - start:

@@ -1,4 +1,4 @@
-"""Giving an answer its citations: for each sentence the fewest documents that support it, and none where none do."""
+"""Giving an answer its citations: for each sentence the fewest documents that support it, or none."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import regex
+
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, Judgement, Pair
 from ..entailment.batching import Steps, run, together
+from ..entailment.premises import STRICT
 from ..entailment.registry import default_entailment
+from ..entailment.thresholds import bonferroni_threshold, supports
 from ..text.markers import without_markers
 from ..text.segmentation import TextSpan
 from ..text.statements import Status, statements
-from .premises import STRICT
 from .quotes import quote
-from .results import Citation, StatementVerdict, supports, surer
+from .results import Citation, StatementVerdict
 
 SHORTLIST = 4
 """Sets of several documents are made from this many: those that support the sentence most, each alone."""
 
-_STOPS = ".!?…。！？"
-_CLOSERS = "\"'”’»)]*_"
+_FINAL_PUNCTUATION = regex.compile(r"\s*[\p{Sentence_Terminal}…‥]+[\"'”’»)\]*_]*(?:</[^<>]+>)*\Z")
+_CLOSING_TAGS = regex.compile(r"(?:</[^<>]+>)+\Z")
 
 
 @dataclass(frozen=True)
@@ -51,24 +54,26 @@ def cite(
     threshold: float | None = None,
     max_documents: int = 3,
 ) -> CitedAnswer:
-    """Attaches to each sentence of `answer` the fewest documents that support it.
+    """Attach to each sentence of `answer` the fewest documents that support it.
 
-    One document is enough where one supports the sentence; the most probable is taken. Where none does, pairs and then
-    larger sets of the :data:`SHORTLIST` most probable ones are tried, which have to support it the more surely the
-    more sets were tried. A sentence that no set supports stays uncited.
+    One document is enough if one supports the sentence; the most probable is taken. If none does, pairs and then larger
+    sets of the :data:`SHORTLIST` most probable ones are tried, whose threshold is the higher the more sets were tried.
+    A sentence that no set supports stays uncited, and so do code, headings and reference lists.
 
     Markers stand before the final punctuation of the sentence (`It rained [1].`), where every sentence splitter leaves
-    them with their sentence. Markers that the answer already has are taken out: citations are decided afresh.
+    them with their sentence, and within the last cell of a table's row. Markers that the answer already has are taken
+    out: citations are decided afresh.
 
     Args:
         answer: The answer.
         documents: The sources; a plain string becomes a document with its number as id.
-        entailment: Who judges; `None` for the local model.
+        entailment: The model that judges; `None` for the local one.
         threshold: From which probability on it counts as support; `None` for the model's own.
         max_documents: The largest set that is tried, at least 1.
 
     Raises:
-        ValueError: Where `max_documents` is below 1 or two documents have one id.
+        ValueError: If `max_documents` is below 1 or two documents have one id.
+        TypeError: If `documents` is no sequence of documents or strings.
     """
     if max_documents < 1:
         raise ValueError(f"`max_documents` has to be at least 1, but is {max_documents}")
@@ -85,7 +90,7 @@ def cite(
 def _supported(
     span: TextSpan, documents: Sequence[Document], threshold: float, max_documents: int
 ) -> Steps[StatementVerdict]:
-    """The verdict on one sentence, with the citations of the smallest set that supports it."""
+    """Return the verdict on one sentence, with the citations of the smallest set that supports it."""
     singles = yield [Pair(STRICT.premise([document]), span.text) for document in documents]
     chosen, judgement = _most_supporting([(n,) for n in range(len(documents))], singles)
     judged = [n for n in range(len(documents)) if singles[n].supported is not None]
@@ -99,7 +104,7 @@ def _supported(
         together_judged = yield [Pair(premise, span.text) for premise in premises]
         larger, larger_judgement = _most_supporting(sets, together_judged)
         tried += len(sets)
-        if larger_judgement is not None and supports(larger_judgement, surer(threshold, tried)):
+        if larger_judgement is not None and supports(larger_judgement, bonferroni_threshold(threshold, tried)):
             chosen, judgement = larger, larger_judgement
             break
     verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED)
@@ -128,7 +133,7 @@ def _citation(number: int, document: Document, single: Judgement, statement: str
 def _most_supporting(
     sets: Sequence[tuple[int, ...]], judgements: Sequence[Judgement]
 ) -> tuple[tuple[int, ...], Judgement | None]:
-    """The most probable set with its judgement, the first of equals; no judgement where none was made."""
+    """Return the most probable set with its judgement, the first of equals; no judgement if none was made."""
     judged = [(j, some) for some, j in zip(sets, judgements, strict=True) if j.supported is not None]
     if not judged:
         return (), None
@@ -137,7 +142,7 @@ def _most_supporting(
 
 
 def _marked(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[str, tuple[StatementVerdict, ...]]:
-    """The text with the markers of the verdicts, which are moved to where their sentences then stand."""
+    """Return the text with the markers of the verdicts, and the verdicts with their places in it."""
     pieces: list[str] = []
     placed = []
     position = shift = 0
@@ -155,7 +160,6 @@ def _marked(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[str, tuple
 
 
 def _before_final_punctuation(sentence: str) -> int:
-    """Where a marker goes; the end of a sentence without final punctuation."""
-    body = sentence.rstrip(_CLOSERS)
-    words = body.rstrip(_STOPS)
-    return len(words.rstrip()) if len(words) < len(body) else len(sentence)
+    """Return where a marker goes: before the final punctuation, else at the end, before closing tags."""
+    found = _FINAL_PUNCTUATION.search(sentence) or _CLOSING_TAGS.search(sentence)
+    return found.start() if found else len(sentence)

@@ -1,15 +1,14 @@
-"""What scoring says: of a citation, of a statement, of an answer."""
+"""Results of scoring: of a citation, of a statement, of an answer; their JSON and its schema follow from the types."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..entailment import Judgement
+from ..documents import Document
+from ..serialization import STRICT, Probability, Text, as_json
 from ..statistics import f1
 from ..text.statements import Status
-
-CONTRADICTED_FROM = 0.5
-"""A statement is contradicted where contradiction is at least this probable and more probable than support."""
 
 
 @dataclass(frozen=True)
@@ -18,53 +17,57 @@ class Citation:
 
     Args:
         document: Id of the document; `None` for a marker that names none.
-        marker: What the answer says between the brackets (`"2"`), so for an invalid citation the only name it has.
-        status: `supported` where the document supports the statement alone or is needed beside the others;
-            `not_supported` where it is not (it is irrelevant, or nothing supports the statement); `contradicted`,
+        marker: The number in the marker (`"2"`), which is the only name that an invalid citation has.
+        status: `supported` if the document supports the statement alone or is needed beside the others;
+            `not_supported` if not (it is irrelevant, or nothing supports the statement); `contradicted`,
             `invalid_citation` and `not_checked` as for statements.
-        score: Probability that the document alone supports the statement; `None` where that was not asked.
-        start: Where the supporting passage begins in the document's text.
+        score: Probability that the document alone supports the statement; `None` if that was not asked.
+        start: Where the supporting passage begins in the document's text, in code points.
         end: One past its last character.
-        quote: `text[start:end]` of the document; empty where no passage was looked for or found.
+        quote: `text[start:end]` of the document; empty if no passage was looked for or found.
         failure: Why it was not checked.
     """
 
-    document: str | None
-    marker: str
+    __pydantic_config__ = STRICT
+
+    document: Text | None
+    marker: Text
     status: Status
-    score: float | None = None
+    score: Probability | None = None
     start: int = 0
     end: int = 0
-    quote: str = ""
-    failure: str | None = None
+    quote: Text = ""
+    failure: Text | None = None
 
 
 @dataclass(frozen=True)
 class StatementVerdict:
-    """A statement with what is known of it.
+    """A statement with the verdict on it.
 
     Args:
         text: The statement without its markers.
-        start: Where the sentence, markers included, begins in the answer.
+        start: Where the sentence, markers included, begins in the answer, in code points.
         end: One past its last character.
         status: See :class:`~counterfoil.attribution.text.statements.Status`.
-        probability: That all it cites, taken together, supports it; `None` where nothing valid is cited or the model
+        probability: That all it cites, taken together, supports it; `None` if nothing valid is cited or the model
             failed.
         citations: What it cites, in the order in which the metric counts it.
-        reason: The entailment model's own words, where it gives any.
+        reason: The entailment model's own words, if it gives any.
         failure: Why it was not checked.
-        contradicted: Probability that what it cites contradicts it, where the model tells.
+        contradicted: Probability that what it cites contradicts it, if the model tells.
     """
 
-    text: str
+    __pydantic_config__ = STRICT
+
+    text: Text
     start: int
     end: int
     status: Status
-    probability: float | None = None
+    probability: Probability | None = None
     citations: tuple[Citation, ...] = ()
-    reason: str | None = None
-    failure: str | None = None
-    contradicted: float | None = None
+    reason: Text | None = None
+    failure: Text | None = None
+    contradicted: Probability | None = None
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,15 @@ class CitationReport:
         mode: `"strict"` or `"alce"`.
         answer: The answer as it was given.
         statements: One verdict a statement.
-        recall: Share of the checked statements that what they cite supports, in [0, 1]; `None` where there is no
-            figure, because nothing could be checked or because the mode leaves the answer out.
-        precision: Share of the checked citations that do support, in [0, 1]; 0 where nothing is cited; `None` as for
+        recall: Share of the checked statements that what they cite supports, in [0, 1]; `None` if there is no figure,
+            because nothing could be checked or because the mode leaves the answer out.
+        precision: Share of the checked citations that do support, in [0, 1]; 0 if nothing is cited; `None` as for
             `recall`.
         counted: Whether a corpus mean takes this answer in. ALCE leaves empty answers out.
         entailment: Name of the entailment model.
         threshold: From which probability on it counts as support.
         id: Id of the answer; empty if it has none.
+        unread: What looks like a citation in the answer but was not read as one.
     """
 
     mode: str
@@ -94,10 +98,11 @@ class CitationReport:
     entailment: str
     threshold: float
     id: str = ""
+    unread: tuple[str, ...] = ()
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of recall and precision, 0 where both are 0."""
+        """Harmonic mean of recall and precision, 0 if both are 0."""
         if self.recall is None or self.precision is None:
             return None
         return f1(self.recall, self.precision)
@@ -115,13 +120,20 @@ class CitationReport:
             "citations": len(citations),
             "citations_invalid": sum(c.status is Status.INVALID_CITATION for c in citations),
             "citations_not_checked": sum(c.status is Status.NOT_CHECKED for c in citations),
+            "citations_unread": len(self.unread),
         }
 
-    def to_json(self) -> str:
-        """The report as JSON; its schema is :class:`counterfoil.attribution.io.schema.AnswerOutput`."""
-        from ..io.schema import answer_output  # noqa: PLC0415 (pydantic, which the types do without)
+    @property
+    def failures(self) -> Iterator[str]:
+        """Why statements and citations could not be checked, in order."""
+        for statement in self.statements:
+            for each in (statement, *statement.citations):
+                if each.failure:
+                    yield each.failure
 
-        return answer_output(self).model_dump_json(indent=2)
+    def to_json(self) -> str:
+        """Return the report as JSON; docs/score.schema.json describes it as an element of `answers`."""
+        return as_json(AnswerOutput.of(self), indent=2)
 
     @property
     def n_invalid(self) -> int:
@@ -139,24 +151,64 @@ class CitationReport:
         return self.counts["not_checked"]
 
 
-def supports(judgement: Judgement, threshold: float) -> bool:
-    """Whether the probability reaches the threshold; `False` where there is none."""
-    return judgement.supported is not None and judgement.supported >= threshold
+@dataclass(frozen=True)
+class Scores:
+    """Citation recall, precision and F1; `null` if there is no figure."""
+
+    __pydantic_config__ = STRICT
+
+    recall: Probability | None
+    precision: Probability | None
+    f1: Probability | None
 
 
-def surer(threshold: float, tried: int) -> float:
-    """The threshold for the best of `tried` sets.
+@dataclass(frozen=True, kw_only=True)
+class AnswerOutput:
+    """One answer with its verdicts; `documents` are in the order in which markers number them.
 
-    A judge that errs once in a while finds support somewhere if it is asked often enough, and texts about different
-    things are the easier to misread the more of them are put together. So the doubt that is allowed is shared out
-    among the sets that were tried (Bonferroni's correction).
+    Args:
+        file: Where the answer was read from; empty if from no file.
+        number: Its record there, from 1.
+        counts: Number of statements by status, of citations, and of what looks like a citation but was not read.
     """
-    return 1.0 - (1.0 - threshold) / tried
 
+    __pydantic_config__ = STRICT
 
-def contradicts(judgement: Judgement) -> bool:
-    """Whether contradiction dominates: at least :data:`CONTRADICTED_FROM`, and above support."""
-    contradicted = judgement.contradicted
-    if contradicted is None or judgement.supported is None:
-        return False
-    return contradicted >= CONTRADICTED_FROM and contradicted > judgement.supported
+    file: Text = ""
+    number: int = 1
+    id: Text = ""
+    question: Text | None = None
+    answer: Text
+    documents: tuple[Document, ...] = ()
+    mode: Text
+    entailment: Text
+    threshold: Probability
+    scores: Scores
+    counts: dict[str, int]
+    statements: tuple[StatementVerdict, ...]
+
+    @classmethod
+    def of(
+        cls,
+        report: CitationReport,
+        *,
+        file: str = "",
+        number: int = 1,
+        question: str | None = None,
+        documents: Sequence[Document] = (),
+    ) -> AnswerOutput:
+        """Return one report as it is written."""
+        return cls(
+            file=file,
+            number=number,
+            id=report.id,
+            question=question,
+            answer=report.answer,
+            documents=tuple(documents),
+            mode=report.mode,
+            entailment=report.entailment,
+            threshold=report.threshold,
+            scores=Scores(report.recall, report.precision, report.f1),
+            counts=report.counts,
+            statements=report.statements,
+        )

@@ -1,4 +1,4 @@
-"""Citation recall and precision of an answer, and of a corpus of answers."""
+"""Citation recall and precision of one answer, and of a stream of answers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel
 from ..entailment.batching import Steps, run, together
+from ..entailment.premises import ALCE, STRICT
 from ..entailment.registry import default_entailment
+from ..text.markers import unread_citations
 from ..text.segmentation import sentences as default_sentences
 from ..text.statements import Splitter, statements
 from . import alce, strict
-from .premises import ALCE, STRICT
 from .quotes import quoted
 from .results import CitationReport, StatementVerdict
 
@@ -26,8 +27,8 @@ class Answer:
 
     Args:
         text: The answer with its markers.
-        documents: What `[1]`, `[2]`, ... refer to, in this order.
-        question: What was asked; read only for ALCE's list answers.
+        documents: The sources that `[1]`, `[2]`, ... refer to, in this order.
+        question: The question; read only for ALCE's list answers.
         id: Free for the caller; the library copies it through.
     """
 
@@ -44,13 +45,14 @@ class Scoring:
     Args:
         mode: `"strict"`, or `"alce"` for ALCE's figures number for number.
         threshold: From which probability on it counts as support; `None` for the model's own.
-        sentences: Cuts an answer into sentences; `None` for :func:`.text.segmentation.sentences`.
-            ALCE itself uses NLTK's punkt: pass `nltk.sent_tokenize` for its exact boundaries.
+        sentences: Cuts an answer into sentences; `None` for
+            :func:`~counterfoil.attribution.text.segmentation.sentences`. ALCE itself uses NLTK's punkt: pass
+            `nltk.sent_tokenize` for its exact boundaries.
         list_answer: The answer is a list separated by commas and each item is read with the question before it, as
             ALCE does for QAMPARI; in mode `"alce"` only.
         max_citations: ALCE's limit of citations per sentence, `None` for no limit; in mode `"alce"` only.
-        quotes: Whether the supporting passage of each document is looked for, which asks the model for every
-            sentence of every supporting document.
+        quotes: Whether the supporting passage of each document is looked for, which asks the model for sentences of
+            every supporting document, at most 52 a citation.
 
     Raises:
         ValueError: For a mode that does not exist, a threshold outside [0, 1], a limit below 1, or a list answer in
@@ -75,7 +77,7 @@ class Scoring:
             raise ValueError("`list_answer` has to be False in mode 'strict', but is True; use mode='alce'")
 
     def steps(self, answer: Answer, name: str, threshold: float) -> Steps[CitationReport]:
-        """The questions one answer raises, and its report; `name` is the entailment model's."""
+        """Ask the questions that one answer raises, and return its report; `name` is the entailment model's."""
         documents = as_documents(answer.documents)
         splitter = self.sentences or default_sentences
         if self.mode == "alce":
@@ -83,15 +85,15 @@ class Scoring:
                 raise ValueError("`question` has to be given with `list_answer`, but is None")
             found = alce.claims(answer.text, splitter, answer.question if self.list_answer else None)
             checks = [alce.check(claim, documents, threshold, self.max_citations) for claim in found]
-            metric, evidence = alce, ALCE
+            metric, form, unread = alce, ALCE, alce.unread(answer.text, len(documents))
         else:
             split = statements(answer.text, len(documents), splitter)
             checks = [strict.check(statement, documents, threshold) for statement in split]
-            metric, evidence = strict, STRICT
+            metric, form, unread = strict, STRICT, unread_citations(answer.text, len(documents))
 
         def verdict(check: Steps[StatementVerdict]) -> Steps[StatementVerdict]:
             found = yield from check
-            return (yield from quoted(found, documents, threshold, evidence)) if self.quotes else found
+            return (yield from quoted(found, documents, threshold, form)) if self.quotes else found
 
         verdicts = yield from together(verdict(check) for check in checks)
         recall, precision = metric.recall(verdicts), metric.precision(verdicts)
@@ -105,6 +107,7 @@ class Scoring:
             entailment=name,
             threshold=threshold,
             id=answer.id,
+            unread=tuple(unread),
         )
 
 
@@ -121,14 +124,14 @@ def score_citations(
     max_citations: int | None = alce.MAX_CITATIONS,
     quotes: bool = True,
 ) -> CitationReport:
-    """Does what the answer cites support what it says?
+    """Check whether the documents that an answer cites support what it says.
 
     Args:
         answer: The answer with markers such as `[1]`, which count `documents` from 1.
         documents: The sources, in the order of their numbers; a plain string becomes a document with its number as id.
-        entailment: Who judges; `None` for the local model.
+        entailment: The model that judges; `None` for the local one.
         mode: `"strict"` or `"alce"`; docs/scoring.md compares them case by case.
-        question: What was asked; read only with `list_answer`.
+        question: The question; read only with `list_answer`.
         threshold: From which probability on it counts as support; `None` for the model's own.
         sentences: Cuts the answer into sentences; `None` for the library's own splitter.
         list_answer: See :class:`Scoring`.
@@ -139,8 +142,8 @@ def score_citations(
         The report. Statements that the model gave no verdict on leave the denominators and are counted apart.
 
     Raises:
-        ValueError: For arguments that cannot be meant, such as two documents with one id.
-        TypeError: Where the answer is not a string.
+        ValueError: For arguments out of range, or two documents with one id.
+        TypeError: If the answer is not a string, or `documents` no sequence of documents or strings.
     """
     if not isinstance(answer, str):
         raise TypeError(f"`answer` has to be a string, but is {type(answer).__name__}")
@@ -157,16 +160,16 @@ def score_each(
     scoring: Scoring | None = None,
     window: int = 256,
 ) -> Iterator[CitationReport]:
-    """The report of each answer, in order, from a stream of any length.
+    """Yield the report of each answer, in order, from a stream of any length.
 
     Args:
         answers: The answers; only `window` of them are held at once.
-        entailment: Who judges; `None` for the local model.
+        entailment: The model that judges; `None` for the local one.
         scoring: How; `None` for the defaults.
-        window: How many answers share their waves. Scores do not depend on it.
+        window: How many answers share their rounds of questions. Scores do not depend on it.
 
     Raises:
-        ValueError: Where `window` is below 1.
+        ValueError: If `window` is below 1.
     """
     if window < 1:
         raise ValueError(f"`window` has to be at least 1, but is {window}")

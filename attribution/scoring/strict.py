@@ -1,7 +1,7 @@
-"""Citation recall and precision as this library defines them; ALCE's figures without ALCE's accidents.
+"""Citation recall and precision as this library defines them: ALCE's figures without ALCE's accidents.
 
-For a statement s with the set C of the documents it cites (each once) and the set X of what it cites that does not
-exist, with phi(P, s) the verdict on premise P:
+For a statement s with the set C of the documents it cites (each once) and the set X of cited numbers that do not exist,
+with phi(P, s) the verdict on premise P:
 
 - recall of s: 1 if phi(all of C, s), else 0;
 - precision of c in C: 1 if phi(c, s), or if phi(all of C, s) and not phi(C without c, s); else 0; of x in X: 0.
@@ -17,17 +17,18 @@ from collections.abc import Sequence
 from ..documents import Document
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
+from ..entailment.premises import STRICT
+from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
 from ..text.statements import Statement, Status
-from .premises import STRICT
-from .results import Citation, StatementVerdict, contradicts, supports
+from .results import Citation, StatementVerdict
 
 
 def check(statement: Statement, documents: Sequence[Document], threshold: float) -> Steps[StatementVerdict]:
-    """The verdict on one statement.
+    """Return the verdict on one statement.
 
-    The first wave asks for everything cited together and for each document alone; the second leaves one document out,
-    for a supported statement with several citations, where a document alone did not support it.
+    The first round asks for everything cited together and for each document alone; the second leaves one document out,
+    for a supported statement with several citations, if that document alone did not support it.
     """
     cited = [documents[number - 1] for number in statement.cited]
     if not cited:
@@ -53,7 +54,7 @@ def check(statement: Statement, documents: Sequence[Document], threshold: float)
 
 
 def recall(verdicts: Sequence[StatementVerdict]) -> float | None:
-    """Share of supported statements among the checked ones; 0 for an answer that says nothing, `None` if unchecked."""
+    """Return the share of supported statements among the checked ones; 0 without statements, `None` if unchecked."""
     checked = [verdict for verdict in verdicts if verdict.status is not Status.NOT_CHECKED]
     if verdicts and not checked:
         return None
@@ -61,7 +62,7 @@ def recall(verdicts: Sequence[StatementVerdict]) -> float | None:
 
 
 def precision(verdicts: Sequence[StatementVerdict]) -> float | None:
-    """Share of supporting citations among the checked ones; 0 for an answer without any, `None` if unchecked."""
+    """Return the share of supporting citations among the checked ones; 0 without any, `None` if unchecked."""
     citations = [citation for verdict in verdicts for citation in verdict.citations]
     checked = [citation for citation in citations if citation.status is not Status.NOT_CHECKED]
     if citations and not checked:
@@ -83,7 +84,7 @@ def _status(joint: Judgement, singles: Sequence[Judgement], threshold: float) ->
 def _outcome(
     joint: Judgement, single: Judgement, rest: Judgement | None, threshold: float
 ) -> tuple[Status, str | None]:
-    """Status of a citation, and why it was not checked; `rest` is the verdict on all the others without it."""
+    """Return the status of a citation, and why it was not checked; `rest` is the verdict on all others without it."""
     failure = next((j.failure for j in (joint, single, rest) if j is not None and j.failure), None)
     if failure is not None:
         return Status.NOT_CHECKED, failure

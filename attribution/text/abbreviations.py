@@ -35,6 +35,7 @@ _MONTH = re.compile(
     r"\s*(?:jahrhundert|jh)\b",
     re.IGNORECASE,
 )
+_PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n")
 # Longer than any abbreviation with a citation behind it.
 _BEFORE, _BEHIND = 40, 20
 
@@ -42,6 +43,8 @@ _BEFORE, _BEHIND = 40, 20
 def sentence_goes_on(text: str, place: int) -> bool:
     """Return whether the sentence before `place` goes on behind it, because its full stop belongs to a word."""
     before, behind = text[max(0, place - _BEFORE) : place], text[place : place + _BEHIND]
+    if _PARAGRAPH_END.search(before[len(before.rstrip()) :] + behind[: len(behind) - len(behind.lstrip())]):
+        return False
     if _ABBREVIATION.search(before) or _ORDINAL.search(before):
         return True
     if _BEFORE_NUMBER.search(before) and _NUMBER.match(behind):

@@ -1,7 +1,10 @@
-"""Contrasts in vLLM: two views of one continuation, in one engine, batched with everybody else's requests.
+"""Contrastive decoding in vLLM: the two views of a request run in one engine, batched with all other requests.
 
-Never imported by the rest of `counterfoil.decoding`, and nothing here registers itself with vLLM: an engine has pairs
-if it was started with :func:`llm_kwargs`, or by `counterfoil serve`.
+The folders are vLLM's processes: `server/` runs in the API server, `engine/` in the engine core, `worker/` in the
+workers; `amateur/` is an engine with two models. What lies beside them travels between processes or runs in several.
+
+The rest of `counterfoil.decoding` does not import this package, and nothing here registers itself with vLLM: an engine
+serves contrasts if it was started with :func:`llm_kwargs` or by `counterfoil serve`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,13 @@ __all__ = ["PROCESSOR", "SCHEDULER", "llm_kwargs"]
 
 
 def llm_kwargs(**options: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Keyword arguments for `vllm.LLM` (or `EngineArgs`) that switch pairs on.
+    """Return keyword arguments for `vllm.LLM` (or `EngineArgs`) with which an engine serves contrasts.
 
     Args:
         options: The engine's other arguments; `logits_processors` among them are kept, and run before the contrast.
 
     Raises:
-        ValueError: A scheduler was chosen already.
+        ValueError: If another scheduler is chosen.
 
     Example:
         >>> from vllm import LLM  # doctest: +SKIP

@@ -78,6 +78,22 @@ class PairRequest:
         return prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)
 
 
+class ParsedArgs(dict[str, Any]):
+    """`extra_args` that this process has parsed already, with the result.
+
+    Whoever copies or sends them handles a dictionary. The engine core is another process: it gets a plain one, and
+    parses it.
+
+    Args:
+        extra_args: The arguments.
+        params: What :func:`pair_request` made of them.
+    """
+
+    def __init__(self, extra_args: Mapping[str, Any], params: PairRequest) -> None:
+        super().__init__(extra_args)
+        self.params = params
+
+
 def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
     """Whether any key is this library's."""
     return any(isinstance(key, str) and key.startswith((PREFIX, RESERVED)) for key in extra_args or ())
@@ -95,6 +111,8 @@ def pair_request(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = 
         ValueError: An unknown key or method, a value out of range, or no contrast (or more than one); the message names
             the key, the value and the remedy.
     """
+    if isinstance(extra_args, ParsedArgs):
+        return extra_args.params
     if not has_contrast_keys(extra_args):
         return None
     assert extra_args is not None

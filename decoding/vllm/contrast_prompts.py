@@ -1,4 +1,4 @@
-"""What a request's text says about its two views: the same conversation, or the same prompt, in two versions.
+"""Turn a request's text keys into the two conversations, or the two prompts, that they stand for.
 
 Knows messages and prompts as OpenAI's API has them, and nothing of HTTP or tokens.
 """
@@ -15,39 +15,43 @@ PROMPT_KEY, MESSAGES_KEY, DOCUMENTS_KEY = TEXT_KEYS
 
 Messages = list[dict[str, Any]]
 
+_TEXT_PARTS = ("text", "input_text")
+"""Types of a message's parts that hold what its author wrote."""
+
 
 def both_conversations(messages: Sequence[Any], keys: Mapping[str, Any]) -> tuple[Messages, Messages | None]:
-    """The main view's messages and the other view's, or `None` where the contrast is not given as text.
+    """Return the main conversation, and the contrast conversation or `None` if the contrast is not given as text.
 
     Args:
-        messages: The request's own.
-        keys: The request's `cf_` keys. `cf_documents` are put in front of the user's last message in the main view;
-            `cf_contrast_prompt` takes the place of that message in the other; `cf_contrast_messages` (JSON text) are
-            the other's conversation.
+        messages: The request's messages.
+        keys: The request's `cf_` keys. `cf_documents` are put in front of the user's last message in the main
+            conversation; `cf_contrast_prompt` replaces that message in the contrast conversation;
+            `cf_contrast_messages` (JSON text) is the whole contrast conversation.
 
     Raises:
-        ValueError: Two contrasts, a key of another type, or no message by a user.
+        ValueError: If there are two contrasts, a key of another type, or no message by a user.
     """
     check_text_keys(keys)
     main = _messages(list(messages), "messages")
     if DOCUMENTS_KEY in keys:
-        return _in_front(main, _documents(keys[DOCUMENTS_KEY])), main
+        return _with_documents(main, _documents(keys[DOCUMENTS_KEY])), main
     if PROMPT_KEY in keys:
-        return main, _instead(main, _text(PROMPT_KEY, keys[PROMPT_KEY]))
+        position = _last_user(main)
+        return main, _replaced(main, position, _text(PROMPT_KEY, keys[PROMPT_KEY]))
     if MESSAGES_KEY in keys:
         return main, _messages(_parsed(keys[MESSAGES_KEY]), MESSAGES_KEY)
     return main, None
 
 
 def both_prompts(prompt: str | list[str], keys: Mapping[str, Any]) -> tuple[str | list[str], str | None]:
-    """The main view's prompt or prompts and the other view's, or `None` where the contrast is not given as text.
+    """Return the main prompt or prompts, and the contrast prompt or `None` if the contrast is not given as text.
 
     Args:
         prompt: A text, or several that share one contrast.
         keys: As in :func:`both_conversations`; `cf_documents` are put in front of the prompt.
 
     Raises:
-        ValueError: Two contrasts, a key of another type, documents with several prompts, or messages.
+        ValueError: If there are two contrasts, a key of another type, documents with several prompts, or messages.
     """
     check_text_keys(keys)
     if MESSAGES_KEY in keys:
@@ -55,34 +59,44 @@ def both_prompts(prompt: str | list[str], keys: Mapping[str, Any]) -> tuple[str 
     if DOCUMENTS_KEY in keys:
         if not isinstance(prompt, str):
             raise ValueError(f"`{DOCUMENTS_KEY}` has to go with one prompt of text, but `prompt` is a list")
-        return placed(_documents(keys[DOCUMENTS_KEY]), prompt), _text("prompt", prompt)
+        return with_documents(_documents(keys[DOCUMENTS_KEY]), prompt), _text("prompt", prompt)
     return prompt, _text(PROMPT_KEY, keys[PROMPT_KEY]) if PROMPT_KEY in keys else None
 
 
-def placed(documents: Sequence[str], question: str) -> str:
-    """The documents in front of the question, an empty line after each."""
+def with_documents(documents: Sequence[str], question: str) -> str:
+    """Return the documents in front of the question, with an empty line after each."""
     return "\n\n".join([*documents, question])
 
 
 def check_text_keys(keys: Mapping[str, Any]) -> None:
-    """Raise `ValueError` where more than one contrast is given."""
+    """Reject more than one contrast."""
     given = [key for key in (*TEXT_KEYS, CONTRAST_IDS) if key in keys]
     if len(given) > 1:
         raise ValueError(f"`{given[0]}` has to be the only contrast, but {' and '.join(given)} are given")
 
 
-def _in_front(messages: Messages, documents: Sequence[str]) -> Messages:
+def _with_documents(messages: Messages, documents: Sequence[str]) -> Messages:
+    """Put documents in front of the text of the user's last message.
+
+    A message's content may be a text or a list of parts, and both make the same prompt: the documents go into the first
+    part of text, because servers put separators of their own between parts.
+    """
     position = _last_user(messages)
     content = messages[position].get("content")
-    if isinstance(content, list):
-        changed: Any = [{"type": "text", "text": placed(documents, "")}, *content]
-    else:
-        changed = placed(documents, _text("content", content))
-    return _replaced(messages, position, changed)
+    if not isinstance(content, list):
+        return _replaced(messages, position, with_documents(documents, _text("content", content)))
+    for i, part in enumerate(content):
+        text = part if isinstance(part, str) else part.get("text") if _is_text(part) else None
+        if isinstance(text, str) and text:  # servers leave empty parts out
+            whole = with_documents(documents, text)
+            changed = whole if isinstance(part, str) else {**part, "text": whole}
+            return _replaced(messages, position, [*content[:i], changed, *content[i + 1 :]])
+    # Images alone: the documents are all the text there is.
+    return _replaced(messages, position, [{"type": "text", "text": "\n\n".join(documents)}, *content])
 
 
-def _instead(messages: Messages, text: str) -> Messages:
-    return _replaced(messages, _last_user(messages), text)
+def _is_text(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS
 
 
 def _replaced(messages: Messages, position: int, content: object) -> Messages:

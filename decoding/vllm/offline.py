@@ -1,4 +1,4 @@
-"""Contrasts for `LLM.generate()`: text and messages made into what an engine takes, with the names of the server.
+"""Contrasts for `LLM.generate()`: turns texts and messages into what an engine takes, under the names of the server.
 
 request = chat_request(llm.get_tokenizer(), messages, "cad", documents=[passage], strength=1.0)
 llm.generate(request.prompt, SamplingParams(max_tokens=64, extra_args=request.extra_args))
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OfflineRequest:
-    """One prompt with its contrast.
+    """A prompt with its contrast.
 
     Args:
-        prompt: For `LLM.generate()`.
-        extra_args: For `SamplingParams`.
+        prompt: The prompt for `LLM.generate()`.
+        extra_args: The `extra_args` of its `SamplingParams`.
     """
 
     prompt: dict[str, list[int]]
@@ -42,20 +42,20 @@ def chat_request(
     template: Mapping[str, Any] | None = None,
     **parameters: Any,  # noqa: ANN401
 ) -> OfflineRequest:
-    """A conversation and its contrast.
+    """Return the request for a conversation with a contrast.
 
     Args:
-        tokenizer: The engine's, `llm.get_tokenizer()`.
+        tokenizer: The engine's tokenizer, `llm.get_tokenizer()`.
         messages: The conversation.
-        method: A name of :func:`.contrast_params.served_methods`.
-        documents: Put in front of the user's last message, and left out of the other view.
-        contrast_prompt: Or: what the user says last in the other view.
-        contrast_messages: Or: the whole conversation of the other view.
+        method: The name of a method that an engine serves.
+        documents: Texts put in front of the user's last message, and left out of the contrast.
+        contrast_prompt: Or: what the user says last in the contrast.
+        contrast_messages: Or: the whole conversation of the contrast.
         template: Further arguments for the chat template.
-        parameters: The method's own, and `cut_context` or `without_adapter`.
+        parameters: The method's own parameters, and `cut_context` or `without_adapter`.
 
     Raises:
-        ValueError: As the server's 400s.
+        ValueError: For what the server answers with 400, and for messages with parts other than text.
     """
     texts = {
         DOCUMENTS_KEY: documents,
@@ -63,10 +63,11 @@ def chat_request(
         MESSAGES_KEY: json.dumps(contrast_messages) if contrast_messages is not None else None,
     }
     keys = _keys(method, texts, parameters)
-    views = both_conversations([dict(message) for message in messages], keys)
+    conversations = both_conversations([dict(message) for message in messages], keys)
     options = {"add_generation_prompt": True, **(template or {}), "tokenize": True, "return_dict": True}
     templated: Any = tokenizer.apply_chat_template
-    return _request(keys, [view and templated(view, **options)["input_ids"] for view in views])
+    prompts = [view and templated(list(map(_as_text, view)), **options)["input_ids"] for view in conversations]
+    return _request(keys, *prompts)
 
 
 def prompt_request(
@@ -78,10 +79,9 @@ def prompt_request(
     contrast_prompt: str | None = None,
     **parameters: Any,  # noqa: ANN401
 ) -> OfflineRequest:
-    """A prompt and its contrast; arguments and errors as for :func:`chat_request`."""
+    """Return the request for a prompt with a contrast; arguments and errors are those of :func:`chat_request`."""
     keys = _keys(method, {DOCUMENTS_KEY: documents, PROMPT_KEY: contrast_prompt}, parameters)
-    views = both_prompts(prompt, keys)
-    return _request(keys, [view and tokenizer(view)["input_ids"] for view in views])
+    return _request(keys, *[view and tokenizer(view)["input_ids"] for view in both_prompts(prompt, keys)])
 
 
 def _keys(method: str, texts: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,10 +90,23 @@ def _keys(method: str, texts: Mapping[str, Any], parameters: Mapping[str, Any]) 
     return {METHOD: method, **given, **named}
 
 
-def _request(keys: Mapping[str, Any], views: Sequence[Any]) -> OfflineRequest:
-    main, other = views
+def _as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message with its text in place of its one part of text: few chat templates read parts."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    texts = [part if isinstance(part, str) else part.get("text") for part in content]
+    if len(texts) != 1 or not isinstance(texts[0], str):
+        raise ValueError(
+            f"`messages` have to be texts, or one part of text each, but one has the parts {str(content)[:60]}: give "
+            "images to an engine by `LLM.chat()` or a server"
+        )
+    return {**message, "content": texts[0]}
+
+
+def _request(keys: Mapping[str, Any], main: Sequence[int], contrast: Sequence[int] | None) -> OfflineRequest:
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
-    if other is not None:
-        extra_args[CONTRAST_IDS] = list(other)
+    if contrast is not None:
+        extra_args[CONTRAST_IDS] = list(contrast)
     pair_request(extra_args)
     return OfflineRequest({"prompt_token_ids": list(main)}, extra_args)

@@ -86,6 +86,17 @@ def test_every_method_finds_the_words_in_the_example_documents(tmp_path, answer,
         assert held["spans"], "prompting falls back on the whole document, which is searched"
 
 
+def test_words_in_several_places_are_one_claim(tmp_path, answer):
+    said, held = located(
+        tmp_path, answer, "--words", "The lighthouse", "--words", "is climbed by 142 steps",
+        "--method", "alignment",
+    )  # fmt: skip
+    assert held["claim"] == "The lighthouse is climbed by 142 steps."
+    assert len(held["ranges"]) == 2
+    assert "142 steps" in held["spans"][0]["quote"]
+    assert "The lighthouse … is climbed by 142 steps" in said
+
+
 def test_an_unsupported_claim_has_no_spans_in_all_documents(tmp_path, answer):
     said, held = located(
         tmp_path, answer, "--words", "It was painted red in 1990", "--method", "alignment",

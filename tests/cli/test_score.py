@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from counterfoil.attribution import Judgement
 from counterfoil.attribution.io.schema import ScoreOutput
+from counterfoil.attribution.serialization import from_json, schema_of
 from counterfoil.cli import judge
 from counterfoil.cli.app import app
 
@@ -68,7 +69,7 @@ def test_ragas_lines_in_strict_mode(run, answers, tmp_path):
     assert result.exit_code == 0, result.output
     assert re.search(r"Citation recall\s+0.500", result.output)
     assert "2 of 2 answers counted, 4 statements: 2 supported, 2 not supported" in result.output
-    written = ScoreOutput.model_validate_json(out.read_text())
+    written = from_json(ScoreOutput, out.read_text())
     assert written.corpus.recall.value == 0.5
     assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1")
     first = written.answers[0]
@@ -135,7 +136,7 @@ def test_comparison(run, answers, tmp_path):
     out = tmp_path / "out.json"
     result = run(one, "--compare", other, "--json", out)
     assert "Difference in Citation recall: +0.500" in result.output
-    found = ScoreOutput.model_validate_json(out.read_text()).comparison["recall"]
+    found = from_json(ScoreOutput, out.read_text()).comparison["recall"]
     assert (found.difference, found.n) == (0.5, 5)
     assert found.p_value < 0.1
 
@@ -145,14 +146,14 @@ def test_what_cannot_be_read_of_the_other_system_is_told(run, answers, tmp_path)
     out = tmp_path / "out.json"
     result = run(one, "--compare", other, "--json", out)
     assert (result.exit_code, "other.jsonl, record 2: is not JSON" in result.output) == (3, True)
-    assert ScoreOutput.model_validate_json(out.read_text()).corpus.n_problems == 0
+    assert from_json(ScoreOutput, out.read_text()).corpus.n_problems == 0
 
 
 def test_what_was_scored_is_kept_where_nothing_can_be_compared(run, answers, tmp_path):
     out = tmp_path / "out.json"
     result = run(answers(RAGAS, RAGAS, name="one.jsonl"), "--compare", answers(RAGAS), "--json", out)
     assert (result.exit_code, "have to have the same answers" in result.output) == (2, True)
-    written = ScoreOutput.model_validate_json(out.read_text())
+    written = from_json(ScoreOutput, out.read_text())
     assert (written.corpus.recall.value, written.comparison) == (0.5, None)
 
 
@@ -201,7 +202,7 @@ def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_pa
     out, calibration = tmp_path / "out.json", tmp_path / "calibration.json"
     calibration.write_text(json.dumps({"entailment": "words@1", "threshold": 0.25}))
     assert run(answers(RAGAS), "--calibration", calibration, "--json", out).exit_code == 0
-    written = ScoreOutput.model_validate_json(out.read_text())
+    written = from_json(ScoreOutput, out.read_text())
     assert (written.settings["threshold"], written.settings["calibration"]) == (0.25, "calibration.json")
     calibration.write_text(json.dumps({"entailment": "words@2", "threshold": 0.25}))
     other = run(answers(RAGAS), "--calibration", calibration)
@@ -221,4 +222,4 @@ def test_a_run_that_fails_leaves_an_old_file_as_it_was(run, answers, tmp_path):
 
 def test_the_published_schema_is_the_schema():
     published = Path(__file__).parents[2] / "docs" / "score.schema.json"
-    assert json.loads(published.read_text()) == ScoreOutput.model_json_schema()
+    assert json.loads(published.read_text()) == schema_of(ScoreOutput)

@@ -33,13 +33,6 @@ KNOWN_CIRCLES = {
         }
     ),
     frozenset({"counterfoil.decoding.vllm.worker.token_copy", "counterfoil.decoding.vllm.worker.logits_processor"}),
-    frozenset(
-        {
-            "counterfoil.attribution.scoring.corpus",
-            "counterfoil.attribution.io.schema",
-            "counterfoil.attribution.scoring.results",
-        }
-    ),
 }
 
 

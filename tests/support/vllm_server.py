@@ -137,10 +137,10 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def posted(url: str, body: object) -> tuple[int, str]:
+def posted(url: str, body: object, encoding: str = "utf-8") -> tuple[int, str]:
     """Status and text of the answer to a POST of JSON."""
     request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json", "Authorization": "Bearer none"}
+        url, json.dumps(body).encode(encoding), {"Content-Type": "application/json", "Authorization": "Bearer none"}
     )
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:

@@ -12,8 +12,6 @@ from typing import Protocol
 from ...text.markers import Range, cuts, kept, markers
 from ..results import Resolution
 
-WAYS = ("rules", "none")
-
 _WORD = re.compile(r"\w+")
 
 
@@ -59,23 +57,6 @@ class Verbatim:
         parts = unmarked(answer, ranges)
         words = text_of(answer, parts)
         return Claim(words, parts, words)
-
-
-def decontextualizer(way: Decontextualizer | str) -> Decontextualizer:
-    """Return the decontextualizer of that name, or the one given.
-
-    Raises:
-        ValueError: If the name is not one of :data:`WAYS`.
-    """
-    if not isinstance(way, str):
-        return way
-    if way not in WAYS:
-        raise ValueError(f"`decontextualize` has to be one of {', '.join(WAYS)} or a Decontextualizer, but is {way!r}")
-    if way == "none":
-        return Verbatim()
-    from .rules import Rules  # noqa: PLC0415 (it is built on this module)
-
-    return Rules()
 
 
 # fmt: off

@@ -34,7 +34,7 @@ function answerSection(answer) {
   const heading = make(
     "div",
     { class: "heading" },
-    make("h2", { id: `label-${n}` }, letter ? make("b", null, letter) : null, record.label || "Answer"),
+    make("h2", { id: `label-${n}` }, letter ? make("b", null, letter) : null, letter ? " " : null, record.label || "Answer"),
     record.trace.length ? shading(n) : null,
   );
   return make(

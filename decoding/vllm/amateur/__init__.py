@@ -1,1 +1,1 @@
-"""An amateur model beside the expert in one engine."""
+"""An engine with two models: an amateur beside the expert."""

@@ -1,8 +1,8 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-"""An engine that runs two models: contrastive decoding of an expert against a smaller amateur.
+"""Configure an engine that runs two models: contrastive decoding of an expert against a smaller amateur.
 
-Both are one model to vLLM, so that both have paged caches, chunked prefill and prefix caching, a request stays one
-sequence, and nothing about the scheduler changes. See :mod:`counterfoil.decoding.vllm.amateur.model`.
+To vLLM the two are one model. So both have paged caches, chunked prefill and prefix caching, a request stays one
+sequence, and the scheduler is vLLM's own. See :mod:`counterfoil.decoding.vllm.amateur.model`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ PROCESSOR = "counterfoil.decoding.vllm.amateur.logits_processor:AmateurLogitsPro
 
 
 def amateur_kwargs(expert: str, amateur: str, *, trust_remote_code: bool = False) -> dict[str, Any]:
-    """What `LLM(expert, ...)` needs to contrast with `amateur`.
+    """Return the arguments with which `LLM(expert, ...)` contrasts with `amateur`.
 
     Args:
         expert: Hub id or folder of the model that is served.
-        amateur: Hub id or folder of the smaller one.
+        amateur: Hub id or folder of the smaller model.
         trust_remote_code: As for vLLM.
 
     Raises:
-        ValueError: The two are not of one family and vocabulary, or of a kind that has to be alone.
+        ValueError: If the two do not share a family and a vocabulary, or are of a kind that cannot be paired.
     """
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def amateur_kwargs(expert: str, amateur: str, *, trust_remote_code: bool = False
 
 
 def register() -> None:
-    """Make the two-in-one model known to vLLM in this process; any number of times."""
+    """Register the two-in-one model with vLLM in this process, if it is not registered yet."""
     from vllm import ModelRegistry  # noqa: PLC0415
 
     if ARCHITECTURE not in ModelRegistry.get_supported_archs():

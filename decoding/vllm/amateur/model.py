@@ -1,4 +1,4 @@
-"""Expert and amateur as one vLLM model: the same tokens through both, each with its own paged cache."""
+"""Expert and amateur as one vLLM model: both read the same tokens, each with its own paged cache."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from ..engine_limits import AMATEUR
 
 
 class ExpertAndAmateur(nn.Module):
-    """Two decoders of one vocabulary. Its logits are the expert's; the amateur's are kept for the logits processor.
+    """Two decoders of one vocabulary.
 
-    Its hidden states are both models', side by side: `[tokens, expert's width + amateur's width]`.
+    The logits are the expert's; the amateur's are kept for the logits processor. The hidden states are those of both
+    models side by side, `[tokens, expert's width + amateur's width]`.
 
     Args:
-        vllm_config: The expert's; its entry `counterfoil_amateur` names the amateur.
-        prefix: Of the modules' names.
+        vllm_config: The expert's configuration; its entry `counterfoil_amateur` names the amateur.
+        prefix: The prefix of the modules' names.
     """
 
     amateur_logits: ClassVar[Tensor | None] = None
-    """`[rows, vocab]` of the last step in this process; its rows are those of the expert's logits."""
+    """The amateur's logits `[rows, vocab]` of the last step in this process, row for row with the expert's."""
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
@@ -42,11 +43,11 @@ class ExpertAndAmateur(nn.Module):
         with set_model_tag("counterfoil_amateur"):
             self.amateur = _part(vllm_config, amateur, named["architecture"], maybe_prefix(prefix, "amateur"))
         self.make_empty_intermediate_tensors: Any = self.expert.make_empty_intermediate_tensors
-        # vLLM's loader reads these behind the weights of the model that was asked for.
+        # vLLM's loader reads these after the weights of the model that was asked for.
         self.secondary_weights = (DefaultModelLoader.Source(named["model"], revision=None, prefix="amateur."),)
 
     def embed_input_ids(self, input_ids: Tensor) -> Tensor:
-        """The expert's embeddings `[tokens, width]`."""
+        """Return the expert's embeddings `[tokens, width]`."""
         return self.expert.embed_input_ids(input_ids)
 
     def forward(
@@ -56,19 +57,19 @@ class ExpertAndAmateur(nn.Module):
         intermediate_tensors: Any = None,  # noqa: ANN401
         inputs_embeds: Tensor | None = None,
     ) -> Tensor:
-        """Both models' last hidden states for `[tokens]` ids and positions."""
+        """Return both models' last hidden states for `[tokens]` ids and positions."""
         if intermediate_tensors is not None or inputs_embeds is not None:
             raise ValueError("an engine with an amateur reads whole prompts of token ids, on one pipeline stage")
         return torch.cat([self.expert(input_ids, positions), self.amateur(input_ids, positions)], dim=-1)
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor | None:
-        """The expert's logits `[rows, vocab]`."""
+        """Return the expert's logits `[rows, vocab]`, and keep the amateur's."""
         expert, amateur = hidden_states.split([self.width, hidden_states.shape[-1] - self.width], dim=-1)
         type(self).amateur_logits = self.amateur.compute_logits(amateur.contiguous())
         return self.expert.compute_logits(expert.contiguous())
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """Both models' weights, the amateur's under `amateur.`; returns the names that were set."""
+        """Load both models' weights, the amateur's under `amateur.`, and return the names that were set."""
         loaded: set[str] = set()
         for of_amateur, named in groupby(weights, lambda weight: weight[0].startswith("amateur.")):
             part, name = (self.amateur, "amateur.") if of_amateur else (self.expert, "expert.")
@@ -79,7 +80,7 @@ class ExpertAndAmateur(nn.Module):
 
 def _part(vllm_config: VllmConfig, config: Any, architecture: str, prefix: str) -> Any:  # noqa: ANN401
     part = vllm_config.with_hf_config(config, architectures=[architecture])
-    # One engine: the attention layers of both enter the one table from which caches are made.
+    # vLLM makes its caches from one table of attention layers, which must hold those of both models.
     part.compilation_config = vllm_config.compilation_config
     return initialize_model(part, prefix=prefix)
 

@@ -1,1 +1,1 @@
-"""The engine core process: pairs of requests in one scheduler."""
+"""What runs in the engine core process: the scheduler and the requests of pairs."""

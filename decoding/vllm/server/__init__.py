@@ -1,1 +1,1 @@
-"""The API server process: the door of the served methods."""
+"""What runs in the API server process: keys checked, contrasts rendered, the engine tested."""

@@ -1,76 +1,222 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-"""Requests of OpenAI's API made into token ids by the server that would serve them: its template, tools and limits."""
+"""Render the contrast of a request where the server renders the request itself.
+
+Each of the two endpoints has an object whose method `render_..._request` turns a request into prompts. This module
+takes that method's place: the original renders the main prompt, once, and the same renderer renders the contrast, with
+the same chat template, tools and options. What cannot be served is answered with 400 before the engine sees it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import copy
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+
+from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, pair_request
+from ..contrast_prompts import both_conversations, both_prompts
+from ..engine_limits import EngineLimits
+
+Render = Callable[[Any], Awaitable[Any]]
+
+_OF_THE_ANSWER = ("max_tokens", "max_completion_tokens")
+"""Fields of a request that the contrast does not share: the room for the answer is checked for both prompts at once."""
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """What the engine would be given.
-
-    Args:
-        token_ids: The prompt.
-        max_tokens: How many tokens may follow; the server fills it in where the request does not say.
-        prompt_logprobs: As asked for, or as implied by `echo` with `logprobs`.
-    """
-
-    token_ids: list[int]
-    max_tokens: int
-    prompt_logprobs: int | None
-
-
-class AnsweredError(Exception):
-    """The server refuses a request; `response` is its answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
-
-
-async def rendered(request: Mapping[str, Any], raw: Request, what: str, *, chat: bool) -> list[Rendered]:
-    """The engine's requests that one of the API's stands for: one, or one for each of several prompts.
+def render_contrasts(state: Any) -> None:  # noqa: ANN401  (starlette's State)
+    """Have the server's endpoints render contrasts.
 
     Args:
-        request: Its body.
-        raw: The connection; holds the server's state.
-        what: What `request` is, for messages.
-        chat: Whether it is of the chat endpoint.
+        state: The state of the server's application; holds the objects that serve the endpoints.
 
     Raises:
-        AnsweredError: The server would not serve it.
+        AttributeError: If this version of vLLM renders elsewhere.
     """
-    from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest  # noqa: PLC0415
-    from vllm.entrypoints.openai.completion.protocol import CompletionRequest  # noqa: PLC0415
+    chat, completion = state.openai_serving_chat, state.openai_serving_completion
+    if chat is not None:
+        chat.render_chat_request = _with_contrast(chat.render_chat_request, _Chat(chat), state)
+    if completion is not None:
+        completion.render_completion_request = _with_contrast(
+            completion.render_completion_request, _Completion(completion), state
+        )
+
+
+class _Endpoint(Protocol):
+    serving: Any
+
+    def contrast_of(self, request: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Leave the main prompt in `request`; return a request with the contrast prompt, or `None` without a text."""
+        ...
+
+    async def render(self, contrast: Any) -> Any:  # noqa: ANN401
+        """Return the engine's inputs for a contrast, or the server's error response."""
+        ...
+
+    def inputs(self, rendered: Any) -> Sequence[Any]:  # noqa: ANN401
+        """Return the engine's inputs in what the original method returns."""
+        ...
+
+
+class _Chat:
+    """Chat requests.
+
+    Args:
+        serving: vLLM's object that serves them.
+    """
+
+    def __init__(self, serving: Any) -> None:  # noqa: ANN401
+        self.serving = serving
+
+    def contrast_of(self, request: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        request.messages, contrast = both_conversations(list(map(_listed, request.messages)), keys)
+        if contrast is None:
+            return None
+        # Copied, because vLLM changes messages; validated, because these may have come as text.
+        contrast = type(request).model_validate({"messages": copy.deepcopy(contrast)})
+        return request.model_copy(update={"messages": contrast.messages, **dict.fromkeys(_OF_THE_ANSWER)})
+
+    async def render(self, contrast: Any) -> Any:  # noqa: ANN401
+        # Past the cache of images: the server would otherwise believe that the engine has those of the contrast.
+        rendered = await self.serving.online_renderer.render_chat(contrast, skip_mm_cache=True)
+        return self.inputs(rendered) if isinstance(rendered, tuple) else rendered
+
+    def inputs(self, rendered: Any) -> Sequence[Any]:  # noqa: ANN401
+        _conversation, inputs = rendered
+        return inputs
+
+
+class _Completion:
+    """Completion requests.
+
+    Args:
+        serving: vLLM's object that serves them.
+    """
+
+    def __init__(self, serving: Any) -> None:  # noqa: ANN401
+        self.serving = serving
+
+    def contrast_of(self, request: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        request.prompt, contrast = both_prompts(request.prompt, keys)
+        if contrast is None:
+            return None
+        return request.model_copy(update={"prompt": contrast, "prompt_embeds": None, "max_tokens": None})
+
+    async def render(self, contrast: Any) -> Any:  # noqa: ANN401
+        return await self.serving.online_renderer.render_completion(contrast, skip_mm_cache=True)
+
+    def inputs(self, rendered: Any) -> Sequence[Any]:  # noqa: ANN401
+        return rendered
+
+
+def _with_contrast(render: Render, endpoint: _Endpoint, state: Any) -> Render:  # noqa: ANN401
+    """Return the method that takes the place of `render`."""
     from vllm.entrypoints.serve.engine.protocol import ErrorResponse  # noqa: PLC0415
     from vllm.entrypoints.serve.exception_handling.error_response import create_error_response  # noqa: PLC0415
 
-    renderer = raw.app.state.serving_render
+    @functools.wraps(render)
+    async def with_contrast(request: Any) -> Any:  # noqa: ANN401
+        if not has_contrast_keys(request.vllm_xargs):
+            return await render(request)
+        limits = EngineLimits.of(state.vllm_config)
+        try:
+            extra_args = await _rendered_args(request, endpoint)
+            if isinstance(extra_args, ErrorResponse):
+                return extra_args
+            params = pair_request(extra_args, amateur_model=limits.amateur_model)
+        except ValueError as error:
+            return create_error_response(_described(error), param="vllm_xargs")
+        assert params is not None
+        request.vllm_xargs = ParsedArgs(extra_args, params)
+        rendered = await render(request)
+        if isinstance(rendered, ErrorResponse):
+            return rendered
+        inputs = endpoint.inputs(rendered)
+        try:
+            for one in inputs:
+                tokens = len(_token_ids(endpoint.serving, one, "the prompt"))
+                limits.check(params, tokens, _new_tokens(request, endpoint.serving, tokens))
+        except ValueError as error:
+            _forget_images(endpoint.serving, inputs)
+            return create_error_response(str(error), param="vllm_xargs")
+        return rendered
+
+    return with_contrast
+
+
+async def _rendered_args(request: Any, endpoint: _Endpoint) -> Any:  # noqa: ANN401
+    """Return the request's `vllm_xargs` with a contrast that was given as text as token ids, or an error response.
+
+    The main prompt stays in the request.
+    """
+    from vllm.entrypoints.serve.engine.protocol import ErrorResponse  # noqa: PLC0415
+    from vllm.entrypoints.serve.exception_handling.error_response import create_error_response  # noqa: PLC0415
+
+    if request.use_beam_search:
+        raise ValueError("`use_beam_search` has to be left out where a contrast is asked for: there are no beams")
+    if request.kv_transfer_params is not None:
+        raise ValueError("`kv_transfer_params` has to be left out where a contrast is asked for")
+    contrast = endpoint.contrast_of(request, request.vllm_xargs)
+    extra_args = {key: value for key, value in request.vllm_xargs.items() if key not in TEXT_KEYS}
+    if contrast is None:
+        return extra_args
     try:
-        if chat:
-            made: Any = await renderer.render_chat_request(ChatCompletionRequest.model_validate(request), raw)
-        else:
-            made = await renderer.render_completion_request(CompletionRequest.model_validate(request), raw)
-    except ValidationError as error:
-        made = create_error_response(_described(error))
+        rendered = await endpoint.render(contrast)
     except Exception as error:  # vLLM's own handlers answer any exception by its kind; so does this.
-        made = create_error_response(error)
-    if isinstance(made, ErrorResponse):
-        made.error.message = f"the {what}: {made.error.message}"
-        raise AnsweredError(JSONResponse(made.model_dump(), made.error.code))
-    return [
-        Rendered(one.token_ids, one.sampling_params.max_tokens, one.sampling_params.prompt_logprobs)
-        for one in (made if isinstance(made, list) else [made])
-    ]
+        rendered = create_error_response(error)
+    if isinstance(rendered, ErrorResponse):
+        rendered.error.message = f"the contrast: {rendered.error.message}"
+        return rendered
+    if rendered[0].get("mm_kwargs"):
+        raise ValueError("the contrast has to be text alone, but has images of its own")
+    return {**extra_args, CONTRAST_IDS: list(_token_ids(endpoint.serving, rendered[0], "the contrast"))}
 
 
-def _described(error: ValidationError) -> str:
+def _token_ids(serving: Any, prompt: Any, name: str) -> Sequence[int]:  # noqa: ANN401
+    from vllm.renderers.inputs.preprocess import extract_prompt_components  # noqa: PLC0415
+
+    ids = extract_prompt_components(serving.model_config, prompt).token_ids
+    if not ids:
+        raise ValueError(f"{name} has to be made of tokens where a contrast is asked for, but has none")
+    return ids
+
+
+def _new_tokens(request: Any, serving: Any, prompt_tokens: int) -> int | None:  # noqa: ANN401
+    """Return how many tokens a request asks for, as vLLM limits it; `None` if the request does not say."""
+    from vllm.entrypoints.serve.utils.api_utils import get_max_tokens  # noqa: PLC0415
+
+    asked = getattr(request, "max_completion_tokens", None)
+    asked = request.max_tokens if asked is None else asked
+    if asked is None:
+        return None
+    return get_max_tokens(
+        serving.model_config.max_model_len,
+        asked,
+        prompt_tokens,
+        serving.default_sampling_params,
+        serving.override_max_tokens,
+        truncate_prompt_tokens=request.truncate_prompt_tokens,
+    )
+
+
+def _forget_images(serving: Any, inputs: Sequence[Any]) -> None:  # noqa: ANN401
+    """Take back that the engine has the images of a request which it never gets."""
+    cache = serving.online_renderer.renderer.mm_processor_cache
+    for one in inputs:
+        for hashes in (one.get("mm_hashes") or {}).values():
+            for image in hashes:
+                cache.invalidate(image)
+
+
+def _listed(message: Any) -> Any:  # noqa: ANN401
+    """Return a message whose content is a text or a list: pydantic may leave an iterator that can be read once."""
+    content = message.get("content") if isinstance(message, dict) else None
+    return message if content is None or isinstance(content, str) else {**message, "content": list(content)}
+
+
+def _described(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
     problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()[:3])
-    return "; ".join(problems)
+    return f"the contrast: {'; '.join(problems)}"

@@ -1,8 +1,8 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-"""The start-up test: one pair, decoded greedily, against the rule applied to plain requests of the same engine.
+"""The start-up test: one pair, decoded greedily, against the method applied to plain requests of the same engine.
 
-What this plug-in relies on inside vLLM has no promise of stability. Where it has moved, the tokens of a pair are no
-longer those of the rule, and the server says so and stops instead of serving something else.
+What this package relies on inside vLLM has no promise of stability. If it has moved, the tokens of a pair are no longer
+those of the method, and the server says so and stops instead of serving something else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, pair_request
-from ..engine_limits import EngineLimits, switched_off
+from ..engine_limits import DISABLE, EngineLimits, switched_off
 
 ATTEMPTS = 4
 TOKENS = 4
@@ -25,26 +25,25 @@ STRENGTH = 2.0
 
 _serial = count()
 failures: list[str] = []
-"""Why this process did not start to serve."""
+"""Why the server of this process did not start."""
 
 
 async def refusal(state: Any) -> str | None:  # noqa: ANN401  (starlette's State)
-    """Why the server must not start, or `None`.
+    """Return why the server must not start, or `None`.
 
     Args:
-        state: Of the server's app: it holds the engine.
+        state: The state of the server's application; holds the engine.
     """
     try:
         reason = await _failure_of(state)
     except Exception as error:  # Whatever it is: an engine that cannot be tested is not served.
         reason = f"{type(error).__name__}: {error}"
-    if reason is not None:
-        reason = (
-            f"the self-test failed: {reason}. This version of vLLM is not one that counterfoil can serve pairs "
-            "with: see docs/compatibility.md for those that are, or set COUNTERFOIL_DISABLE=1 to serve without them"
-        )
-        failures.append(reason)
-    return reason
+    if reason is None:
+        return None
+    return (
+        f"the self-test failed: {reason}. This version of vLLM is not one that counterfoil can serve pairs with: see "
+        f"docs/compatibility.md for those that are, or set {DISABLE}=1 to serve without them"
+    )
 
 
 async def _failure_of(state: Any) -> str | None:  # noqa: ANN401
@@ -64,12 +63,12 @@ async def _failure_of(state: Any) -> str | None:  # noqa: ANN401
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """How far, in nats, a score may be from the best one without being wrong: two batches round differently."""
+    """Return how far, in nats, a score may be from the best one: two batches round differently."""
     return 0.02 if dtype == torch.float32 else 0.5
 
 
 class _Engine:
-    """One engine of a server, asked for tokens."""
+    """One engine of a server; generates tokens when called."""
 
     def __init__(self, client: Any, rank: int | None) -> None:  # noqa: ANN401  (vllm's EngineClient)
         self._client, self._rank = client, rank
@@ -86,12 +85,12 @@ class _Engine:
 
 
 async def failure(engine: Any, limits: EngineLimits, allowed: float) -> str | None:  # noqa: ANN401
-    """What an engine got wrong, or `None`.
+    """Return what an engine got wrong, or `None`.
 
     Args:
         engine: `await engine(prompt ids, **SamplingParams)` gives one `CompletionOutput`.
-        limits: The engine's.
-        allowed: See :func:`tolerance`.
+        limits: The engine's limits.
+        allowed: The tolerance, see :func:`tolerance`.
     """
     if limits.amateur_model:
         return await _amateur_failure(engine, limits)
@@ -141,8 +140,10 @@ async def _log_probabilities(engine: Any, prompt: list[int], choices: list[int])
 
 
 async def _amateur_failure(engine: Any, limits: EngineLimits) -> str | None:  # noqa: ANN401
-    """The amateur's logits cannot be asked for, but what it does can: nothing at strength 0, something at a large
-    one."""
+    """Return what an engine with an amateur got wrong, or `None`.
+
+    The amateur's logits cannot be asked for, but its effect can: none at strength 0, some at a large one.
+    """
     prompt = random.Random(0).sample(range(limits.vocabulary_size * 9 // 10), 9)
     keys = {METHOD: "contrastive_decoding", f"{PREFIX}plausibility": 0.0}
     plain, unchanged, changed = await asyncio.gather(

@@ -1,1 +1,1 @@
-"""The worker process: rows of a pair combined, one token for both."""
+"""What runs in the worker processes: rows of pairs combined, and one token for both."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from counterfoil.attribution import Answer, Citation, CitationReport, Document, StatementVerdict, Status
 from counterfoil.attribution.io.answers import Record
+from counterfoil.attribution.io.files import Scored
 from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.report.precompute import LONGEST, Precompute
 from counterfoil.attribution.report.truncation import Case
 from counterfoil.attribution.scoring.corpus import summarise
-from counterfoil.attribution.scoring.files import Scored
 
 
 def test_memory_does_not_grow_with_the_corpus():

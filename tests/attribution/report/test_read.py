@@ -4,13 +4,13 @@ import json
 
 import pytest
 from counterfoil.attribution import Scoring
+from counterfoil.attribution.io.files import score_files
 from counterfoil.attribution.io.schema import corpus_output
 from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.report import read_reports
 from counterfoil.attribution.report.read import FormatError
 from counterfoil.attribution.report.server import worst_first
 from counterfoil.attribution.scoring.corpus import summarise
-from counterfoil.attribution.scoring.files import score_files
 
 TITLED = {"id": "x", "title": "T", "text": "Alpha."}
 LINES = [

@@ -37,14 +37,39 @@ def test_documents_are_all_that_the_two_conversations_differ_in(chat: list[Any],
     assert new == {**old, "content": "\n\n".join([*documents, old["content"]])}
 
 
-def test_documents_stand_in_front_of_what_a_message_shows() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:..."}}
-    chat = [{"role": "user", "content": [image, {"type": "text", "text": QUESTION}]}]
+IMAGE = {"type": "image_url", "image_url": {"url": "data:..."}}
 
-    main, other = both_conversations(chat, {"cf_documents": ["A.", "B."]})
 
-    assert main[0]["content"] == [{"type": "text", "text": "A.\n\nB.\n\n"}, *chat[0]["content"]]
-    assert other == chat
+def part(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
+
+
+@pytest.mark.parametrize(
+    ("content", "with_documents"),
+    [
+        ([part(QUESTION)], [part("A.\n\nB.\n\nWho built it?")]),
+        ([IMAGE, part(QUESTION)], [IMAGE, part("A.\n\nB.\n\nWho built it?")]),
+        ([part("Look."), IMAGE, part(QUESTION)], [part("A.\n\nB.\n\nLook."), IMAGE, part(QUESTION)]),
+        ([part(""), part(QUESTION)], [part(""), part("A.\n\nB.\n\nWho built it?")]),
+        ([QUESTION], ["A.\n\nB.\n\nWho built it?"]),
+        ([IMAGE], [part("A.\n\nB."), IMAGE]),
+        ([], [part("A.\n\nB.")]),
+    ],
+)
+def test_documents_go_into_the_first_text_of_a_message(content: list[Any], with_documents: list[Any]) -> None:
+    chat = [{"role": "user", "content": content}]
+    assert both_conversations(chat, {"cf_documents": ["A.", "B."]}) == (
+        [{"role": "user", "content": with_documents}],
+        chat,
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(texts, min_size=1), texts)
+def test_content_as_text_or_as_a_part_makes_one_prompt(documents: list[str], question: str) -> None:
+    (text,), _ = both_conversations([{"role": "user", "content": question}], {"cf_documents": documents})
+    (parts,), _ = both_conversations([{"role": "user", "content": [part(question)]}], {"cf_documents": documents})
+    assert parts["content"] == [part(text["content"])]
 
 
 def test_a_contrast_prompt_is_what_the_user_says_last() -> None:

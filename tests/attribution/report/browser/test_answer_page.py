@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from counterfoil.attribution import Citation, Document, SourceSpan, StatementVerdict, Status
 from counterfoil.attribution.locating.results import Attribution, Kind
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, write_report
+
+from tests.support.reports import LENS, OTHER, citation, example, record
 
 FILLER = "\n\n".join(f"Paragraph {n} is about something else and is here to make the text long." for n in range(60))
 SOURCE = "The lens weighs 2.6 tonnes."
@@ -327,3 +331,100 @@ def test_it_prints_without_the_controls(opened):
     assert page.locator(".finding .verdict").is_visible()
     assert not page.locator(".close").is_visible()
     assert page.evaluate("document.documentElement.scrollHeight > 1500"), "panes do not scroll on paper"
+
+
+def shown(open_page, tmp_path, report):
+    write_report(tmp_path / "r.html", report)
+    return open_page((tmp_path / "r.html").as_uri())
+
+
+def test_two_answers_are_told_apart(open_page, tmp_path):
+    other = record("Plain", ("The lens is old.", Status.NOT_CHECKED, []))
+    page = shown(open_page, tmp_path, replace(example(), answers=(*example().answers, other)))
+    assert page.locator(".which").all_inner_texts() == ["A1", "A2", "A3", "B1"]
+    assert page.locator(".answer h2").all_inner_texts() == ["A CAD", "B Plain"]
+    page.locator(".sentence").last.click()
+    assert "Sentence B1" in readout(page)
+    assert page.problems == []
+
+
+def test_an_empty_answer_and_missing_figures(open_page, tmp_path):
+    page = shown(open_page, tmp_path, Report("Why?", (AnswerRecord("CAD", "", (), None, None, None),), (LENS,)))
+    assert page.locator(".scores b").all_inner_texts() == ["–"] * 3
+    assert page.locator(".prose").inner_text() == "The model wrote nothing."
+
+
+def test_what_the_model_did_not_read_is_grey(open_page, tmp_path):
+    page = shown(open_page, tmp_path, example())
+    assert page.locator(".use").all_inner_texts() == ["cited", "cited", "not read"]
+    page.locator("#document-3 summary").click()
+    assert page.locator("#document-3 .unread").all_inner_texts() == [OTHER.text]
+    assert "Free entry. " not in page.locator("#document-1 .unread").all_inner_texts()
+    unrecorded = shown(open_page, tmp_path, replace(example(), passages=()))
+    assert unrecorded.locator(".use").all_inner_texts() == ["cited", "cited", "not cited"]
+    assert unrecorded.locator(".unread").count() == 0
+
+
+def test_numbers_of_sources_stand_behind_sentences_without_markers(open_page, tmp_path):
+    page = shown(open_page, tmp_path, example())
+    assert page.locator(".prose .number").all_inner_texts() == ["1", "2", "1"]
+    rests = [" ".join(text.split()) for text in page.locator(".verdicts .rests").all_inner_texts()]
+    assert rests == ["The Museum, lighthouse.md", "no document supports it", "The Museum"]
+    sentence = "It weighs 2.6 tonnes [1]."
+    marked = Report("", (record("", (sentence, Status.SUPPORTED, [citation(LENS, 1, "2.6 tonnes")])),), (LENS,))
+    page = shown(open_page, tmp_path, marked)
+    assert page.locator(".prose .number").count() == 0
+    assert page.locator(".prose .marker").all_inner_texts() == ["[1]"]
+
+
+def test_passages_that_overlap_are_marked_for_each_sentence(open_page, tmp_path):
+    page = shown(open_page, tmp_path, example())
+    assert page.locator("#document-1 mark").all_inner_texts() == ["The lens weighs 2.6 tonnes.", " It is old."]
+    said = [mark.get_attribute("aria-description") for mark in page.locator("#document-1 mark").all()]
+    assert said == ["Sentences 1, 3 rest on this", "Sentence 3 rests on this"]
+
+
+def test_a_number_beside_a_verdict_says_of_what_it_is_the_probability(open_page, tmp_path):
+    verdicts = (
+        StatementVerdict("", 0, 10, Status.CONTRADICTED, 0.12, contradicted=0.58),
+        StatementVerdict("", 11, 20, Status.NOT_SUPPORTED, 0.05, contradicted=0.2),
+    )
+    answer = AnswerRecord("CAD", "It is red. It is old.", verdicts, 0.0, 0.0, 0.0)
+    page = shown(open_page, tmp_path, Report("Why?", (answer,), (LENS,)))
+    told = [" ".join(text.split()) for text in page.locator(".verdicts .verdict").all_inner_texts()]
+    assert told == ["≠contradicted58 %", "✕not supported(support 5 %)"]
+    page.locator(".sentence").first.click()
+    assert "contradicted58 %" in readout(page)
+    assert "12 %" in page.locator(".finding .probability").get_attribute("title")
+    page.wait_for_function("document.querySelector('[role=status].unseen').textContent.includes('58')")
+
+
+FLAG = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "taken"),
+    [
+        ("Made in 🏴 or \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f only.", FLAG[:2], FLAG),
+        ("The co\u00adoperation began.", "co\u00ad", "co\u00adoperation"),
+        ("\u0645\u06cc\u200c\u0631\u0648\u0645 now.", "\u0645\u06cc", "\u0645\u06cc\u200c\u0631\u0648\u0645"),
+        ("İİ rain in İstanbul.", "stan", "İstanbul"),
+    ],
+)
+def test_a_selection_of_half_a_word_or_letter_takes_the_whole(open_page, tmp_path, text, part, taken):
+    verdict = StatementVerdict(text, 0, len(text), Status.NOT_SUPPORTED, 0.1)
+    page = shown(open_page, tmp_path, Report("Why?", (AnswerRecord("", text, (verdict,), 0.0, 0.0, 0.0),), ()))
+    at = text.index(FLAG) if part == FLAG[:2] else text.index(part)
+    units = [len(text[:n].encode("utf-16-le")) // 2 for n in (at, at + len(part))]
+    page.evaluate(
+        """([start, end]) => {
+          const node = document.querySelector(".sentence span").firstChild;
+          const range = document.createRange();
+          range.setStart(node, start); range.setEnd(node, end);
+          getSelection().removeAllRanges(); getSelection().addRange(range);
+        }""",
+        units,
+    )
+    page.locator(".finding .words").wait_for()
+    assert words(page) == taken
+    assert page.evaluate("[...CSS.highlights.get('picked')].map(String)") == [taken]

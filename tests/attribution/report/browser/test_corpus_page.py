@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from counterfoil.attribution import Answer, Citation, CitationReport, Document, StatementVerdict, Status
 from counterfoil.attribution.io.answers import Record
+from counterfoil.attribution.io.files import Scored
 from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.scoring.corpus import summarise
-from counterfoil.attribution.scoring.files import Scored
 
 N = 300
 FILLER = "This passage is long enough to be like one that a search engine finds, and nobody cites it. " * 20

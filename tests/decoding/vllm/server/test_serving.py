@@ -26,9 +26,9 @@ from counterfoil.decoding.vllm.offline import chat_request, prompt_request
 from counterfoil.models import LanguageModel, load_language_model
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from openai import BadRequestError, OpenAI
+from openai import AuthenticationError, BadRequestError, OpenAI
 
-from tests.support.vllm_server import ServerProcess, posted, served
+from tests.support.vllm_server import SMALL, ServerProcess, posted, served
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -45,7 +45,7 @@ SHORT = "The capital of France is"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
-    with served() as running:
+    with served({**SMALL, "api-key": "none"}) as running:
         yield running
         numbers = running.metrics()
         assert numbers["counterfoil:violations_total"] == 0
@@ -306,8 +306,16 @@ IDS = {"cf_method": "cad", "cf_contrast_ids": [1, 2, 3]}
         (IDS, {"extra": {"use_beam_search": True}}, "there are no beams"),
         (IDS, {"extra": {"prompt_logprobs": 1}}, "`prompt_logprobs` has to be left out"),
         (IDS, {"extra": {"cf_strength": 1}}, "`cf_strength` has to be in `vllm_xargs`"),
-        (IDS, {"max_tokens": 10**6}, "the prompt: .*max_tokens"),
-        (IDS, {"temperature": -1}, "the prompt: .*temperature"),
+        (IDS, {"max_tokens": 10**6}, "max_tokens"),
+        (IDS, {"temperature": -1}, "temperature"),
+        (IDS, {"extra": {"kv_transfer_params": {"prompt_token_ids": [1]}}}, "`kv_transfer_params` has to be left out"),
+        ({**IDS, "CF_STRENGTH": 1}, {}, "`CF_STRENGTH` is not known: keys are in lower case, `cf_strength`"),
+        (None, {"extra": {"extra_body": {"vllm_xargs": IDS}}}, "`cf_method` .* stands in `extra_body`"),
+        (
+            {"cf_method": "cad", "cf_contrast_messages": '[{"role": "user", "content": 3}]'},
+            {},
+            "the contrast: .*content",
+        ),
         ({**IDS, "cf_documents": ["A"]}, {}, "has to be the only contrast"),
     ],
 )
@@ -322,6 +330,36 @@ def test_a_bad_request_is_answered_with_its_reason(
 def test_echoed_logprobs_are_prompt_logprobs(client: OpenAI) -> None:
     with pytest.raises(BadRequestError, match="`prompt_logprobs` has to be left out"):
         client.completions.create(model="smollm2", prompt=PROMPT, echo=True, logprobs=1, extra_body=asked(IDS))
+
+
+def test_content_as_text_or_as_parts_is_one_prompt(client: OpenAI) -> None:
+    parts = [{"role": "user", "content": [{"type": "text", "text": QUESTION}]}]
+    for keys in (CAD, {**CAD, "cf_documents": ["One document."]}):
+        as_text, as_parts = (chatted(client, keys, messages=messages) for messages in (CHAT, parts))
+        assert as_parts.prompt_token_ids == as_text.prompt_token_ids
+        assert as_parts.choices[0].token_ids == as_text.choices[0].token_ids
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-le"])
+def test_a_body_in_any_encoding_of_json_is_read_alike(server: ServerProcess, client: OpenAI, encoding: str) -> None:
+    def answered(keys: dict[str, Any], path: str = "/v1/chat/completions") -> tuple[int, Any]:
+        body = {"model": "smollm2", "messages": CHAT, "temperature": 0, "max_tokens": 12, **asked(keys)}
+        status, text = posted(server.url + path, body, encoding)
+        return status, json.loads(text)
+
+    status, answer = answered(CAD)
+    assert (status, answer["choices"][0]["token_ids"]) == (200, chatted(client, CAD).choices[0].token_ids)
+    status, answer = answered({**IDS, "cf_contrast_ids": [1, 2, 99_999_999]})
+    assert (status, "below 49152, but holds 99999999" in answer["error"]["message"]) == (400, True)
+    status, answer = answered(IDS, "/v1/responses")
+    assert (status, "but not at /v1/responses" in answer["error"]["message"]) == (400, True)
+
+
+def test_a_stranger_is_not_served(server: ServerProcess) -> None:
+    stranger = OpenAI(base_url=f"{server.url}/v1", api_key="another", max_retries=0)
+    for keys in (CAD, {**CAD, "cf_strength": -1}, None):
+        with pytest.raises(AuthenticationError):
+            chatted(stranger, keys)
 
 
 def test_an_unknown_model_is_not_found_with_a_contrast_either(client: OpenAI) -> None:

@@ -1,4 +1,4 @@
-"""Scoring whole files as a stream: what cannot be read or checked is told, and everything else is scored."""
+"""Scoring whole files as a stream: every record that can be read is scored, every other one says why not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..entailment import EntailmentModel
-from ..io.answers import Record, read
+from ..scoring.results import CitationReport
+from ..scoring.score import Scoring, score_each
 from ..text.markers import markers
-from .results import CitationReport
-from .score import Scoring, score_each
+from .answers import Record, read
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Scored:
     """A record with its report, or with the reason why it has none.
 
     Args:
-        record: What was read.
-        report: Its verdicts; `None` where the record has a problem.
+        record: The record that was read.
+        report: Its verdicts; `None` if the record has a problem.
     """
 
     record: Record
@@ -31,13 +31,11 @@ class Scored:
         """Why statements and citations of this record could not be checked, each reason once."""
         if self.report is None:
             return [self.record.problem or "could not be read"]
-        verdicts = self.report.statements
-        every = [*verdicts, *(citation for verdict in verdicts for citation in verdict.citations)]
-        return list(dict.fromkeys(each.failure for each in every if each.failure))
+        return list(dict.fromkeys(self.report.failures))
 
 
 class InputError(ValueError):
-    """What stopped a run that was to stop at the first problem."""
+    """A problem of a record, in a run that stops at the first."""
 
 
 def score_files(
@@ -48,18 +46,18 @@ def score_files(
     strict_input: bool = False,
     window: int = 256,
 ) -> Iterator[Scored]:
-    """The records of all files, in order, scored.
+    """Yield the records of all files, in order, scored.
 
     Args:
         paths: JSON lines with RAGAS columns, or result files of ALCE.
-        entailment: Who judges; `None` for the local model.
+        entailment: The model that judges; `None` for the local one.
         scoring: How; `None` for the defaults.
         strict_input: Whether to stop at the first record or pair that cannot be read or checked.
         window: How many records are held at once.
 
     Raises:
         InputError: With `strict_input`, naming file, number and problem.
-        OSError: Where a file cannot be opened.
+        OSError: If a file cannot be read.
     """
     scoring = scoring or Scoring()
     records = (examined(record, scoring) for path in paths for record in read(path))
@@ -76,10 +74,10 @@ def score_files(
 
 
 def examined(record: Record, scoring: Scoring) -> Record:
-    """The record, with a problem where it lacks what scoring needs.
+    """Return the record, with a problem if it lacks what scoring needs.
 
-    One that cites documents but brings none cannot be checked; for ALCE it is an answer without support. The items of a
-    list answer are read behind their question.
+    An answer that cites documents but brings none cannot be checked; for ALCE it is an answer without support. The
+    items of a list answer are read behind their question.
     """
     answer = record.answer
     if answer is None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 from counterfoil.attribution import Document
@@ -93,8 +95,35 @@ def test_a_bad_first_line(tmp_path, line, problem):
     assert [record.answer is None for record in records] == [True, False]
 
 
-def test_a_file_without_records(tmp_path):
-    assert written(tmp_path, "\n \n") == []
+@pytest.mark.parametrize("content", ["", "\n \n", "[]", '{"data": []}', '{\n"args": {},\n "data": []}'])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_file_without_records_is_a_problem(tmp_path, content, name):
+    (record,) = written(tmp_path, content, name)
+    assert (record.number, record.answer) == (0, None)
+
+
+@pytest.mark.parametrize("name", ["one.json", "one.jsonl", "one"])
+def test_one_answer_that_is_indented(tmp_path, name):
+    (record,) = written(tmp_path, json.dumps(RAGAS, indent=2), name)
+    assert (record.number, record.answer.text) == (1, "It rained [1].")
+
+
+def test_a_record_with_a_field_called_data_is_a_record(tmp_path):
+    (record,) = written(tmp_path, json.dumps({**RAGAS, "data": [1, 2]}))
+    assert record.answer.text == "It rained [1]."
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    pipe = tmp_path / "pipe"
+    for content, n in ((f"{json.dumps(RAGAS)}\n" * 3, 3), (json.dumps({"data": [ALCE] * 2}, indent=1), 2), ("", 1)):
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_text, args=(content,))
+        writer.start()
+        records = list(read(pipe))
+        writer.join(10)
+        pipe.unlink()
+        assert len(records) == n
+        assert [record.answer is None for record in records] == [not content] * n
 
 
 def test_bom_and_windows_line_ends(tmp_path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from counterfoil.attribution import Document, Judgement, score_citations
 from counterfoil.attribution.entailment.batching import run
-from counterfoil.attribution.scoring.premises import STRICT
+from counterfoil.attribution.entailment.premises import STRICT
 from counterfoil.attribution.scoring.quotes import quote
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from counterfoil.attribution import Judgement, Scoring
-from counterfoil.attribution.scoring.files import InputError, score_files
+from counterfoil.attribution.io.files import InputError, score_files
 
 GOOD = {"user_input": "?", "response": "Alpha [1]. Beta.", "retrieved_contexts": ["Alpha."]}
 

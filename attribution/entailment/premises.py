@@ -1,4 +1,4 @@
-"""What an entailment model is shown of the documents: the premise, and the way back from it to the document."""
+"""How documents become the premise of an entailment model, and the way back from it to the document."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..documents import Document
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """How documents become a premise.
+class PremiseFormat:
+    """How documents are put together.
 
     Args:
         heading: Pattern for the title, with `{title}` in it.
         always: Whether a document without a title is given a heading too, and one without text is kept.
-        separator: What stands between two documents.
+        separator: Text between two documents.
     """
 
     heading: str
@@ -23,12 +23,12 @@ class Evidence:
     separator: str
 
     def premise(self, documents: Sequence[Document]) -> str:
-        """The documents as one premise, in the order given."""
+        """Return the documents as one premise, in the order given."""
         shown = [document for document in documents if self.always or document.text.strip()]
         return self.separator.join(self._text(document) for document in shown)
 
     def body(self, document: Document) -> int:
-        """Where the document's own text begins in the premise of this document alone."""
+        """Return where the document's own text begins in the premise of this document alone."""
         return len(self._text(document)) - len(document.text)
 
     def _text(self, document: Document) -> str:
@@ -36,8 +36,8 @@ class Evidence:
         return heading + document.text
 
 
-STRICT = Evidence(heading="{title}\n\n", always=False, separator="\n\n")
+STRICT = PremiseFormat(heading="{title}\n\n", always=False, separator="\n\n")
 """A title is a paragraph of its own, so that no window and no sentence runs from one text into another."""
 
-ALCE = Evidence(heading="Title: {title}\n", always=True, separator="\n")
+ALCE = PremiseFormat(heading="Title: {title}\n", always=True, separator="\n")
 """As the ALCE scorer writes passages."""

@@ -1,0 +1,120 @@
+"""Refuse requests whose contrast keys would be ignored, because they are in the wrong place or misspelt.
+
+vLLM ignores fields that it does not know. Without this check a request with our keys beside `vllm_xargs`, or at an
+endpoint that does not pass them on, would be answered by plain decoding.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..contrast_params import has_contrast_keys
+from ..engine_limits import DISABLE, switched_off
+
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+
+_KEY = re.compile(r"cf_|\\u00(?:[46]3|[46]6|5f)", re.IGNORECASE)
+"""Found in every body with one of our keys, however JSON spells it; other bodies are not even parsed."""
+
+_WRAPPERS = ("extra_body", "extra_args")
+"""What clients and engines wrap keys in, and what a server that gets it ignores."""
+
+
+class KeyCheck:
+    """ASGI middleware that answers a request with misplaced contrast keys with 400, and passes on every other one.
+
+    Args:
+        app: The application inside.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] != "POST" or not _is_json(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
+        try:
+            check_body(body, scope["path"].removeprefix(scope.get("root_path", "")))
+        except ValueError as error:
+            await _bad_request(str(error))(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body, receive), send)
+
+
+def check_body(body: bytes, path: str) -> None:
+    """Check where the contrast keys of a request stand.
+
+    Args:
+        body: The body of the request, in any encoding of JSON.
+        path: The path of its endpoint.
+
+    Raises:
+        ValueError: If a key is misspelt, not in `vllm_xargs`, or at an endpoint that takes no contrast, or if contrasts
+            are switched off; names the key.
+    """
+    try:
+        # As `json.loads` reads bytes, and so as vLLM's server reads a body: UTF-8, UTF-16 or UTF-32.
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        request = json.loads(text) if _KEY.search(text) else None
+    except (ValueError, RecursionError):
+        return  # not JSON: the server says so itself
+    if not isinstance(request, dict):
+        return
+    keys = list(_keys(request))
+    for key, place in keys:
+        if key != key.lower():
+            raise ValueError(f"`{key}` is not known: keys are in lower case, `{key.lower()}`")
+        if place != "vllm_xargs":
+            raise ValueError(f"`{key}` has to be in `vllm_xargs`, but stands {place}")
+    if keys and switched_off():
+        raise ValueError(f"contrasts are switched off on this server: {DISABLE} is set")
+    if keys and path not in (CHAT, COMPLETIONS):
+        raise ValueError(f"`{keys[0][0]}` is understood at {CHAT} and {COMPLETIONS}, but not at {path}")
+
+
+def _keys(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Iterate over the contrast keys of a request and the places where they stand."""
+    places = [("beside it", request), ("vllm_xargs", request.get("vllm_xargs"))]
+    for name in _WRAPPERS:
+        inner = request.get(name)
+        places.append((f"in `{name}`", inner))
+        places.append((f"in `{name}`", inner.get("vllm_xargs") if isinstance(inner, dict) else None))
+    for place, mapping in places:
+        for key in mapping if isinstance(mapping, dict) else ():
+            if has_contrast_keys({key.lower(): None}):
+                yield key, place
+
+
+def _is_json(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return b"json" in value.lower()
+    return True
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives `body` again, then whatever the client still sends: that it has left."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _bad_request(message: str) -> Response:
+    content = {"message": message, "type": "BadRequestError", "param": "vllm_xargs", "code": 400}
+    return JSONResponse({"error": content}, 400)
