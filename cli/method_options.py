@@ -40,8 +40,9 @@ def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     decorated: Callable[..., Any] = called
     for name, having in reversed(declared.items()):
         parameter = having[0][1]
-        is_flag: dict[str, Any] = {"is_flag": True, "default": None}
-        options = is_flag if parameter.kind is bool else {"metavar": METAVARS.get(parameter.kind, "NAME")}
+        options: dict[str, Any] = {"metavar": METAVARS.get(parameter.kind, "NAME")}
+        if parameter.kind is bool:
+            options = {"is_flag": True, "default": None}
         decorated = click.option(flags(parameter), name, help=help_text(having), **options)(decorated)
     return decorated
 

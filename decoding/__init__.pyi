@@ -1,4 +1,5 @@
 # Written by tools/derive.py. Change the source and run `python -m tools.derive`.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
 from .processors.text import CADLogitsProcessor as CADLogitsProcessor
 from .processors.text import CIDLogitsProcessor as CIDLogitsProcessor

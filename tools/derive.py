@@ -30,7 +30,9 @@ from counterfoil.decoding.vllm.contrast_params import PREFIX, SEED, served_metho
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 MARK = re.compile(r"<!-- derived: (\w+)(?: (\w+))? -->\n(.*?)<!-- end -->", re.DOTALL)
-HEADER = "# Written by tools/derive.py. Change the source and run `python -m tools.derive`.\n"
+HEADER = """# Written by tools/derive.py. Change the source and run `python -m tools.derive`.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
+"""
 
 
 def derived_files() -> dict[Path, str]:
@@ -140,7 +142,8 @@ def _call(name: str, signature: inspect.Signature) -> str:
 def stub(module: ModuleType) -> str:
     """Return the stub of a module of logits processors: the classes with their arguments written out."""
     tree = ast.parse(inspect.getsource(module))
-    imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    checked = [child for node in tree.body if isinstance(node, ast.If) for child in node.body]  # for type checkers
+    imports = [node for node in (*tree.body, *checked) if isinstance(node, (ast.Import, ast.ImportFrom))]
     classes = [getattr(module, node.name) for node in tree.body if isinstance(node, ast.ClassDef)]
     aliases = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "View"]
     lines = [HEADER, *map(ast.unparse, imports), *_types(classes, imports)]

@@ -66,7 +66,7 @@ class Parameter:
         """Return the declaration with the name and the annotation of its field."""
         return replace(self, name=declared.name, annotation=declared.type)
 
-    def checked(self, value: Any, name: str | None = None) -> Any:  # noqa: ANN401
+    def checked(self, value: object, name: str | None = None) -> Any:  # noqa: ANN401
         """Return a value that is in range, in its normal form.
 
         Args:
@@ -79,6 +79,9 @@ class Parameter:
         name = name or self.name
         if value is None and self.is_optional:
             return None
+        return self._in_range(name, value)
+
+    def _in_range(self, name: str, value: Any) -> Any:  # noqa: ANN401
         if self.check is not None:
             return self.check(name, value)
         if self.kind is bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from transformers import PreTrainedModel
 
@@ -50,9 +50,9 @@ class ImageLogitsProcessor(PromptLogitsProcessor):
 
     compared_with: Mapping[str, tuple[Any, ...]]
     """What :meth:`from_images` drew or wrote for the contrast, by name, one for each image."""
-    changed_image: ClassVar[Callable[..., Image.Image] | None] = None
+    changed_image: Callable[..., Image.Image] | None = None
     """`changed_image(method, image, seed)`: the image of the contrast, if the method changes the image itself."""
-    changed_pixels: ClassVar[Callable[..., dict[str, Any]] | None] = None
+    changed_pixels: Callable[..., dict[str, Any]] | None = None
     """`changed_pixels(method, inputs, *, seeds, frames)`: the model's inputs for the contrast, if the method changes
     the pixels as the model reads them; see :func:`.add_noise`."""
 
@@ -62,7 +62,8 @@ class ImageLogitsProcessor(PromptLogitsProcessor):
         shared = ImageLogitsProcessor.from_images.__func__
         parameters = cls.method_class.parameters()
         doc = described(shared.__doc__, cls.method_class, parameters)
-        cls.from_images = classmethod(copied(shared, with_parameters(shared, parameters), doc))
+        written = classmethod(copied(shared, with_parameters(shared, parameters), doc))
+        cls.from_images = written  # pyright: ignore[reportAttributeAccessIssue]
 
     def __init__(
         self,
@@ -234,7 +235,7 @@ class M3IDLogitsProcessor(ImageLogitsProcessor):
         return prompter.inputs_without_images(prompts, [""] * len(prompts)), {}
 
 
-def _chosen(prompter: VisionPrompter, prompt: ImagePrompt, transform: str | Transform | None, seed: int) -> Transform:
+def _chosen(prompter: VisionPrompter, prompt: ImagePrompt, transform: Any, seed: int) -> Transform:  # noqa: ANN401
     if isinstance(transform, Transform):
         return transform
     if transform != CHOSEN_BY_MODEL:

@@ -1,10 +1,11 @@
 # Written by tools/derive.py. Change the source and run `python -m tools.derive`.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
 from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 from transformers import PreTrainedModel
 from ..images import ImagePrompt, ImageRequests, Transform, VisionPrompter, add_noise, describe_images, draw_transform
 from ..methods.code import CODE
@@ -14,12 +15,13 @@ from ..methods.ritual import CHOSEN_BY_MODEL, RITUAL, TRANSFORMS
 from ..methods.vcd import VCD
 from .derived import copied, described, with_parameters
 from .text import PromptLogitsProcessor
+from PIL import Image
 View = tuple[dict[str, Any], Mapping[str, Sequence[Any]]]
 
 class ImageLogitsProcessor(PromptLogitsProcessor):
     compared_with: Mapping[str, tuple[Any, ...]]
-    changed_image: ClassVar[Callable[..., Image.Image] | None] = None
-    changed_pixels: ClassVar[Callable[..., dict[str, Any]] | None] = None
+    changed_image: Callable[..., Image.Image] | None = None
+    changed_pixels: Callable[..., dict[str, Any]] | None = None
     def __init_subclass__(cls, **kwargs: Any) -> None: ...
     def __init__(self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, trace: bool=False, **parameters: Any) -> None: ...
     @classmethod

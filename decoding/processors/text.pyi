@@ -1,4 +1,5 @@
 # Written by tools/derive.py. Change the source and run `python -m tools.derive`.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
 from __future__ import annotations
 from collections.abc import Mapping, Sequence
