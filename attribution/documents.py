@@ -5,6 +5,7 @@ Offsets are half-open and count Unicode code points (what `str` slicing counts),
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -25,6 +26,7 @@ class Document:
         metadata: Free for the caller (a path, a page, a URL); kept, but not written to JSON.
         gaps: Offsets at which something of the original is left out, if `text` is only a part of it; no passage that is
             quoted reaches across one. Not written to JSON.
+        pages: Where in the text each page begins; empty if the text has no pages.
     """
 
     __pydantic_config__ = STRICT
@@ -34,6 +36,13 @@ class Document:
     title: Text = ""
     metadata: Annotated[dict[str, str], Field(exclude=True)] = field(default_factory=dict, hash=False, compare=False)
     gaps: Annotated[tuple[int, ...], Field(exclude=True)] = field(default=(), hash=False, compare=False)
+    pages: tuple[int, ...] = ()
+
+    def pages_of(self, start: int, end: int) -> str:
+        """Return the pages that `[start, end)` of the text stands on: `p. 3`, `pp. 3-4`, or nothing without pages."""
+        first = bisect_right(self.pages, start)
+        last = bisect_right(self.pages, max(start, end - 1))
+        return "" if not first else f"p. {first}" if first == last else f"pp. {first}-{last}"
 
 
 @dataclass(frozen=True, order=True)

@@ -159,10 +159,11 @@ def _sources(found: GroundedAnswer) -> Iterator[Text]:
     read = {passage.document.id for passage in found.passages}
     for number, document in enumerate(found.documents, start=1):
         if document.id in read:
-            quotes = dict.fromkeys(c.quote for c in cited if c.document == document.id and c.quote)
+            own = [citation for citation in cited if citation.document == document.id and citation.quote]
+            quotes = {citation.quote: document.pages_of(citation.start, citation.end) for citation in own}
             yield _source(number, document, cited=bool(quotes))
-            for quote in quotes:
-                yield Text(f"    “{shortened(quote)}”", style="italic")
+            for quote, pages in quotes.items():
+                yield Text(f"    “{shortened(quote)}”{pages and f' ({pages})'}", style="italic")
 
 
 def _source(number: int, document: Document, *, cited: bool) -> Text:

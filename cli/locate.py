@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from counterfoil.attribution import Attribution
+from counterfoil.attribution import Attribution, Document, SourceSpan
 from counterfoil.attribution.io.atomic import write_text
 from counterfoil.attribution.loaders.documents import read_documents
 from counterfoil.attribution.locating import METHODS, Locator
@@ -131,7 +131,7 @@ def locate(
             found = locator.locate(ranges)
     for left_out in reading.left_out:
         click.echo(f"Left out: {left_out}")
-    print_attribution(found)
+    print_attribution(found, {document.id: document for document in reading.documents})
     if json is not None:
         write_text(json, found.to_json() + "\n")
     print_written(JSON=json)
@@ -158,7 +158,7 @@ def _wrong_setting(method: str) -> Iterator[None]:
         raise ValueError(f"--set has to be one that {method} takes, but {error}") from error
 
 
-def print_attribution(found: Attribution) -> None:
+def print_attribution(found: Attribution, documents: Mapping[str, Document]) -> None:
     """Print the words, the claim made of them, the verdict, and the places that support it or were dropped."""
     click.echo(f"Words:  {one_line(found.text)}")
     if found.snapped:
@@ -171,11 +171,16 @@ def print_attribution(found: Attribution) -> None:
         click.echo(f"        {one_line(found.failure)}")
     for span in found.spans:
         score = "" if span.score is None else f"  {span.score:.2f}"
-        click.echo(f"  {one_line(span.document)} {span.start}:{span.end}{score}  “{one_line(span.quote)}”")
+        click.echo(f"  {_place(span, documents)}{score}  “{one_line(span.quote)}”")
     if found.dropped:
         click.echo("Considered and dropped:")
     for candidate in found.dropped:
         span, reason = candidate.span, one_line(candidate.reason)
-        click.echo(f"  {one_line(span.document)} {span.start}:{span.end}  “{shortened(span.quote)}”: {reason}")
+        click.echo(f"  {_place(span, documents)}  “{shortened(span.quote)}”: {reason}")
     for note in found.notes:
         click.echo(f"Note: {one_line(note)}")
+
+
+def _place(span: SourceSpan, documents: Mapping[str, Document]) -> str:
+    pages = documents[span.document].pages_of(span.start, span.end)
+    return f"{one_line(span.document)}{pages and f', {pages},'} {span.start}:{span.end}"

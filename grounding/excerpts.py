@@ -30,7 +30,7 @@ class Excerpt:
         """A document of the same id that holds only these passages, a paragraph each, with a gap between them."""
         texts = [self.document.text[start:end] for start, end in self.ranges]
         ends = itertools.accumulate(len(text) + len(_GAP) for text in texts[:-1])
-        return replace(self.document, text=_GAP.join(texts), gaps=tuple(end - 1 for end in ends))
+        return replace(self.document, text=_GAP.join(texts), gaps=tuple(end - 1 for end in ends), pages=())
 
     def located(self, citation: Citation) -> Citation:
         """A citation of :attr:`read` with the place and the quote that it has in the whole document."""

@@ -98,7 +98,9 @@ class GroundedAnswer:
             **first,
             question=self.question,
             compared_with=tuple(SavedAnswer(**fields) for fields in others),
-            documents=tuple(SavedDocument(d.id, d.title, d.metadata.get("path"), d.text) for d in self.documents),
+            documents=tuple(
+                SavedDocument(d.id, d.title, d.metadata.get("path"), d.text, d.pages) for d in self.documents
+            ),
             passages=tuple(SavedPassage(p.document.id, p.start, p.end, p.score) for p in self.passages),
             left_out=tuple(LeftOutFile(path, reason) for path, reason in self.left_out),
             notes=self.notes,

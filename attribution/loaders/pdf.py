@@ -1,20 +1,69 @@
-"""The text layer of a PDF, with the lines joined that only the width of the page has broken."""
+"""The text layer of a PDF: lines joined that only the width of the page has broken, columns one after the other."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 from .content import EXTRA, Content
 
 _FULL_LINE = 0.75
 """From which share of the longest line of its page on a line counts as broken by the margin."""
 
+_LIGATURES = {
+    "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"
+}  # fmt: skip
+_CHARACTERS = str.maketrans({**_LIGATURES, **{chr(code): "\ufffd" for code in [*range(9), *range(14, 32)]}})
+_HYPHEN = re.compile(r"(?P<word>[^\W\d_]+)[-\u2010\u00ad]\Z")
+# Behind these a hyphen at the end of a line belongs to the word.
+# fmt: off
+_COMPOUNDS = {
+    "well", "self", "half", "ill", "long", "short", "high", "low", "all", "ex", "cross", "non", "mid", "one", "two",
+    "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twenty", "thirty", "forty", "fifty", "sixty",
+    "seventy", "eighty", "ninety",
+}
+# fmt: on
+_NO_TITLE = re.compile(
+    r"(?i)\s*(?:untitled.*|unknown|\(anonymous\)|no title|document\d*|slide \d+|powerpoint presentation|)\s*"
+)
+_PROGRAM = re.compile(r"(?i)^microsoft (?:word|powerpoint|excel) - ")
+_COLUMN_LETTERS = 15
+"""Mean length of the lines of a column of prose; the cells of a table are shorter."""
+
+Fragment = tuple[float, float, str]
+"""Distance from the left edge and from the lower edge of the page, and text."""
+
+
+@dataclass
+class _Line:
+    """One line of a page as its parts from left to right."""
+
+    parts: list[tuple[float, str]]
+
+    @property
+    def text(self) -> str:
+        return " ".join(text for _, text in self.parts)
+
+    def side(self, column: float) -> tuple[str, str]:
+        """Return the text before and behind the edge of a column."""
+        left = " ".join(text for x, text in self.parts if x < column)
+        return left, " ".join(text for x, text in self.parts if x >= column)
+
 
 def read_pdf(data: bytes) -> Content:
-    """The text layer of a PDF; the title is the one in its metadata.
+    """Read the text layer of a PDF; the title is the one in its metadata, if it is one.
+
+    Lines that the margin or a hyphen has broken are joined, ligatures written out, running heads and page numbers left
+    out; two columns that are written row by row are read one after the other. A character that the file does not name
+    is U+FFFD.
 
     Raises:
-        ValueError: The file is no PDF, is damaged, or is encrypted with a password.
+        ValueError: If the file is no PDF, is damaged, or is encrypted with a password.
+        ImportError: Without pypdf; the message has the `pip install` line.
     """
     try:
         from pypdf import PdfReader  # noqa: PLC0415  (an extra)
@@ -25,23 +74,108 @@ def read_pdf(data: bytes) -> Content:
         # An empty user password is common: such a file opens in every viewer.
         if reader.is_encrypted and not reader.decrypt(""):
             raise ValueError("it is encrypted; save a copy without a password")
-        pages = [_unwrapped(page.extract_text()) for page in reader.pages]
-        title = (reader.metadata and reader.metadata.title) or ""
+        pages = [_lines(page) for page in reader.pages]
+        title = str((reader.metadata and reader.metadata.title) or "").strip()
     except ValueError:
         raise
     # pypdf promises no kinds of errors for what is broken, or encrypted in a way that needs another package.
     except Exception as error:
         raise ValueError(f"it is no readable PDF ({' '.join(str(error).split()) or type(error).__name__})") from error
-    return Content("\n\n".join(page for page in pages if page), str(title).strip())
+    title = _PROGRAM.sub("", title)
+    text, starts = _joined([_unwrapped(lines) for lines in _without_running_heads(pages)])
+    return Content(text, "" if _NO_TITLE.fullmatch(title) else title.translate(_CHARACTERS), starts)
 
 
-def _unwrapped(page: str) -> str:
-    """A page with the lines joined that run to the margin, or on into a line that begins in lower case."""
-    lines = [" ".join(line.split()) for line in page.split("\n")]
+def _lines(page: Any) -> list[str]:  # noqa: ANN401 (pypdf's page)
+    """Return the lines of a page in reading order."""
+    fragments: list[Fragment] = []
+
+    def visit(text: str, cm: Sequence[float], tm: Sequence[float], *_: object) -> None:
+        x = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
+        fragments.append((x, tm[4] * cm[1] + tm[5] * cm[3] + cm[5], text))
+
+    plain = page.extract_text(visitor_text=visit)
+    lines = _columns(list(_rows(fragments))) or plain.split("\n")
+    return [" ".join(line.translate(_CHARACTERS).split()) for line in lines]
+
+
+def _rows(fragments: Sequence[Fragment]) -> Iterator[_Line]:
+    """Yield the lines that the fragments of a page make up, as the file has them in order."""
+    line = _Line([])
+    for x, _, text in fragments:
+        if text.strip():
+            line.parts.append((x, text.strip()))
+        if "\n" in text:
+            yield line
+            line = _Line([])
+    yield line
+
+
+def _columns(lines: Sequence[_Line]) -> list[str] | None:
+    """Return the lines with two columns that are written row by row one after the other; `None` if there are none."""
+    starts = Counter(round(x) for line in lines for x, _ in line.parts[1:])
+    edge, times = max(starts.items(), key=lambda entry: entry[1], default=(0, 0))
+    both = [n for n, line in enumerate(lines) if all(line.side(edge - 1))]
+    if times < 3 or len(both) < 3:
+        return None
+    first, last = both[0], both[-1] + 1
+    sides = [line.side(edge - 1) for line in lines[first:last]]
+    left, right = ([text for text in column if text] for column in zip(*sides, strict=True))
+    prose = all(sum(map(len, column)) >= _COLUMN_LETTERS * len(column) for column in (left, right))
+    if not prose or len(both) < 0.6 * len(sides):
+        return None
+    return [*(line.text for line in lines[:first]), *left, "", *right, "", *(line.text for line in lines[last:])]
+
+
+def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
+    """Return the pages without the first and last lines that most of them share, numbers aside."""
+    edges = [_edges(lines) for lines in pages]
+    times = Counter(_pattern(lines[n]) for lines, places in zip(pages, edges, strict=True) for n in places)
+    least = max(3, (len(pages) + 1) // 2)
+    return [
+        [line for n, line in enumerate(lines) if n not in places or times[_pattern(line)] < least]
+        for lines, places in zip(pages, edges, strict=True)
+    ]
+
+
+def _edges(lines: list[str]) -> set[int]:
+    written = [n for n, line in enumerate(lines) if line]
+    return {*written[:2], *written[-2:]} if len(written) > 4 else {*written[:1], *written[-1:]}
+
+
+def _pattern(line: str) -> str:
+    return re.sub(r"\d+", "#", line.casefold())
+
+
+def _unwrapped(lines: Sequence[str]) -> str:
+    """Return a page with the lines joined that run to the margin, or on into a line that begins in lower case."""
     width = max((len(line) for line in lines), default=0)
+    compounds = set(re.findall(r"[^\W\d_]+-[^\W\d_]+", " ".join(lines).casefold()))
     text = ""
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         broken = len(line) >= _FULL_LINE * width and not line.endswith((".", "!", "?", ":"))
         runs_on = bool(line and following) and (broken or following[0].islower())
-        text += line + (" " if runs_on else "\n")
+        text += _run_on(line, following, compounds) if runs_on else line + "\n"
     return text.strip()
+
+
+def _run_on(line: str, following: str, compounds: set[str]) -> str:
+    """Return a line as it stands before the next one: without the hyphen of a word that only the margin has broken."""
+    found = _HYPHEN.search(line)
+    if found is None or not following[0].islower():
+        return line + " "
+    first, rest = found["word"].casefold(), re.match(r"[^\W\d_]*", following)
+    kept = first in _COMPOUNDS or f"{first}-{rest.group().casefold() if rest else ''}" in compounds
+    return line[:-1] + ("-" if kept else "")
+
+
+def _joined(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+    """Return the text of all pages, and where each begins; a sentence that runs on to the next page is not cut."""
+    text, starts = "", []
+    for page in pages:
+        if page and text:
+            goes_on = page[0].islower() and text[-1] not in ".!?:"
+            text = _run_on(text, page, set()) if goes_on else text + "\n\n"
+        starts.append(len(text))
+        text += page
+    return text, tuple(starts)

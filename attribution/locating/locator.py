@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, load_entailment
@@ -82,9 +83,11 @@ class Locator:
         self.documents = tuple(as_documents(documents))
         self.question = question
         self.decontextualizer = decontextualizer(decontextualize)
-        if isinstance(method, str):
-            method = METHODS.load(method)(self.answer, self.documents, question=question, model=model, **options)
-        self.method: LocatingMethod = method
+        self.method: LocatingMethod = (
+            METHODS.load(method)(self.answer, self.documents, question=question, model=model, **options)
+            if isinstance(method, str)
+            else method
+        )
         self.entailment = _entailment(entailment) if verify else None
         self._threshold = threshold
 
@@ -207,19 +210,20 @@ class _Snapped:
 
 def _snapped(answer: str, span: Span) -> _Snapped:
     """Snap each range to whole words; what touches or overlaps then becomes one."""
-    asked = (span,) if span and isinstance(span[0], int) else tuple(span)
+    single = bool(span) and isinstance(span[0], int)
+    asked = tuple((start, end) for start, end in cast("Sequence[Range]", [span] if single else span))
     if not asked:
         raise ValueError("`span` has to hold a range of the answer, but is empty")
     ranges: list[Range] = []
     accounts = []
-    for one in sorted((start, end) for start, end in asked):
+    for one in sorted(asked):
         start, end, account = snapped(answer, *one)
         accounts += [account] if account else []
         if ranges and start <= ranges[-1][1]:
             ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
         else:
             ranges.append((start, end))
-    return _Snapped(tuple((start, end) for start, end in asked), tuple(ranges), "; ".join(accounts))
+    return _Snapped(asked, tuple(ranges), "; ".join(accounts))
 
 
 def unverified(proposal: Proposal) -> Verification:

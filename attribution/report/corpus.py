@@ -6,6 +6,7 @@ import heapq
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..documents import as_documents
 from ..io.atomic import write_text
 from ..io.files import Scored
 from ..io.schema import ProblemOutput, corpus_output
@@ -23,7 +24,7 @@ SHOWN = 500
 """How many answers a page holds; a browser cannot hold a million."""
 
 ROOM = 30_000
-"""Characters of documents that a page holds for each answer, or more where more is cited."""
+"""Characters of documents that a page holds for each answer, or more if more is cited."""
 
 TITLE = "Citation scores"
 
@@ -101,7 +102,7 @@ class CorpusPage:
             precision=report.precision,
             f1=report.f1,
         )
-        documents = tuple(answer.documents) if answer else ()
+        documents = tuple(as_documents(answer.documents)) if answer else ()
         question = answer.question if answer else None
         name = place_of(str(record.path), record.number, answer.id if answer else "")
         whole = Report(question or "", (shown,), documents, name=name)

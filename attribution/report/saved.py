@@ -28,12 +28,13 @@ class SavedScores:
 
 @dataclass(frozen=True)
 class SavedDocument:
-    """A document with the path of its file, `None` if it came from none."""
+    """A document with the path of its file, `None` if it came from none, and where its pages begin, if it has any."""
 
     id: Text
     title: Text
     path: Text | None
     text: Text
+    pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class SavedAnswers(SavedAnswer):
         Raises:
             KeyError: If a passage is of a document that is not there.
         """
-        documents = {each.id: Document(each.id, each.text, each.title) for each in self.documents}
+        documents = {each.id: Document(each.id, each.text, each.title, pages=each.pages) for each in self.documents}
         return Report(
             question=self.question,
             answers=tuple(each.record() for each in (self, *self.compared_with)),

@@ -25,6 +25,7 @@ class ShownDocument:
         pieces: What is shown of it: where each piece begins, and the piece.
         cited: Whether an answer rests on it.
         read: The ranges that the model was given; `None` if that was not recorded.
+        pages: Where in the text each page begins; empty if the text has no pages.
     """
 
     id: Text
@@ -33,6 +34,7 @@ class ShownDocument:
     pieces: tuple[tuple[int, Text], ...]
     cited: bool
     read: tuple[Range, ...] | None
+    pages: tuple[int, ...] = ()
 
     @property
     def left_out(self) -> int:
@@ -75,6 +77,7 @@ def truncated(report: Report, room: int, position: int = 0) -> Case:
             pieces=tuple((start, each.document.text[start:end]) for start, end in ranges),
             cited=each.document.id in named,
             read=each.read if report.passages else None,
+            pages=each.document.pages,
         )
         for each, ranges in zip(wanted, fitted(wanted, room), strict=True)
     )

@@ -125,9 +125,8 @@ def _supported(
 
 
 def _citation(number: int, document: Document, single: Judgement, statement: str, threshold: float) -> Steps[Citation]:
-    span = yield from quote(document, statement, threshold, STRICT)
     citation = Citation(document.id, str(number + 1), Status.SUPPORTED, single.supported)
-    return replace(citation, start=span.start, end=span.end, quote=span.quote) if span else citation
+    return citation.at((yield from quote(document, statement, threshold, STRICT)))
 
 
 def _most_supporting(

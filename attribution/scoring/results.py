@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..documents import Document
+from ..documents import Document, SourceSpan
 from ..serialization import STRICT, Probability, Text, as_json
 from ..statistics import f1
 from ..text.statements import Status
@@ -38,6 +38,12 @@ class Citation:
     end: int = 0
     quote: Text = ""
     failure: Text | None = None
+
+    def at(self, span: SourceSpan | None) -> Citation:
+        """Return the citation with `span` as its supporting passage; as it is if that is `None`."""
+        if span is None:
+            return self
+        return replace(self, start=span.start, end=span.end, quote=span.quote)
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,22 @@ def test_a_span_says_what_stands_there():
 
 def test_json_holds_what_is_cited_and_can_be_encoded():
     written = as_json(Document("1", "a\ud800b", "T", {"path": "/secret"}))
-    assert written == '{"id":"1","text":"a�b","title":"T"}'
+    assert written == '{"id":"1","text":"a�b","title":"T","pages":[]}'
     assert from_json(Document, written) == Document("1", "a�b", "T")
     with pytest.raises(ValueError, match="colour"):
         from_json(Document, '{"id": "1", "text": "a", "colour": "red"}')
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "pages"),
+    [(0, 5, "p. 1"), (9, 10, "p. 1"), (10, 12, "p. 3"), (5, 12, "pp. 1-3"), (25, 25, "p. 4"), (15, 40, "pp. 3-4")],
+)
+def test_a_place_is_on_a_page(start, end, pages):
+    """The second page is empty: it begins where the third does."""
+    document = Document("manual.pdf", "x" * 40, pages=(0, 10, 10, 20))
+    assert document.pages_of(start, end) == pages
+    assert Document("notes.md", "x" * 40).pages_of(start, end) == ""
+    assert from_json(Document, as_json(document)).pages == document.pages
 
 
 def test_the_schema_is_the_docstring():

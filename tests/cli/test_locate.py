@@ -13,6 +13,7 @@ from counterfoil.cli import judge
 from counterfoil.cli.app import app
 
 from tests.support.locating_models import byte_language
+from tests.support.pdf_files import pdf_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ROOT / "examples" / "documents"
@@ -95,6 +96,20 @@ def test_words_in_several_places_are_one_claim(tmp_path, answer):
     assert len(held["ranges"]) == 2
     assert "142 steps" in held["spans"][0]["quote"]
     assert "The lighthouse … is climbed by 142 steps" in said
+
+
+def test_a_quote_of_a_pdf_names_its_page(tmp_path, answer):
+    manual = tmp_path / "manual.pdf"
+    manual.write_bytes(
+        pdf_of("The island has a ferry.", "The lighthouse is climbed by 142 steps.", "It was painted red in 1874.")
+    )
+    said, held = located(
+        tmp_path, answer, "--words", "It is climbed by 142 steps", "--method", "alignment",
+        "--question", "What is known of the lighthouse?", documents=(manual,),
+    )  # fmt: skip
+    (span,) = held["spans"]
+    assert span["quote"] == "The lighthouse is climbed by 142 steps."
+    assert f"  manual.pdf, p. 2, {span['start']}:{span['end']}" in said
 
 
 def test_an_unsupported_claim_has_no_spans_in_all_documents(tmp_path, answer):

@@ -10,9 +10,11 @@ import functools
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 import transformers
 
+from tests.support import oracles
 from tests.support.tiny_models import VOCABULARY
 from tests.support.tiny_vision import MARKER, SIGHT, TEXT, WIDTH, TinyVision, _template, _tokenizer
 
@@ -43,3 +45,19 @@ def saved_vision() -> tuple[Path, TinyVision]:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder, TinyVision(model, processor, model.model.vision_model)
+
+
+@torch.no_grad()
+def all_logits(vision: TinyVision, inputs: dict, new: list[int]) -> np.ndarray:
+    """Float64 logits `[new, vocab]` before each new token, markers forbidden."""
+    ids = torch.cat([inputs["input_ids"], torch.tensor([new], dtype=torch.long)], 1)
+    others = {name: value for name, value in inputs.items() if name not in ("input_ids", "attention_mask")}
+    length = inputs["input_ids"].shape[1]
+    logits = vision.model(input_ids=ids, **others, use_cache=False).logits[0, length - 1 : -1].double().numpy()
+    logits[:, VOCABULARY:] -= 100
+    return logits
+
+
+def vcd(main: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """VCD's scores of one row, with the defaults of the method."""
+    return oracles.mask(oracles.cad(main, other, 1.0), main, 0.1)

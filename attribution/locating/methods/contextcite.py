@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -150,4 +150,4 @@ def _rank_correlation(one: Tensor, other: Tensor) -> float | None:
 
     if one.unique().numel() < 2 or other.unique().numel() < 2:
         return None
-    return float(spearmanr(one.numpy(), other.numpy()).statistic)
+    return float(cast("Any", spearmanr(one.numpy(), other.numpy())).statistic)

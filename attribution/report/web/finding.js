@@ -148,6 +148,7 @@ function spanList(finding) {
         "span",
         { class: "quote", dir: "auto" },
         span.quote ? shortened(span.quote.replace(/\s+/g, " ").trim(), 180) : n < 0 ? span.document : titleOf(n),
+        span.quote && n >= 0 && page.case.documents[n].pages.length ? make("span", { class: "page" }, whereOf(span, n)) : null,
       ),
       span.status && span.status !== "supported" ? make("span", { class: `sign ${span.status}`, title: verdictOf(span.status).label }, verdictOf(span.status).sign) : null,
       span.score === null || span.score === undefined ? null : make("span", { class: "probability", title: "This passage alone" }, percent(span.score)),
@@ -158,12 +159,18 @@ function spanList(finding) {
   return make("ol", { class: "spans" }, ...rows);
 }
 
+const whereOf = (span, n) => `${titleOf(n)}, ${pagesOf(page.case.documents[n], span.start, span.end)}`;
+
 function spoken(finding) {
   const words = shortened(finding.answer.text.slice(finding.start, finding.end), 120);
   if (finding.pending) return `“${words}”: asking the model.`;
   if (finding.error) return `“${words}”: ${finding.error}`;
   const outcome = finding.status ? `${verdictOf(finding.status).label} ${likelihood(finding)}`.trim() : "";
-  const quotes = finding.spans.map((span) => `${span.document}: ${shortened(span.quote || "no passage", 160)}`).join("; ");
+  const quotes = finding.spans.map((span) => {
+    const n = page.case.documents.findIndex((each) => each.id === span.document);
+    const pages = n < 0 || !span.quote ? "" : pagesOf(page.case.documents[n], span.start, span.end);
+    return `${span.document}${pages ? `, ${pages}` : ""}: ${shortened(span.quote || "no passage", 160)}`;
+  }).join("; ");
   return `${finding.heading}, “${words}”: ${outcome}. ${quotes || finding.nothing}. ${finding.notLocated ? finding.notes.join(" ") : ""}`;
 }
 

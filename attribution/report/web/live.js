@@ -4,7 +4,7 @@ let pending = null;
 
 function liveControls(finding) {
   if (!data.live || finding.sentence) return null;
-  const method = make("select", { "aria-label": "Method of localisation" });
+  const method = make("select", { "aria-label": "Locating method" });
   for (const name of data.live.methods) method.append(make("option", { value: name, selected: name === data.live.method }, name));
   method.addEventListener("change", () => {
     data.live.method = method.value;

@@ -83,7 +83,9 @@ function drawText(source) {
   let place = 0;
   for (const { start, text: held } of source.texts) {
     if (start > place) children.push(gap(start - place));
-    for (const piece of pieces(start, start + held.length, marks)) {
+    for (const piece of pieces(start, start + held.length, marks, document_.pages)) {
+      const begun = document_.pages.lastIndexOf(piece.start) + 1;
+      if (begun) children.push(make("i", { class: "gap" }, `page ${begun}`));
       children.push(drawPiece(source, piece, held.slice(piece.start - start, piece.end - start)));
     }
     place = start + held.length;

@@ -88,6 +88,13 @@ function write(element, string) {
 
 const percent = (value) => (measured(value) ? `${Math.round(100 * value)} %` : "–");
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+// The pages that a place of a document stands on, in words; nothing for a document without pages.
+function pagesOf(document_, start, end) {
+  const page = (place) => document_.pages.filter((begin) => begin <= place).length;
+  const [first, last] = [page(start), page(Math.max(start, end - 1))];
+  return !first ? "" : first === last ? `p. ${first}` : `pp. ${first}–${last}`;
+}
+
 const measured = (value) => value !== null && value !== undefined;
 
 // The beginning of a string, cut between two letters.
@@ -115,10 +122,10 @@ function foldedWithPlaces(string) {
 
 const folded = (string) => foldedWithPlaces(string).text;
 
-// Cuts [start, end) wherever a mark begins or ends: pieces with the marks that cover each.
-function pieces(start, end, marks) {
+// Cuts [start, end) wherever a mark begins or ends, and at more places: pieces with the marks that cover each.
+function pieces(start, end, marks, more = []) {
   const inside = marks.filter((mark) => mark.start < end && mark.end > start && mark.start < mark.end);
-  const cuts = new Set([start, end]);
+  const cuts = new Set([start, end, ...more.filter((place) => start < place && place < end)]);
   for (const mark of inside) cuts.add(Math.max(start, mark.start)).add(Math.min(end, mark.end));
   const places = [...cuts].sort((a, b) => a - b);
   return places.slice(0, -1).map((from, n) => {

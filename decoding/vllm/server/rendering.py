@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, pair_request
 from ..contrast_prompts import both_conversations, both_prompts
-from ..engine_limits import EngineLimits
+from ..engine_limits import EngineLimits, check_prompt_logprobs
 
 Render = Callable[[Any], Awaitable[Any]]
 
@@ -157,6 +157,7 @@ async def _rendered_args(request: Any, endpoint: _Endpoint) -> Any:  # noqa: ANN
         raise ValueError("`use_beam_search` has to be left out where a contrast is asked for: there are no beams")
     if request.kv_transfer_params is not None:
         raise ValueError("`kv_transfer_params` has to be left out where a contrast is asked for")
+    check_prompt_logprobs(request.prompt_logprobs)
     contrast = endpoint.contrast_of(request, request.vllm_xargs)
     extra_args = {key: value for key, value in request.vllm_xargs.items() if key not in TEXT_KEYS}
     if contrast is None:

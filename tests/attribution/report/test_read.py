@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from counterfoil.attribution import Scoring
+from counterfoil.attribution import Scoring, Status
 from counterfoil.attribution.io.files import score_files
 from counterfoil.attribution.io.schema import corpus_output
 from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.report import read_reports
 from counterfoil.attribution.report.read import FormatError
+from counterfoil.attribution.report.saved import SavedAnswer, SavedAnswers, SavedDocument, SavedPassage
 from counterfoil.attribution.report.server import worst_first
 from counterfoil.attribution.scoring.corpus import summarise
+
+from tests.support.reports import LENS, OTHER, TOWER, example, record
 
 TITLED = {"id": "x", "title": "T", "text": "Alpha."}
 LINES = [
@@ -83,3 +87,30 @@ def test_what_cannot_be_shown_is_told(tmp_path, content, words):
         read_reports(path)
     with pytest.raises(OSError, match="No such file"):
         read_reports(tmp_path / "none.json")
+
+
+def test_what_ask_writes_comes_back(tmp_path):
+    """Types, JSON and reading are one declaration: whatever a record holds is there again."""
+    report = example()
+    manual = replace(LENS, pages=(0, 12))
+    first, other = report.answers[0], record("Plain", ("The lens is old.", Status.CONTRADICTED, []))
+    written = SavedAnswers(
+        **SavedAnswer.fields_of(first, "The lens [1]."),
+        question=report.question,
+        compared_with=(SavedAnswer(**SavedAnswer.fields_of(other, "Old.")),),
+        documents=tuple(SavedDocument(d.id, d.title, None, d.text, d.pages) for d in (manual, TOWER, OTHER)),
+        passages=(SavedPassage(LENS.id, 0, 39),),
+        notes=report.notes,
+        settings=report.settings,
+    )
+    (tmp_path / "a.json").write_text(written.to_json(), encoding="utf-8")
+    (found,) = read_reports(tmp_path / "a.json").reports
+    expected = replace(report, answers=(first, other), documents=(manual, TOWER, OTHER))
+    assert replace(found, passages=()) == replace(expected, passages=())
+    assert [(p.document.id, p.start, p.end) for p in found.passages] == [(LENS.id, 0, 39)]
+    assert found.documents[0].pages == (0, 12)
+    assert list(json.loads(written.to_json()))[:2] == ["format", "question"]
+    unknown = json.loads(written.to_json()) | {"passages": [{"document": "none", "start": 0, "end": 1}]}
+    (tmp_path / "b.json").write_text(json.dumps(unknown), encoding="utf-8")
+    with pytest.raises(FormatError, match="names the document 'none', but does not hold it"):
+        read_reports(tmp_path / "b.json")

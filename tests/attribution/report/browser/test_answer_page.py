@@ -7,7 +7,7 @@ from counterfoil.attribution import Citation, Document, SourceSpan, StatementVer
 from counterfoil.attribution.locating.results import Attribution, Kind
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, write_report
 
-from tests.support.reports import LENS, OTHER, citation, example, record
+from tests.support.reports import LENS, OTHER, TOWER, citation, example, record
 
 FILLER = "\n\n".join(f"Paragraph {n} is about something else and is here to make the text long." for n in range(60))
 SOURCE = "The lens weighs 2.6 tonnes."
@@ -428,3 +428,16 @@ def test_a_selection_of_half_a_word_or_letter_takes_the_whole(open_page, tmp_pat
     page.locator(".finding .words").wait_for()
     assert words(page) == taken
     assert page.evaluate("[...CSS.highlights.get('picked')].map(String)") == [taken]
+
+
+def test_a_quote_says_on_which_page_it_stands(open_page, tmp_path):
+    begins = LENS.text.index("The lens"), LENS.text.index("It is old.")
+    manual = replace(LENS, pages=(0, *begins))
+    page = shown(open_page, tmp_path, replace(example(), documents=(manual, TOWER, OTHER)))
+    page.locator(".sentence").last.click()
+    assert page.locator(".finding .page").all_inner_texts() == ["The Museum, pp. 2–3"]
+    assert page.locator("#document-1 .gap").all_inner_texts() == ["page 1", "page 2", "page 3"]
+    page.wait_for_function("document.querySelector('[role=status].unseen').textContent.includes('pp. 2–3')")
+    page.locator(".sentence").first.click()
+    assert page.locator(".finding .page").all_inner_texts() == ["The Museum, p. 2"], "the other document has no pages"
+    assert page.problems == []

@@ -20,7 +20,7 @@ from vllm import SamplingParams
 
 from tests.support import oracles
 from tests.support.engine import Engine
-from tests.support.engine_vision import FORBIDDEN, SIDE, saved_vision
+from tests.support.engine_vision import FORBIDDEN, SIDE, all_logits, saved_vision, vcd
 from tests.support.tiny_models import VOCABULARY
 from tests.support.tiny_vision import TinyVision, pictures
 
@@ -54,24 +54,9 @@ def greedy(**keys) -> SamplingParams:
     return SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True, logit_bias=FORBIDDEN, extra_args=extra)
 
 
-@torch.no_grad()
-def all_logits(vision: TinyVision, inputs: dict, new: list[int]) -> np.ndarray:
-    """Float64 logits `[new, vocab]` before each new token, markers forbidden."""
-    ids = torch.cat([inputs["input_ids"], torch.tensor([new], dtype=torch.long)], 1)
-    others = {name: value for name, value in inputs.items() if name not in ("input_ids", "attention_mask")}
-    length = inputs["input_ids"].shape[1]
-    logits = vision.model(input_ids=ids, **others, use_cache=False).logits[0, length - 1 : -1].double().numpy()
-    logits[:, VOCABULARY:] -= 100
-    return logits
-
-
 def inputs_of(vision: TinyVision, text: str, image: Image.Image | list[Image.Image] | None) -> dict:
     given = {"images": [image if isinstance(image, list) else [image]]} if image is not None else {}
     return dict(vision.processor(text=[text], return_tensors="pt", **given))
-
-
-def vcd(main: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return oracles.mask(oracles.cad(main, other, 1.0), main, 0.1)
 
 
 def ritual(main: np.ndarray, other: np.ndarray) -> np.ndarray:

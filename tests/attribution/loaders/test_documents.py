@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from counterfoil.attribution.loaders.documents import DocumentError, read_documents
+from counterfoil.attribution.loaders import documents as documents_module
+from counterfoil.attribution.loaders.documents import DocumentError, read_documents, read_markdown, read_text
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -134,3 +136,49 @@ def test_any_bytes_are_text_or_left_out(tmp_path_factory, data):
     write(folder, {"a.txt": data, "b.txt": "B."})
     reading = read_documents([folder])
     assert len(reading.documents) + len(reading.left_out) == 2
+
+
+def test_titles():
+    assert read_markdown(b"intro\n\n## The *ferry* ##\n\ntext").title == "The *ferry*"
+    assert read_markdown(b"no heading, only #hash").title == ""
+    assert read_text(b"The ferry\n\nIt sails.").title == "The ferry"
+    assert read_text(b"It sails today.\n\nMore.").title == ""
+    assert read_text(b"One line\nand another\n").title == ""
+    assert read_markdown(b"# a" + b" #" * 100_000 + b"b").title.startswith("a #")
+
+
+def test_front_matter_is_no_text():
+    found = read_markdown(b'---\ntitle: "Release 3"\ntags: [a]\n---\n# Notes\n\nPriya is the manager.\n')
+    assert (found.title, found.text) == ("Release 3", "# Notes\n\nPriya is the manager.\n")
+    assert read_markdown(b"---\n\nA rule above.\n").text == "---\n\nA rule above.\n"
+
+
+def test_only_plain_files_within_the_folder_are_read(tmp_path, monkeypatch):
+    folder, secret = tmp_path / "notes", tmp_path / "secret.txt"
+    folder.mkdir()
+    secret.write_text("A secret.")
+    write(folder, {"a.txt": "A.", "real.txt": "Real.", "large.txt": "x" * 50})
+    os.mkfifo(folder / "fifo.txt")
+    (folder / "zero.txt").symlink_to("/dev/zero")
+    (folder / "loop.txt").symlink_to("loop.txt")
+    (folder / "secret.txt").symlink_to(secret)
+    (folder / "inside.txt").symlink_to("real.txt")
+    (folder / "gone.txt").symlink_to("gone")
+    monkeypatch.setattr(documents_module, "MAX_BYTES", 40)
+    reading = read_documents([folder])
+    assert [document.text for document in reading.documents] == ["A.", "Real."]
+    reasons = {Path(left_out.path).name: left_out.reason for left_out in reading.left_out}
+    assert reasons == {
+        "fifo.txt": "it is no plain file",
+        "zero.txt": "it is a link that leads out of the folder; name the file itself to have it read",
+        "secret.txt": "it is a link that leads out of the folder; name the file itself to have it read",
+        "loop.txt": "Too many levels of symbolic links",
+        "gone.txt": "No such file or directory",
+        "large.txt": "it is larger than 0 MB",
+    }
+    named = read_documents([folder / "secret.txt"])
+    assert named.documents[0].text == "A secret."
+    with pytest.raises(DocumentError, match="it is no plain file"):
+        read_documents([folder / "fifo.txt"])
+    with pytest.raises(DocumentError, match="symbolic links"):
+        read_documents([folder / "loop.txt"])

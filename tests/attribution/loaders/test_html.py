@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+from counterfoil.attribution.loaders.html import read_html
+
+
+def test_html_keeps_what_a_reader_sees():
+    page = b"""<!doctype html><head><title>T</title><style>p {}</style><script>alert("no")</script></head><body>
+    <nav><a href=/>Home</a></nav><h1>Head</h1><p>One <b>bold</b>
+    line.<p>Two<br>lines.</p><ul><li>first<li>second</ul><table><tr><td>a</td><td>b</td></tr></table>
+    <div>x<!-- hidden --></div>&lt;script&gt;</body>"""
+    expected = "Head\n\nOne bold line.\n\nTwo\nlines.\n\nfirst\n\nsecond\n\na b\n\nx\n\n<script>"
+    assert read_html(page).text == expected
+
+
+def test_html_declares_its_encoding():
+    assert read_html(b'<meta charset="windows-1252"><p>caf\xe9</p>').text == "café"
+
+
+def test_numbers_that_are_set_high_stay_apart_from_their_base():
+    page = "<p>x<sup>2</sup>, 10<sup> 6 </sup> and 10<sup>-3</sup>; 1<sup>st</sup>; H<sub>2</sub>O; so<sup>[1]</sup>."
+    assert read_html(page.encode()).text == "x², 10⁶ and 10⁻³; 1st; H2O; so[1]."
+
+
+def test_what_is_hidden_is_not_read():
+    page = """<p hidden>no<p>one<div style="DISPLAY: none">no<span>no</div>two<dialog>no</dialog>
+    <p style="visibility:hidden">no</p><div hidden><h1>no</h1><p>no</div><h1>Head</h1><p hidden="until-found">three"""
+    assert read_html(page.encode()).text.split() == ["one", "two", "Head", "three"]
+    assert read_html(page.encode()).title == "Head"
+
+
+def test_titles():
+    assert read_html(b"<title> A \n B </title><h1>C</h1>x").title == "A B"
+    assert read_html(b"<h1>C <i>D</i></h1>x").title == "C D"
+    assert read_html(b"<h1>C<br>D</h1><svg><title>no</title></svg>").title == "C D"
+
+
+def test_entities_and_characters_that_no_text_has():
+    assert read_html(b"<p>a &amp; b &lt;c&gt; &#233; \0d</p>").text == "a & b <c> é \ufffdd"
+
+
+def test_what_is_no_html_is_its_text():
+    assert read_html(b"just words").text == "just words"
+    assert read_html(b"").text == ""
+
+
+ROWS = b"".join(b"<tr><td>a</td><td>b</td></tr>" for _ in range(20_000))
+HOSTILE = {
+    "breaks": b"<p>a" + b"<br>" * 100_000 + b"b",
+    "nesting": b"<div>" * 100_000 + b"a" + b"</div>" * 100_000 + b"b",
+    "rows": b"<table>" + ROWS + b"</table>",
+    "open rows": b"<table>" + b"<tr><td>a<td>b" * 20_000,
+    "attributes": b"<p " + b"a=b " * 100_000 + b">a b",
+    "comments": b"a b" + b"<!--" * 40_000,
+    "tags": b"a b" + b"<a " * 40_000,
+    "instructions": b"a b" + b"<?" * 40_000,
+    "blanks": b"<p>a" + b" " * 200_000 + b"b</p>",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_takes_linear_time(name):
+    began = time.process_time()
+    words = read_html(HOSTILE[name]).text.split()
+    assert words[:2] == ["a", "b"]
+    assert time.process_time() - began < 10
+
+
+def test_a_missing_reader_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lxml.etree", None)
+    with pytest.raises(ImportError, match=r'pip install "counterfoil\[documents\]"'):
+        read_html(b"")

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import sys
+import zlib
+from pathlib import Path
+
+import pypdf
+import pytest
+from counterfoil.attribution import Document
+from counterfoil.attribution.loaders.documents import read_documents
+from counterfoil.attribution.loaders.pdf import read_pdf
+from pypdf.errors import DependencyError
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.mark.parametrize("error", [DependencyError("cryptography is required"), IndexError("pop"), zlib.error("bad")])
+def test_a_pdf_that_its_reader_gives_up_is_told(monkeypatch, error):
+    def reader(stream):
+        raise error
+
+    monkeypatch.setattr(pypdf, "PdfReader", reader)
+    with pytest.raises(ValueError, match="it is no readable PDF"):
+        read_pdf(b"")
+
+
+def read(name):
+    return read_pdf((DATA / name).read_bytes())
+
+
+def test_words_broken_by_a_hyphen_are_whole():
+    assert read("hyphen.pdf").text == (
+        "The lighthouse at Morrow Point was erected in 1874 by the harbour committee. Its lantern is visible from a "
+        "distance of twenty-two kilometres. The well-known keeper lived there for nineteen years with her family and a "
+        "dog."
+    )
+
+
+def test_ligatures_are_written_out():
+    text = "The official fireflies were first classified in 1902.\nThe effect of the flood was significant."
+    assert read("lig.pdf").text == text
+
+
+def test_a_character_without_a_name_is_told():
+    assert read("nul.pdf").text == "The flood of 1902 was o\ufffdcial."
+
+
+def test_columns_written_row_by_row_are_read_one_after_the_other_and_tables_are_not():
+    assert read("twocol_rows.pdf").text == (
+        "The north tower was built in 1901 by Ann Moss. It has forty rooms and a library.\n\n"
+        "The south tower was built in 1955 by Joe Hale. It has ten rooms and no library."
+    )
+    assert read("table.pdf").text.split() == [
+        "Tower",
+        "Height",
+        "Year",
+        "North",
+        "31",
+        "m",
+        "1901",
+        "South",
+        "28",
+        "m",
+        "1955",
+    ]
+
+
+class Page:
+    def __init__(self, text):
+        self.text = text
+
+    def extract_text(self, visitor_text):
+        return self.text
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    def use(*texts, title=None):
+        class Reader:
+            is_encrypted, metadata = False, None
+
+            def __init__(self, stream):
+                self.pages = [Page(text) for text in texts]
+                self.metadata = type("Metadata", (), {"title": title})
+
+        monkeypatch.setattr(pypdf, "PdfReader", Reader)
+        return read_pdf(b"")
+
+    return use
+
+
+def test_lines_broken_by_the_page_are_joined(pages):
+    first = "Minutes\nThe council decided to build a new wall in Port\nAnwen. It costs 2.4\nmillion.\nNext point."
+    found = pages(first, "", "Two")
+    assert found.text == (
+        "Minutes\nThe council decided to build a new wall in Port Anwen. It costs 2.4 million.\nNext point.\n\nTwo"
+    )
+    assert found.text[found.pages[2] :] == "Two"
+
+
+def test_running_heads_and_page_numbers_are_left_out_and_pages_are_known(pages):
+    texts = [
+        f"The manual of Hydra 220\nStep {n}: turn the valve.\nThen wait for it.\nPage {n} of 4" for n in range(1, 5)
+    ]
+    found = pages(*texts)
+    assert found.text.count("Hydra") == found.text.count("Page") == 0
+    document = Document("m", found.text, pages=found.pages)
+    place = found.text.index("Step 3")
+    assert document.pages_of(place, place + 6) == "p. 3"
+    assert document.pages_of(0, len(found.text)) == "pp. 1-4"
+
+
+def test_a_sentence_that_runs_on_to_the_next_page_is_not_cut(pages):
+    found = pages("The valve is turned by the assis-", "tant with the red", "key. Done.")
+    assert found.text == "The valve is turned by the assistant with the red key. Done."
+    assert [found.text[start : start + 4] for start in found.pages] == ["The ", "tant", "key."]
+
+
+@pytest.mark.parametrize(
+    ("given", "title"),
+    [
+        ("Untitled", ""),
+        ("untitled.indd", ""),
+        ("Microsoft Word - Minutes", "Minutes"),
+        ("Minutes", "Minutes"),
+        (None, ""),
+    ],
+)
+def test_titles(pages, given, title):
+    assert pages("Text.", title=given).title == title
+
+
+def test_documents_have_their_pages():
+    (document,) = read_documents([DATA / "hyphen.pdf"]).documents
+    assert document.pages == (0,)
+
+
+def test_a_missing_reader_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    with pytest.raises(ImportError, match=r'pip install "counterfoil\[documents\]"'):
+        read_pdf(b"")
