@@ -16,7 +16,7 @@ from .output import print_written
 
 @click.command(cls=Command)
 @click.argument("file", type=INPUT_FILE)
-@click.option("--format", "format_", type=click.Choice(sorted(EXPORTERS)), required=True, help="Whose format.")
+@click.option("--format", "format_", type=click.Choice(sorted(EXPORTERS.names)), required=True, help="Whose format.")
 @output_option("--json", "Write here, not on the terminal.")
 @click.option("--words", is_flag=True, help="The words that were located beforehand, instead of whole sentences.")
 @click.option("--supported-only", is_flag=True, help="Leave out citations that do not support their sentence.")
@@ -26,6 +26,7 @@ def export(file: Path, format_: str, json: Path | None, words: bool, supported_o
     FILE is what `ask --json` or `score --json` wrote. An answer becomes a message, a corpus a line for each answer.
     """
     found = read_reports(file)
+    exporter = EXPORTERS.load(format_)
     if words and not any(report.answers[0].attributions for report in found.reports):
         click.echo(f"{file} holds no located words, so nothing is cited; `ask --json` writes them", err=True)
     lines = []
@@ -35,7 +36,7 @@ def export(file: Path, format_: str, json: Path | None, words: bool, supported_o
             cited = CitedText.of_attributions(record.text, record.attributions)
         else:
             cited = CitedText.of_verdicts(record.text, record.statements, supported_only=supported_only)
-        message = EXPORTERS[format_](cited, report.documents)
+        message = exporter(cited, report.documents)
         indent = 2 if found.summary is None else None
         lines.append(json_module.dumps(message, ensure_ascii=False, indent=indent, allow_nan=False))
     text = "\n".join(lines) + "\n"

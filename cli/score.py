@@ -266,6 +266,9 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         if page is not None and options.report is not None:
             page.write(options.report, corpus, intervals, described)
     print_figures(stdout(), corpus, intervals, compared)
+    print_line(stdout(), "mode {mode}, entailment {entailment}, threshold {threshold:g}".format(**described))
+    if usage := getattr(model, "usage", None):
+        print_line(stdout(), str(usage))
     print_written(JSON=options.json, Report=options.report)
     problems.tell()
     if refused is not None:
@@ -305,7 +308,6 @@ def print_figures(
     print_line(out, f"{counts.get('citations', 0)} citations, {counts.get('citations_invalid', 0)} of no document")
     if unread := counts.get("citations_unread"):
         print_line(out, f"{unread} that look like citations, but are in no notation that is read (docs/scoring.md)")
-    print_line(out, f"mode {corpus.mode or '-'}, entailment {corpus.entailment or '-'}, threshold {corpus.threshold:g}")
     for name, found in (compared or {}).items():
         print_line(
             out,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import TraceSpan
+from counterfoil.attribution.retrieval import Passage
 
 Tokens = TypeVar("Tokens")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from counterfoil.attribution.documents import Document
-from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.scoring.results import Citation
 
 _GAP = "\n\n"

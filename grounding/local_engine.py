@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import TraceSpan
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
 from counterfoil.decoding import CADLogitsProcessor, batched_views
 from jinja2 import TemplateError

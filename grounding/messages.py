@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.retrieval import Passage
 
 INSTRUCTION = "You answer questions from the given documents, in one or two full sentences."
 _HEADING_MARK = re.compile(r"(?m)^#{1,6}[ \t]+")

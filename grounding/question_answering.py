@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from counterfoil.attribution import Document, EntailmentModel, load_entailment
 from counterfoil.attribution.documents import as_documents
-from counterfoil.attribution.passages import Passage
-from counterfoil.attribution.retrieval import retrieve
+from counterfoil.attribution.retrieval import Passage, retrieve
 from counterfoil.models import load_embedding_model, load_language_model
 
 from .citations import checked_answer, notes, with_located_words

@@ -57,6 +57,10 @@ class Usage:
     completion_tokens: int = 0
     failures: int = 0
 
+    def __str__(self) -> str:
+        tokens = f"{self.prompt_tokens} tokens read, {self.completion_tokens} written"
+        return f"judge: {self.requests} requests, {tokens}, {self.failures} without a verdict"
+
 
 class LLMEntailment(WindowedEntailment):
     """A judge that gives one of :data:`VERDICTS` and a reason.

@@ -32,13 +32,13 @@ def citation_support(
     mode: str = "strict",
     threshold: float | None = None,
 ) -> Scorer:
-    """Does what the completion cites support what it says?
+    """Return a scorer that checks whether the documents a completion cites support what it says.
 
     Args:
-        documents: Key of the sample's metadata that holds what `[1]`, `[2]`, ... refer to: strings, or objects with
+        documents: Key of the sample's metadata that holds the documents of `[1]`, `[2]`, ...: strings, or objects with
             id, title and text.
         figure: `"f1"`, `"recall"` or `"precision"` of the citations; the others are in the score's metadata.
-        entailment: Who judges: a model, or its name as for `counterfoil score --entailment`.
+        entailment: The model that judges, or its name as for `counterfoil score --entailment`.
         mode: `"strict"` or `"alce"`.
         threshold: From which probability on it counts as support; `None` for the model's own.
 

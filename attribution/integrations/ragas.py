@@ -22,11 +22,11 @@ except ImportError as error:
 
 
 class CitationSupport(BaseMetric):
-    """Does what the response cites support what it says?
+    """Checks whether the documents that a response cites support what it says.
 
     Args:
         figure: `"f1"`, `"recall"` or `"precision"` of the citations.
-        entailment: Who judges: a model, or its name as for `counterfoil score --entailment`.
+        entailment: The model that judges, or its name as for `counterfoil score --entailment`.
         mode: `"strict"` or `"alce"`.
         threshold: From which probability on it counts as support; `None` for the model's own.
         name: The metric's name in the results.
@@ -53,12 +53,12 @@ class CitationSupport(BaseMetric):
         retrieved_contexts: Sequence[str | Mapping[str, str]],
         user_input: str | None = None,
     ) -> MetricResult:
-        """The figure of one response, with what became of each of its statements as the reason.
+        """Return the figure of one response, with the verdict on each of its statements as the reason.
 
         Args:
             response: The response with markers such as `[1]`, which count `retrieved_contexts` from 1.
             retrieved_contexts: Strings, or objects with id, title and text.
-            user_input: What was asked.
+            user_input: The question.
         """
         row = {"user_input": user_input, "response": response, "retrieved_contexts": list(retrieved_contexts)}
         scored = await asyncio.to_thread(self._rows.score, row)

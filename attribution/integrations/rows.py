@@ -1,4 +1,4 @@
-"""One row of another framework, scored as a line of a file would be."""
+"""Scoring a row of another framework as a line of a file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FIGURES = ("f1", "recall", "precision")
 
 
 class Rows:
-    """Scores rows with RAGAS columns, one at a time whatever thread asks: they share a model.
+    """Scores rows with RAGAS columns, one at a time whichever thread asks, because they share a model.
 
     Args:
-        figure: Which figure stands for a row: one of :data:`FIGURES`, in [0, 1].
+        figure: Figure of a row, in [0, 1]: one of :data:`FIGURES`.
         entailment: A model, or the name of one, which is loaded for the first row.
         scoring: How; `None` for the defaults.
 
     Raises:
-        ValueError: Where there is no such figure.
+        ValueError: If there is no such figure.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Rows:
 
     @property
     def model(self) -> EntailmentModel:
-        """Who judges."""
+        """The model that judges, loaded when it is first needed."""
         if isinstance(self._entailment, str):
             name = self._entailment
             self._entailment = default_entailment() if name == "local" else load_entailment(name)
         return self._entailment
 
     def score(self, row: Mapping[str, Any]) -> Scored:
-        """The row with its report, or with the reason why it has none.
+        """Return the row with its report, or with the reason why it has none.
 
         Args:
             row: `user_input`, `response` and `retrieved_contexts` (strings, or objects with id, title and text).
@@ -65,12 +65,12 @@ class Rows:
         return Scored(record, report)
 
     def value(self, scored: Scored) -> float | None:
-        """The figure of a row, `None` where nothing of it could be checked."""
+        """Return the figure of a row, `None` if nothing of it could be checked."""
         return None if scored.report is None else getattr(scored.report, self.figure)
 
 
 def explanation(scored: Scored) -> str:
-    """What became of each statement, a line each; or why the row was not checked."""
+    """Return the verdict on each statement, a line each; or why the row was not checked."""
     if scored.report is None:
         return f"not checked: {scored.failures[0]}"
     lines = []

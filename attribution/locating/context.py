@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ..documents import Document
-from ..passages import Passage, passages
+from ..retrieval import Passage, passages
 from ..text.markers import Range
 from ..text.segmentation import without_surrogates
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..documents import Document
 from ..locating.results import Attribution
-from ..passages import Passage
+from ..retrieval import Passage
 from ..scoring.results import StatementVerdict
 from ..serialization import Text
 from ..text.statements import Status

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..documents import Document
 from ..io.json_file import json_text
 from ..locating.results import Attribution
-from ..passages import Passage
+from ..retrieval import Passage
 from ..scoring.results import StatementVerdict
 from ..serialization import Text, as_data
 from .model import AnswerRecord, Report, TraceSpan

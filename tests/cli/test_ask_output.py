@@ -4,8 +4,8 @@ import io
 import json
 
 from counterfoil.attribution import Citation, Document, StatementVerdict, Status
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import AnswerRecord
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.cli.ask import print_answer
 from counterfoil.grounding import CheckedAnswer, GroundedAnswer
 from rich.console import Console

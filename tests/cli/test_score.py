@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -223,3 +225,45 @@ def test_a_run_that_fails_leaves_an_old_file_as_it_was(run, answers, tmp_path):
 def test_the_published_schema_is_the_schema():
     published = Path(__file__).parents[2] / "docs" / "score.schema.json"
     assert json.loads(published.read_text()) == schema_of(ScoreOutput)
+
+
+def test_a_pipe_is_scored_as_the_file_is(run, answers, tmp_path):
+    path, pipe = answers(RAGAS), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(path.read_bytes(),))
+    writer.start()
+    result = run(pipe)
+    writer.join(10)
+    assert (result.exit_code, result.output) == (0, run(path).output)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"data": []}'])
+def test_a_file_without_answers_is_no_success(run, tmp_path, content):
+    path = tmp_path / "empty.json"
+    path.write_text(content)
+    result = run(path)
+    assert result.exit_code == 3
+    assert "empty.json, record 0: the file holds no record" in result.output
+    assert "mode strict, entailment words@1" in result.output
+
+
+def test_an_input_is_not_overwritten(run, answers):
+    path = answers(RAGAS)
+    before = path.read_bytes()
+    for option in ("--json", "--report"):
+        result = run(path, option, path)
+        assert (result.exit_code, "is an input" in result.output) == (2, True)
+    assert path.read_bytes() == before
+
+
+def test_what_only_looks_like_a_citation_is_told(run, answers):
+    result = run(answers({**RAGAS, "response": "Alpha (1)."}))
+    assert "1 that look like citations" in result.output
+
+
+def test_shuffled_answers_are_paired_by_id(run, answers, tmp_path):
+    lines = [{**RAGAS, "id": name, "response": text} for name, text in (("a", "Alpha [1]."), ("b", "No [1]."))]
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(json.dumps(line) for line in lines[::-1]))
+    result = run(answers(*lines), "--compare", other)
+    assert "Difference in Citation recall: +0.000 [0.000, 0.000] p = 1.0000, 2 answers" in result.output

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 from counterfoil.attribution import Document, StatementVerdict, Status
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import AnswerRecord
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.grounding import CheckedAnswer, Generated, Prompt
 from counterfoil.grounding.citations import notes, placed
 from hypothesis import given

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from counterfoil.attribution import Citation, Document, Status
-from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.grounding.excerpts import excerpts
 from hypothesis import given
 from hypothesis import strategies as st

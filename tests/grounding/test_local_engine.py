@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from counterfoil.attribution import Document
-from counterfoil.attribution.passages import Passage
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.grounding import Limits
 from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.grounding.messages import INSTRUCTION, in_reading_order

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from counterfoil.attribution import Document, Status
 from counterfoil.attribution.entailment.registry import default_entailment
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import render
+from counterfoil.attribution.retrieval import Passage
 from counterfoil.grounding import Generated, Limits, Prompt, answer
 from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.models import load_embedding_model, load_language_model

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from counterfoil.attribution import Citation, Document, StatementVerdict, Status
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan
+from counterfoil.attribution.retrieval import Passage
 
 LENS = Document("museum.html", "Free entry. The lens weighs 2.6 tonnes. It is old.", "The Museum")
 TOWER = Document("lighthouse.md", "The tower is 31 metres high.\r\nThe lens was given away.")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...documents import Document, SourceSpan
-from .cited import CitedText, Link, by_id, located
+from .cited import CitedText, Link, as_mapping, by_id, cited_document, located
 
 _QUOTED = {
     "page_location": "document_index",
@@ -21,17 +21,17 @@ _QUOTED = {
 
 
 def to_anthropic(cited: CitedText, documents: Sequence[Document]) -> list[dict[str, Any]]:
-    """The `content` of a message.
+    """Return the `content` of a message.
 
-    The text is cut wherever a link begins or ends. A link without a passage cites its whole document; one of a point
-    is put on the words before it.
+    The text is cut wherever a link begins or ends. A link without a passage cites its whole document, and comes back as
+    a link to all of it; a link of a point is put on the words before it.
 
     Args:
         cited: The answer.
-        documents: What was sent with the request, in its order; `document_index` counts them from 0.
+        documents: The documents of the request, in its order; `document_index` counts them from 0.
 
     Raises:
-        ValueError: Where a link names a document that is not among them, or a passage that it does not hold.
+        ValueError: If a link names a document that is not among them, or a passage that it does not hold.
     """
     places = {document.id: n for n, document in enumerate(documents)}
     known = by_id(documents)
@@ -45,22 +45,26 @@ def to_anthropic(cited: CitedText, documents: Sequence[Document]) -> list[dict[s
     return blocks
 
 
-def from_anthropic(content: Sequence[dict[str, Any]], documents: Sequence[Document]) -> CitedText:
-    """The answer that a message holds; blocks that are no text are passed over.
+def from_anthropic(content: Any, documents: Sequence[Document]) -> CitedText:  # noqa: ANN401 (JSON, or a vendor's object)
+    """Return the answer that a message holds; blocks that are no text are passed over.
 
     `page_location`, `content_block_location` and `search_result_location` say what is cited but not at which character:
-    their text is looked for in the document, and where it does not stand there word for word, only the document is
-    known. `web_search_result_location` names a document by its URL.
+    their text is looked for in the document, and if it does not stand there word for word, only the document is known.
+    `web_search_result_location` names a document by its URL.
 
     Args:
-        content: The blocks of the message.
-        documents: What was sent with the request, in its order.
+        content: The blocks of the message, or the whole message.
+        documents: The documents of the request, in its order.
 
     Raises:
-        ValueError: Where a citation names a document that is not among them, or words that do not stand there.
+        ValueError: If a citation names a document that is not among them, or words that do not stand there.
     """
     text, links = "", []
-    for block in content:
+    blocks = content if isinstance(content, list | tuple) else as_mapping(content, "content")["content"]
+    if isinstance(blocks, str):
+        blocks = [{"type": "text", "text": blocks}]
+    for each in blocks:
+        block = as_mapping(each, "type")
         if block.get("type") != "text":
             continue
         end = len(text) + len(block["text"])
@@ -72,9 +76,7 @@ def from_anthropic(content: Sequence[dict[str, Any]], documents: Sequence[Docume
 
 
 def _location(link: Link, places: dict[str, int], known: dict[str, Document]) -> dict[str, Any]:
-    if link.document not in known:
-        raise ValueError(f"`documents` have to hold what is cited, but {link.document!r} is not among them")
-    document = known[link.document]
+    document = cited_document(link, known)
     source = link.source or SourceSpan.of(document, 0, len(document.text))
     if document.text[source.start : source.end] != source.quote:
         raise ValueError(f"document {document.id!r} has to hold the quote at {source.start}, but says something else")

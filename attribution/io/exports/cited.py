@@ -1,9 +1,10 @@
-"""A text whose words are linked to passages: what every dialect of citations is made from and read into."""
+"""A text whose words are linked to passages: every format of citations is written from it and read into it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...documents import Document, SourceSpan
 from ...locating.results import Attribution
@@ -13,13 +14,13 @@ from ...text.statements import Status
 
 @dataclass(frozen=True)
 class Link:
-    """Words of an answer, and one place that they rest on.
+    """Words of an answer, and one place in the sources that they rest on.
 
     Args:
         answer_start: First code point of the words in the answer.
-        answer_end: One past the last; equal to `answer_start` where only a point of the answer is known.
+        answer_end: One past the last; equal to `answer_start` if only a point of the answer is known.
         document: Id of the document.
-        source: The passage; `None` where only the document is known.
+        source: The passage; `None` if only the document is known.
     """
 
     answer_start: int
@@ -34,7 +35,7 @@ class CitedText:
 
     Args:
         text: The answer.
-        links: Which words rest on what; the same words may have several.
+        links: The links; the same words may have several.
 
     Raises:
         ValueError: For a link that reaches outside the text, or whose source is in another document.
@@ -61,12 +62,12 @@ class CitedText:
     def of_verdicts(
         cls, text: str, statements: Iterable[StatementVerdict], *, supported_only: bool = False
     ) -> CitedText:
-        """The citations of scored sentences; those that name no document are left out.
+        """Return the citations of scored sentences; those that name no document are left out.
 
         Args:
             text: The answer.
             statements: Its sentences.
-            supported_only: Whether to leave out the citations that were not found to support their sentence.
+            supported_only: Whether to leave out citations that do not support their sentence.
         """
         links = [
             Link(verdict.start, verdict.end, citation.document, _source(citation.document, citation))
@@ -78,7 +79,7 @@ class CitedText:
 
     @classmethod
     def of_attributions(cls, text: str, attributions: Iterable[Attribution]) -> CitedText:
-        """Located words with their spans."""
+        """Return located words with their spans."""
         links = [
             Link(start, end, span.document, replace(span, score=None))
             for found in attributions
@@ -88,7 +89,7 @@ class CitedText:
         return cls(text, tuple(links))
 
     def joined(self) -> CitedText:
-        """The same with neighbouring words that rest on the same place as one, and nothing said twice."""
+        """Return the same text with neighbouring words that rest on the same place as one link, and no link twice."""
         found: list[Link] = []
         for link in self.links:
             before = next((n for n, kept in enumerate(found) if _continues(kept, link)), None)
@@ -101,12 +102,44 @@ class CitedText:
 
 
 def by_id(documents: Sequence[Document]) -> dict[str, Document]:
-    """The documents by their ids."""
+    """Return the documents by their ids."""
     return {document.id: document for document in documents}
 
 
+def cited_document(link: Link, known: Mapping[str, Document]) -> Document:
+    """Return the document of a link.
+
+    Raises:
+        ValueError: If it is not among the known ones.
+    """
+    if link.document not in known:
+        raise ValueError(f"`documents` have to hold what is cited, but {link.document!r} is not among them")
+    return known[link.document]
+
+
+def as_mapping(value: Any, *fields: str) -> dict[str, Any]:  # noqa: ANN401 (JSON values, or an object of a vendor's package)
+    """Return JSON that a vendor's API sent as a dict, whether it is one or an object with `model_dump`.
+
+    Args:
+        value: The message or response.
+        fields: Of which it has to have one.
+
+    Raises:
+        ValueError: If it has none of them.
+        TypeError: If it is no mapping.
+    """
+    dumped = value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+    if not isinstance(dumped, dict):
+        raise TypeError(f"a message has to be a dict, but is a {type(value).__name__}")
+    if fields and not any(field in dumped for field in fields):
+        raise ValueError(
+            f"a message has to have one of the fields {', '.join(fields)}, but has {', '.join(dumped) or 'none'}"
+        )
+    return dumped
+
+
 def located(document: Document, quote: str) -> SourceSpan | None:
-    """Where the document says `quote`, word for word; the first place where it says it twice, `None` where nowhere."""
+    """Return where the document says `quote`, word for word: the first place, `None` if it does not."""
     start = document.text.find(quote) if quote else -1
     return None if start < 0 else SourceSpan.of(document, start, start + len(quote))
 

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...documents import Document, SourceSpan
-from .cited import CitedText, Link, by_id, located
+from .cited import CitedText, Link, as_mapping, by_id, cited_document, located
 
 
 def to_cohere(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]:
-    """An assistant's `message`.
+    """Return an assistant's `message`.
 
     Raises:
-        ValueError: Where a link names a document that is not among `documents`.
+        ValueError: If a link names a document that is not among `documents`.
     """
     known = by_id(documents)
     citations = []
@@ -36,38 +36,57 @@ def to_cohere(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]
     return {"role": "assistant", "content": [{"type": "text", "text": cited.text}], "citations": citations}
 
 
-def from_cohere(message: dict[str, Any], documents: Sequence[Document] = ()) -> CitedText:
-    """The answer that a message holds.
+def from_cohere(message: Any, documents: Sequence[Document] = ()) -> CitedText:  # noqa: ANN401 (JSON, or a vendor's object)
+    """Return the answer that a message holds.
 
     Args:
-        message: Its `content` may be several blocks, of which `content_index` counts, or a plain string.
-        documents: Those that are cited, to find the passage where a source gives only its words (`snippet` or `text`).
+        message: A message, or the whole response. Its `content` may be a string or several blocks, of which those of
+            text are read and `content_index` counts all; citations of a plan or of thinking are of no words of the
+            answer, and are left out.
+        documents: Those that are cited, to find the passage if a source gives only its words (`snippet` or `text`).
 
     Raises:
-        ValueError: Where a citation's `text` is not what stands at its place.
+        ValueError: If a citation's `text` is not what stands at its place, if a source has no name, or if there is
+            neither a message nor content.
     """
-    content = message.get("content") or []
-    blocks = [content] if isinstance(content, str) else [block.get("text") or "" for block in content]
+    given = as_mapping(message, "content", "message", "citations")
+    given = as_mapping(given["message"]) if isinstance(given.get("message"), dict) else given
+    content = given.get("content") or []
+    blocks = [content] if isinstance(content, str) else [_text_of(as_mapping(block)) for block in content]
     begins = [0, *itertools.accumulate(map(len, blocks))]
     known = by_id(documents)
     text = "".join(blocks)
     links = []
-    for citation in message.get("citations") or ():
+    for citation in given.get("citations") or ():
+        if citation.get("type") not in {None, "TEXT_CONTENT"}:
+            continue
         offset = begins[citation.get("content_index") or 0]
         start, end = offset + citation["start"], offset + citation["end"]
         if citation.get("text") is not None and text[start:end] != citation["text"]:
             raise ValueError(
                 f"a citation has to be of {text[start:end]!r}, which stands there, but is of {citation['text']!r}"
             )
-        sources = citation.get("sources") or ()
-        links += [Link(start, end, source["id"], _passage(source, known)) for source in sources]
+        for source in citation.get("sources") or ():
+            name = _name(source)
+            links.append(Link(start, end, name, _passage(name, source, known)))
     return CitedText(text, tuple(links))
 
 
+def _text_of(block: dict[str, Any]) -> str:
+    return block.get("text") or "" if block.get("type", "text") == "text" else ""
+
+
+def _name(source: dict[str, Any]) -> str:
+    """Return the id of a source; if it has none, that of its document, or its address or title."""
+    fields = source.get("document") or source.get("tool_output") or {}
+    found = source.get("id") or next((fields[name] for name in ("id", "url", "title") if fields.get(name)), None)
+    if found is None:
+        raise ValueError(f"a source has to have an id, a url or a title, but has {', '.join(source) or 'nothing'}")
+    return str(found)
+
+
 def _source(link: Link, known: dict[str, Document]) -> dict[str, Any]:
-    if link.document not in known:
-        raise ValueError(f"`documents` have to hold what is cited, but {link.document!r} is not among them")
-    document = known[link.document]
+    document = cited_document(link, known)
     fields: dict[str, Any] = {"id": document.id}
     if document.title:
         fields["title"] = document.title
@@ -76,12 +95,12 @@ def _source(link: Link, known: dict[str, Document]) -> dict[str, Any]:
     return {"type": "document", "id": document.id, "document": fields}
 
 
-def _passage(source: dict[str, Any], known: dict[str, Document]) -> SourceSpan | None:
-    """The place that a source names; else where its words stand in the document, if they do."""
+def _passage(name: str, source: dict[str, Any], known: dict[str, Document]) -> SourceSpan | None:
+    """Return the place that a source gives; else where its words stand in the document, if they do."""
     fields = source.get("document") or {}
     quote = fields.get("snippet", fields.get("text"))
     if not isinstance(quote, str):
         return None
     if isinstance(fields.get("start"), int) and fields.get("end") == fields["start"] + len(quote):
-        return SourceSpan(source["id"], fields["start"], fields["end"], quote)
-    return located(known[source["id"]], quote) if source["id"] in known else None
+        return SourceSpan(name, fields["start"], fields["end"], quote)
+    return located(known[name], quote) if name in known else None

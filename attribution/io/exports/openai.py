@@ -1,33 +1,33 @@
 """Citations as OpenAI's APIs write them: annotations at places of the answer.
 
 `start_index` and `end_index` of a `url_citation` and the `index` of a `file_citation` count the characters of the
-answer, the end excluded (so say recorded responses, where the description leaves it open). Which words of the source
-are meant has no place in this format and is lost.
+answer, the end excluded (as in recorded responses; the description leaves it open). The format has no place for the
+words of the source, which are lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...documents import Document
-from .cited import CitedText, Link, by_id
+from .cited import CitedText, Link, as_mapping, by_id, cited_document
 
 
 def to_openai(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]:
-    """An `output_text` of the Responses API.
+    """Return an `output_text` of the Responses API.
 
-    A document with a URL (`metadata["url"]`, or its id where that is one) becomes a `url_citation` of the words; any
+    A document with a URL (`metadata["url"]`, or its id if that is one) becomes a `url_citation` of the words; any
     other a `file_citation`, which names only the place where the words end. `metadata` may hold its `file_id` and
     `filename`; else both are its id.
 
     Raises:
-        ValueError: Where a link names a document that is not among `documents`.
+        ValueError: If a link names a document that is not among `documents`.
     """
     known = by_id(documents)
     annotations = []
     for link in _once(cited.links):
-        document = _cited(link, known)
+        document = cited_document(link, known)
         url = url_of(document)
         if url is None:
             annotations.append(
@@ -44,15 +44,15 @@ def to_openai(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]
 
 
 def to_openai_chat(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]:
-    """A message of the Chat Completions API, which knows URLs only.
+    """Return a message of the Chat Completions API, which knows URLs only.
 
     Raises:
-        ValueError: Where a link names a document that is not among `documents`, or one without a URL.
+        ValueError: If a link names a document that is not among `documents`, or one without a URL.
     """
     known = by_id(documents)
     annotations = []
     for link in _once(cited.links):
-        document = _cited(link, known)
+        document = cited_document(link, known)
         url = url_of(document)
         if url is None:
             raise ValueError(
@@ -63,46 +63,79 @@ def to_openai_chat(cited: CitedText, documents: Sequence[Document]) -> dict[str,
     return {"role": "assistant", "content": cited.text, "annotations": annotations}
 
 
-def from_openai(message: dict[str, Any], documents: Sequence[Document] = ()) -> CitedText:
-    """The answer that an `output_text` or a chat message holds; `file_path` annotations cite nothing.
+def from_openai(message: Any, documents: Sequence[Document] = ()) -> CitedText:  # noqa: ANN401 (JSON, or a vendor's object)
+    """Return the answer that OpenAI's JSON holds; `file_path` annotations cite nothing.
 
     Args:
-        message: Either of them.
-        documents: Those that are cited, to find them by URL, `file_id` or id; what is cited but not among them keeps
-            its URL or file id as its name. Where several have the URL, the first is meant.
+        message: An `output_text`, a chat message, a text of the Assistants API (`{"value", "annotations"}`), a message
+            of several such parts, or a whole response, of which the first choice is read.
+        documents: Those that are cited, to find them by URL, `file_id` or id; a citation of another one keeps its URL
+            or file id as the document's name. If several have the URL, the first is meant.
 
     Raises:
-        ValueError: For an annotation of a type that is not documented, or one outside the text.
+        ValueError: For JSON that is none of these, an annotation of a type that is not documented, or one outside the
+            text.
     """
-    text = message["text"] if "text" in message else message.get("content") or ""
     names: dict[str, str] = {}
     for document in documents:
         for known in (url_of(document), document.metadata.get("file_id"), document.id):
             if known is not None:
                 names.setdefault(known, document.id)
-    links = []
-    start: int
-    end: int
-    name: str
-    for annotation in message.get("annotations") or ():
-        kind = annotation.get("type")
-        if kind == "file_path":
-            continue
-        if kind == "url_citation":
-            place = annotation.get("url_citation", annotation)
-            start, end, name = place["start_index"], place["end_index"], place["url"]
-        elif kind == "container_file_citation":
-            start, end, name = annotation["start_index"], annotation["end_index"], annotation["file_id"]
-        elif kind == "file_citation":
-            start, end, name = annotation["index"], annotation["index"], annotation["file_id"]
-        else:
-            raise ValueError(f"an annotation's `type` has to be one that is documented, but is {kind!r}")
-        links.append(Link(start, end, names.get(name, name)))
+    text, links = "", []
+    for part, notes in _parts(as_mapping(message, *_FIELDS)):
+        for annotation in notes:
+            found = _place(annotation)
+            if found is not None:
+                start, end, name = found
+                links.append(Link(len(text) + start, len(text) + end, names.get(name, name)))
+        text += part
     return CitedText(text, tuple(links))
 
 
+_FIELDS = ("text", "content", "value", "output", "choices", "message", "refusal")
+
+
+def _parts(message: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the texts of a message, each with its annotations."""
+    if "choices" in message:
+        if not message["choices"]:
+            raise ValueError("a response has to have a choice, but has none")
+        yield from _parts(as_mapping(as_mapping(message["choices"][0], "message")["message"], *_FIELDS))
+    elif isinstance(message.get("output"), list):
+        for item in message["output"]:
+            if as_mapping(item).get("type") == "message":
+                yield from _parts(as_mapping(item, "content"))
+    elif isinstance(message.get("content"), list):
+        for part in message["content"]:
+            if "text" in as_mapping(part):
+                yield from _parts(as_mapping(part, "text"))
+    elif isinstance(message.get("text"), dict):
+        yield from _parts(as_mapping(message["text"], "value"))
+    else:
+        text = next((message[name] for name in ("text", "value", "content") if isinstance(message.get(name), str)), "")
+        yield text, list(message.get("annotations") or ())
+
+
+def _place(annotation: dict[str, Any]) -> tuple[int, int, str] | None:
+    """Return start, end and name of what an annotation cites; `None` if it cites nothing."""
+    kind = annotation.get("type")
+    if kind == "file_path":
+        return None
+    if kind == "url_citation":
+        place = annotation.get("url_citation", annotation)
+        return place["start_index"], place["end_index"], place["url"]
+    if kind == "container_file_citation":
+        return annotation["start_index"], annotation["end_index"], annotation["file_id"]
+    if kind == "file_citation" and "file_citation" in annotation:
+        # Of the Assistants API: the range is that of the marker, which stands behind the words.
+        return annotation["start_index"], annotation["start_index"], annotation["file_citation"]["file_id"]
+    if kind == "file_citation":
+        return annotation["index"], annotation["index"], annotation["file_id"]
+    raise ValueError(f"an annotation's `type` has to be one that is documented, but is {kind!r}")
+
+
 def url_of(document: Document) -> str | None:
-    """The address of a document; `None` where it has none."""
+    """Return the address of a document; `None` if it has none."""
     if "url" in document.metadata:
         return document.metadata["url"]
     return document.id if document.id.startswith(("https://", "http://")) else None
@@ -117,12 +150,6 @@ def _url_citation(link: Link, document: Document, url: str) -> dict[str, Any]:
     }
 
 
-def _cited(link: Link, known: dict[str, Document]) -> Document:
-    if link.document not in known:
-        raise ValueError(f"`documents` have to hold what is cited, but {link.document!r} is not among them")
-    return known[link.document]
-
-
 def _once(links: Sequence[Link]) -> list[Link]:
-    """One link for each pair of words and document: two passages of a document are one citation here."""
+    """Return one link for each pair of words and document: two passages of a document are one citation here."""
     return list(dict.fromkeys(Link(link.answer_start, link.answer_end, link.document) for link in links))

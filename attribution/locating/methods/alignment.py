@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...documents import Document
-from ...passages import fitting
+from ...retrieval import fitting
 from ...text.segmentation import without_surrogates
 from ..base import BaseMethod, Proposal, Query, at_least
 from ..results import Kind

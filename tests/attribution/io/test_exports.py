@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from counterfoil.attribution import Citation, Document, SourceSpan, StatementVerdict, Status
 from counterfoil.attribution.io.exports import (
+    EXPORTERS,
     CitedText,
     Link,
     from_anthropic,
@@ -283,3 +284,87 @@ def test_openai_gives_back_words_and_documents(case):
 def test_cohere_gives_back_everything(case):
     cited, documents = case
     assert from_cohere(there_and_back(to_cohere(cited, documents)), documents) == cited
+
+
+URL_CITATION = {"start_index": 0, "end_index": 7, "url": "https://m.example/a", "title": "T"}
+PART = {"type": "output_text", "text": "It fell.", "annotations": [{"type": "url_citation", **URL_CITATION}]}
+CHAT = {
+    "role": "assistant",
+    "content": "It fell.",
+    "annotations": [{"type": "url_citation", "url_citation": URL_CITATION}],
+}
+FELL = CitedText("It fell.", (Link(0, 7, LENS.id),))
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"id": "r", "object": "response", "output": [{"type": "reasoning"}, {"type": "message", "content": [PART]}]},
+        {"id": "c", "object": "chat.completion", "choices": [{"index": 0, "finish_reason": "stop", "message": CHAT}]},
+        {"role": "assistant", "content": [PART]},
+    ],
+)
+def test_whole_responses_of_openai_are_read(response):
+    assert from_openai(response, BOTH) == FELL
+
+
+def test_several_parts_of_openai_are_one_text():
+    found = from_openai({"role": "assistant", "content": [PART, PART]}, BOTH)
+    assert found == CitedText("It fell.It fell.", (Link(0, 7, LENS.id), Link(8, 15, LENS.id)))
+
+
+def test_a_text_of_the_assistants_api_is_read():
+    citation = {
+        "type": "file_citation", "text": "【4:0†source】", "start_index": 7, "end_index": 19,
+        "file_citation": {"file_id": "file-7"},
+    }  # fmt: skip
+    text = {"value": "It fell【4:0†source】.", "annotations": [citation]}
+    expected = CitedText("It fell【4:0†source】.", (Link(7, 7, TOWER.id),))
+    assert from_openai(text, BOTH) == expected
+    thread = {"object": "thread.message", "content": [{"type": "text", "text": text}]}
+    assert from_openai(thread, BOTH) == expected
+
+
+def test_a_vendors_object_is_read_as_its_json():
+    assert from_openai(ChatCompletionMessage.model_validate(CHAT), BOTH) == FELL
+
+
+@pytest.mark.parametrize("read", [from_openai, from_cohere])
+@pytest.mark.parametrize("other", [{}, {"id": "x", "usage": {}}, "text", [1], {"choices": []}])
+def test_what_is_no_message_is_refused(read, other):
+    with pytest.raises((ValueError, TypeError), match=r"a (message|response) has to"):
+        read(other)
+
+
+def test_a_whole_response_of_cohere_and_citations_of_a_plan():
+    citation = {"start": 0, "end": 7, "text": "It fell", "sources": [{"type": "document", "document": {"url": "u"}}]}
+    response = {
+        "id": "1", "finish_reason": "COMPLETE", "message": {
+            "role": "assistant", "tool_plan": "I look.",
+            "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "It fell."}],
+            "citations": [
+                {"start": 0, "end": 6, "text": "I look", "type": "PLAN", "sources": []},
+                {"start": 0, "end": 2, "text": "Hm", "type": "THINKING_CONTENT", "content_index": 0, "sources": []},
+                {**citation, "type": "TEXT_CONTENT", "content_index": 1},
+            ],
+        },
+    }  # fmt: skip
+    assert from_cohere(response) == CitedText("It fell.", (Link(0, 7, "u"),))
+    nameless = {"content": "It fell.", "citations": [{**citation, "sources": [{"type": "tool", "tool_output": {}}]}]}
+    with pytest.raises(ValueError, match="has to have an id, a url or a title"):
+        from_cohere(nameless)
+
+
+def test_a_whole_message_of_anthropic_is_read():
+    blocks = to_anthropic(CITED, BOTH)
+    assert from_anthropic({"id": "m", "role": "assistant", "content": blocks}, BOTH) == CITED
+    assert from_anthropic({"content": "Plain."}, BOTH) == CitedText("Plain.")
+    with pytest.raises(ValueError, match="one of the fields content"):
+        from_anthropic({"id": "m"}, BOTH)
+
+
+def test_exporters_are_found_by_format():
+    assert EXPORTERS.names[:3] == ("anthropic", "openai", "cohere")
+    assert EXPORTERS.load("cohere") is to_cohere
+    with pytest.raises(ValueError, match="`format` has to be one of"):
+        EXPORTERS.load("bibtex")

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 from bs4 import BeautifulSoup
 from counterfoil.attribution import Citation, Document, Status
-from counterfoil.attribution.passages import Passage
 from counterfoil.attribution.report import Report, render, write_report
 from counterfoil.attribution.report.model import likelihood
+from counterfoil.attribution.retrieval import Passage
 
 from tests.support.reports import LENS, OTHER, TOWER, citation, example, record
 
