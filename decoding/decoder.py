@@ -82,7 +82,7 @@ class Decoder:
             if contrast_inputs is None:
                 raise ValueError(f"`contrast_inputs` has to be given for {method.name}, but is None")
             if not method.processor:
-                return ContrastLogitsProcessor(OtherPrompt(model, contrast_inputs), method)
+                return ContrastLogitsProcessor(model, OtherPrompt(model, contrast_inputs), method)
             return _made(method, model, contrast_inputs)
         if method.contrast == "model":
             return _made(method, model, self._amateur_view(method, inputs), vocabulary_size=size)
