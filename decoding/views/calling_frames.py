@@ -7,8 +7,8 @@ that runs them, and cannot see:
   (docs/internals measured) that is late in the text, and the refusal is due before the first token;
 * which list of processors calls. `generate()` makes one for each call: with `use_cache=False`, or with a cache passed
   on from call to call, nothing else tells the next step from a new call whose prompt is the last output;
-* the arguments `streamer` and `assistant_model`, which `generate()` does not pass on to a `custom_generate` callable. If a
-  callable ignored a streamer, whoever iterates over it would wait for ever.
+* the arguments `streamer` and `assistant_model`, which `generate()` does not pass on to a `custom_generate` callable.
+  If a callable ignored a streamer, whoever iterates over it would wait for ever.
 
 Frames are read at the first step of a call, and at every step of a model that runs without a cache.
 """

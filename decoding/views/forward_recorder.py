@@ -96,15 +96,17 @@ class Reading:
         """Return whether this was read on `cache`, which is not `None`."""
         return cache is not None and self.live_cache is cache
 
-    def ends_like(self, ids: Tensor) -> bool:
-        """Return whether the latest forward has read the last columns of `ids` `[rows, length]`.
+    def matching_columns(self, ids: Tensor) -> int:
+        """Return how many of the last columns of `ids` `[rows, length]` the latest forward has read; 0 if it has read
+        something else.
 
-        A forward with further rows below those, as batched views run it, counts. Embeddings are compared by nothing.
+        A forward with further rows below those, as batched views run it, counts. Embeddings cannot be compared.
         """
         if self.tokens is None:
-            return True
+            return max(1, ids.shape[1])
         read = self.tokens[: len(ids), -ids.shape[1] :].to(ids.device)
-        return len(self.tokens) % len(ids) == 0 and torch.equal(read, ids[:, -read.shape[1] :])
+        same = len(self.tokens) % len(ids) == 0 and torch.equal(read, ids[:, -read.shape[1] :])
+        return read.shape[1] if same else 0
 
     def exceeds(self, ids: Tensor) -> bool:
         """Return whether the latest forward has read `ids` `[rows, length]` and further columns behind them."""
@@ -119,7 +121,7 @@ class Reading:
         if mask is None:
             return torch.ones_like(ids)
         if isinstance(mask, Tensor):
-            return mask[:rows, -length:].to(ids.device) if mask.shape[1] >= length else None
+            return mask[:rows, mask.shape[1] - length :].to(ids.device) if mask.shape[1] >= length else None
         # Masks of static caches have four dimensions; the last position still tells how many tokens a row has.
         if positions is None or positions.dim() != 2:
             return None
@@ -131,7 +133,7 @@ class ForwardRecorder:
     """Records the forwards of a model, for each thread apart. Get one by :meth:`of`; the hook goes when it does."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._recent = _Recent(tuple(inspect.signature(model.forward).parameters))
+        self._recent = _recent.setdefault(model, _Recent(tuple(inspect.signature(model.forward).parameters)))
         handle = model.register_forward_pre_hook(Hook(model, self._recent.record), with_kwargs=True)
         weakref.finalize(self, handle.remove)
 
@@ -157,14 +159,14 @@ class ForwardRecorder:
         return [reading for reading in self._recent.readings if reading.serial > serial]
 
 
-_recorders: WeakKeyDictionary[PreTrainedModel, weakref.ref[ForwardRecorder]] = WeakKeyDictionary()
-_lock = threading.Lock()
+class _Traced:
+    inputs: tuple[Any, Any, Any] | None = None
 
 
 class _Recent(threading.local):
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
-        self._traced: tuple[Any, Any, Any] | None = None
+        self._traced = _Traced()
         self.serial = 0
         # A forward of guidance or of a user's own may come between a step's forward and the processors; not many do.
         self.readings: deque[Reading] = deque(maxlen=4)
@@ -172,8 +174,8 @@ class _Recent(threading.local):
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = {**dict(zip(self._names, args, strict=False)), **kwargs}
         if torch.compiler.is_compiling():
-            # Compiled along with the forward. Only plain assignments cost neither a graph break nor a recompilation.
-            self._traced = given.get("input_ids"), given.get("attention_mask"), given.get("position_ids")
+            # Compiled along with the forward. A plain assignment costs neither a graph break nor a recompilation.
+            self._traced.inputs = given.get("input_ids"), given.get("attention_mask"), given.get("position_ids")
             return
         self.record_traced()
         decoder = "decoder_" if "decoder_input_ids" in self._names else ""
@@ -184,8 +186,8 @@ class _Recent(threading.local):
         self._add(cache, tokens, 0 if read is None else read.shape[1], mask, positions)
 
     def record_traced(self) -> None:
-        if self._traced is not None:
-            (tokens, mask, positions), self._traced = self._traced, None
+        if self._traced.inputs is not None:
+            (tokens, mask, positions), self._traced.inputs = self._traced.inputs, None
             self._add(None, tokens, 0 if tokens is None else tokens.shape[1], mask, positions)
 
     def _add(self, cache: object, tokens: Tensor | None, new: int, mask: object, positions: Tensor | None) -> None:
@@ -215,6 +217,12 @@ class _Recent(threading.local):
             return None if cache is None else weakref.ref(cache, forget)
         except TypeError:  # tuples and lists, the caches of some older architectures
             return None
+
+
+_lock = threading.Lock()
+_recorders: WeakKeyDictionary[PreTrainedModel, weakref.ref[ForwardRecorder]] = WeakKeyDictionary()
+# Compiled code goes on writing where the first hook wrote: what has been read stays where it is from hook to hook.
+_recent: WeakKeyDictionary[PreTrainedModel, _Recent] = WeakKeyDictionary()
 
 
 def _is_empty(cache: Any, *, decoding: bool) -> bool:  # noqa: ANN401  (each architecture may have its own)

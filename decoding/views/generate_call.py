@@ -53,7 +53,7 @@ class Generation:
         self._states: dict[object, Any] = {}
         self._processors = None if processors is None else weakref.ref(processors, _ending(self))
         self._cache: weakref.ref[Any] | None = None
-        self._serial = self._read = 0
+        self._serial = 0
         self._follow(ids, reading)
 
     @property
@@ -104,19 +104,22 @@ class Generation:
         last = self._ids
         return last is not None and ids.shape == (len(last), last.shape[1] + 1) and torch.equal(ids[:, :-1], last)
 
-    def has_restarted(self, reading: Reading) -> bool:
-        """Return whether the cache was found empty after the last step."""
-        return reading.started > self._serial
+    def has_restarted(self, reading: Reading, ids: Tensor) -> bool:
+        """Return whether the forward that has read the last columns of `ids` began on a cache that was emptied."""
+        if reading.started > self._serial:
+            return True
+        return ids.shape[1] <= self.length and reading.matching_columns(ids) == ids.shape[1]
 
-    def columns_since(self, reading: Reading) -> int:
-        """Return how many columns the main model has read on its cache since the last step."""
-        return reading.total - self._read
+    def agrees_with(self, reading: Reading, ids: Tensor) -> bool:
+        """Return whether the main model has read as many columns since the last step as the ids have grown by."""
+        return self._read is None or reading.total - self._read == ids.shape[1] - self.length
 
     def _follow(self, ids: Tensor, reading: Reading | None) -> None:
         self._ids: Tensor | None = ids
+        self._read = None if reading is None else reading.total
         if reading is None:
             return
-        self._serial, self._read = reading.serial, reading.total
+        self._serial = reading.serial
         cache = reading.live_cache
         if cache is not None and cache is not self.cache:
             self._cache = weakref.ref(cache, None if self.in_generate else _ending(self))
@@ -164,6 +167,8 @@ class GenerateCall:
         thread.generations = [generation for generation in thread.generations if not generation.is_over]
         if (known := self._known_by_cache(ids, readings)) is not None:
             return known
+        # Without a cache of its own in the latest forward: it begins, or runs without a cache, or another one runs in
+        # between.
         processors = calling_processors()
         if processors is not None:
             known = self._known_by_processors(ids, readings, processors)
@@ -178,16 +183,15 @@ class GenerateCall:
         self._thread.generations = []
 
     def _known_by_cache(self, ids: Tensor, readings: Sequence[Reading]) -> Generation | None:
-        for generation in reversed(self._thread.generations):
-            reading = next((reading for reading in readings if reading.is_on(generation.cache)), None)
-            if reading is None or generation.has_restarted(reading):
-                continue
-            # Another loop may run the forwards of several prompts before it calls.
-            if len(readings) > 1 and not generation.in_generate and not generation.continued_by(ids):
-                continue
-            if generation.columns_since(reading) != ids.shape[1] - generation.length:
-                raise self._refusal(ASSISTED)
-            return generation.advance(ids, reading)
+        if not readings:
+            return None
+        latest = readings[0]
+        generation = next((one for one in self._thread.generations if latest.is_on(one.cache)), None)
+        if generation is None or generation.has_restarted(latest, ids):
+            return None
+        # Another loop may run the forwards of several prompts before it calls.
+        if generation.in_generate or len(readings) == 1 or generation.continued_by(ids):
+            return self._advanced(generation, ids, latest)
         return None
 
     def _known_by_processors(
@@ -195,8 +199,10 @@ class GenerateCall:
     ) -> Generation | None:
         for generation in self._thread.generations:
             if generation.processors is processors:
-                reading = readings[0] if len(readings) == 1 else _that_read(ids, readings)
-                return generation.advance(ids, reading)
+                reading = next((reading for reading in readings if reading.is_on(generation.cache)), None)
+                if reading is not None:
+                    return self._advanced(generation, ids, reading)
+                return generation.advance(ids, readings[0] if len(readings) == 1 else _that_read(ids, readings))
         return None
 
     def _known_by_ids(self, ids: Tensor, readings: Sequence[Reading], before: int) -> Generation | None:
@@ -204,25 +210,33 @@ class GenerateCall:
         cache = None if reading is None else reading.live_cache
         if last is not None and not last.in_generate and last.continued_by(ids):
             # A forward on an empty cache begins a generation; one without a cache does if the last one had a cache.
-            begins = reading is not None and last.has_restarted(reading) and (cache or last.cache) is not None
+            begins = reading is not None and last.has_restarted(reading, ids) and (cache or last.cache) is not None
             return None if begins else last.advance(ids, reading)
-        if reading is not None and reading.started <= before and cache is not None and cache in self._thread.left:
-            raise self._refusal(INTERLEAVED)
-        return None
+        if reading is None or cache is None or cache not in self._thread.left:
+            return None
+        if reading.started > before or reading.matching_columns(ids) == ids.shape[1]:
+            return None
+        raise self._refusal(INTERLEAVED)
+
+    def _advanced(self, generation: Generation, ids: Tensor, reading: Reading) -> Generation:
+        if not generation.agrees_with(reading, ids):
+            raise self._refusal(ASSISTED)
+        return generation.advance(ids, reading)
 
     def _begin(self, ids: Tensor, readings: Sequence[Reading], processors: LogitsProcessorList | None) -> Generation:
         loops = running_loops()
         for loop, reason in self._refused.items():
             if loop in loops:
                 raise self._refusal(reason)
-        if any(reading.exceeds(ids) for reading in readings):
+        if readings and readings[0].exceeds(ids):
             raise self._refusal(ASSISTED)
         thread = self._thread
+        begun = Generation(ids, processors, _that_read(ids, readings))
         for generation in thread.generations:
             if not generation.in_generate:
-                thread.left |= {generation.cache} - {None}
+                if generation.cache is not None and generation.cache is not begun.cache:
+                    thread.left.add(generation.cache)
                 generation.end()
-        begun = Generation(ids, processors, _that_read(ids, readings))
         thread.generations = [generation for generation in thread.generations if generation.in_generate] + [begun]
         return begun
 
@@ -244,7 +258,9 @@ class _Thread(threading.local):
 
 
 def _that_read(ids: Tensor, readings: Sequence[Reading]) -> Reading | None:
-    return next((reading for reading in readings if reading.ends_like(ids)), None)
+    # Guidance reads the last token of the prompt alone: the main forward is the one that has read more.
+    best = max(readings, key=lambda reading: reading.matching_columns(ids), default=None)
+    return best if best is not None and best.matching_columns(ids) else None
 
 
 def _ending(generation: Generation) -> Callable[[object], None]:

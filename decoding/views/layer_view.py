@@ -115,9 +115,13 @@ class HiddenStateHook:
             ValueError: The model has not run for this step, or another forward of it came between.
         """
         reading, rows = generation.reading, len(input_ids)
+        self._latest.number_traced(self._recorder.serial)
         states = [self._latest.states.get(layer) for layer in self.layers]
         if reading is None or any(state is None or len(state[1]) < rows for state in states):
-            raise ValueError("`model` has to be the model that generates, but its layers have not run for this step")
+            raise ValueError(
+                "`model` has to be the model that generates, but its layers have not run for this step. A compiled "
+                "forward runs no hooks that are younger than its compilation: generate with disable_compile=True"
+            )
         if any(state is not None and state[0] != reading.serial for state in states):
             raise ValueError(
                 "a layer contrast cannot be combined with `guidance_scale`, or with any other processor that runs the "
@@ -126,19 +130,32 @@ class HiddenStateHook:
         return [state[1][:rows] for state in states if state is not None]
 
 
+class _Traced:
+    def __init__(self) -> None:
+        self.states: dict[int, Tensor] = {}
+
+
 class _LatestStates(threading.local):
     def __init__(self) -> None:
         self.states: dict[int, tuple[int, Tensor]] = {}  # by layer: the number of the forward, and [rows, hidden]
+        self.traced = _Traced()
+
+    def number_traced(self, serial: int) -> None:
+        """Take the states that a compiled forward has left, as those of forward `serial`."""
+        self.states.update({layer: (serial, state) for layer, state in self.traced.states.items()})
+        self.traced.states.clear()
 
 
 def _keep_states(modules: nn.ModuleList, layer: int, latest: _LatestStates, recorder: ForwardRecorder) -> Any:  # noqa: ANN401
     module, forwards = modules[max(layer - 1, 0)], weakref.ref(recorder)
 
     def keep(hidden: Any) -> None:  # noqa: ANN401
-        state = hidden[0] if isinstance(hidden, tuple) else hidden
         # A copy: a view would keep the states of the whole prompt.
-        if (known := forwards()) is not None:
-            latest.states[layer] = known.serial, state[:, -1].detach().clone()
+        state = (hidden[0] if isinstance(hidden, tuple) else hidden)[:, -1].detach().clone()
+        if torch.compiler.is_compiling():
+            latest.traced.states[layer] = state
+        elif (known := forwards()) is not None:
+            latest.states[layer] = known.serial, state
 
     if layer == 0:
         hook = Hook(module, lambda args, kwargs: keep(args[0] if args else kwargs["hidden_states"]))
@@ -191,7 +208,8 @@ class LogitLens:
 
         handle = _layers(model)[-1].register_forward_hook(keep)
         try:
-            with ignored_by_hooks(), eval_mode(model):
+            # A compiled forward would not run the hook.
+            with ignored_by_hooks(), eval_mode(model), torch.compiler.set_stance("force_eager"):
                 token = torch.ones(1, 1, dtype=torch.long, device=model.device)
                 own = model(input_ids=token, use_cache=False).logits[:, -1].float().log_softmax(-1)
             ours = self(last[0][:, -1]).float().log_softmax(-1)
