@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import copy
-import gc
-import io
-import pickle
-import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import torch
-from counterfoil.decoding import (
-    CADLogitsProcessor,
-    ContrastiveDecodingLogitsProcessor,
-    ContrastiveSearchLogitsProcessor,
-    CutContext,
-    DoLaLogitsProcessor,
-    batched_views,
-    contrastive_search,
-)
+from counterfoil.decoding import CADLogitsProcessor, ContrastiveDecodingLogitsProcessor
 from torch import Tensor
 from transformers import CompileConfig, DynamicCache, LogitsProcessor, LogitsProcessorList, StaticCache
 
-from tests.support.tiny_models import padded, random_prompts, tiny_model
-
-NEW = 6
-PROMPTS = random_prompts([9, 3, 6, 5], seed=71)
-CONTRAST = padded(random_prompts([4], seed=72))
-MAKE: dict[str, Callable[[Any], Any]] = {
-    "cad": lambda m: CADLogitsProcessor(m, CONTRAST, strength=1.0),
-    "cut context": lambda m: ContrastiveDecodingLogitsProcessor(m, CutContext(m, 2), plausibility=0.05, strength=1.0),
-    "dola": lambda m: DoLaLogitsProcessor(m, [1, 2]),
-    "contrastive search": lambda m: ContrastiveSearchLogitsProcessor(m),
-}
-
-
-def generate(model: Any, prompts: list[list[int]], processor: Any, **options: Any) -> list[list[int]]:
-    inputs = padded(prompts)
-    processors = processor if isinstance(processor, list) else [processor]
-    output = model.generate(
-        **inputs, logits_processor=processors, **{"max_new_tokens": NEW, "do_sample": False, **options}
-    )
-    return output[:, inputs["input_ids"].shape[1] :].tolist()
-
-
-@torch.no_grad()
-def greedy_loop(
-    model: Any, prompt: list[int], processors: Callable[[Tensor, Tensor], Tensor], *, cache: object = "dynamic"
-) -> list[int]:
-    """A loop of one's own; `cache` is one to use, `"dynamic"` for a new one, or `None` to read everything each time."""
-    ids = torch.tensor([prompt])
-    kept: Any = DynamicCache(config=model.config) if cache == "dynamic" else cache
-    read = 0
-    for _ in range(NEW):
-        options = {} if kept is None else {"past_key_values": kept, "use_cache": True}
-        scores = model(input_ids=ids[:, read:], **options).logits[:, -1].float()
-        read = 0 if kept is None else ids.shape[1]
-        ids = torch.cat([ids, processors(ids, scores).argmax(-1, keepdim=True)], -1)
-    return ids[0, len(prompt) :].tolist()
+from tests.support.kinds_of_views import CONTRAST, MAKE, NEW, PROMPTS, generate, greedy_loop
+from tests.support.tiny_models import tiny_model
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -77,7 +30,11 @@ def test_one_list_serves_several_prompts_of_a_loop_of_ones_own(method: str, cach
 def test_a_new_list_at_each_step_is_no_new_generation(method: str) -> None:
     model = tiny_model("llama")
     processor = MAKE[method](model)
-    found = greedy_loop(model, PROMPTS[0], lambda ids, scores: LogitsProcessorList([processor])(ids, scores))
+
+    def call(ids: Tensor, scores: Tensor) -> Tensor:
+        return LogitsProcessorList([processor])(ids, scores)
+
+    found = greedy_loop(model, PROMPTS[0], call)
     assert found == generate(model, PROMPTS[:1], MAKE[method](model))[0]
 
 
@@ -186,33 +143,36 @@ def test_a_generation_inside_another_is_one_of_its_own() -> None:
     assert inner == [expected[1]]
 
 
+@torch.no_grad()
 def test_loops_that_take_turns_with_one_processor_are_refused_by_name() -> None:
     model = tiny_model("llama")
     processor = MAKE["cad"](model)
     caches = [DynamicCache(config=model.config) for _ in range(2)]
     ids = [torch.tensor([prompt]) for prompt in PROMPTS[:2]]
+
+    def step(i: int, read: Tensor) -> None:
+        scores = model(input_ids=read, past_key_values=caches[i], use_cache=True).logits[:, -1].float()
+        ids[i] = torch.cat([ids[i], processor(ids[i], scores).argmax(-1, keepdim=True)], -1)
+
+    step(0, ids[0])
+    step(1, ids[1])
     message = "CADLogitsProcessor cannot follow this call: another generation has come between its steps"
-    with torch.no_grad(), pytest.raises(ValueError, match=message):
-        for step in range(3):
-            for i, cache in enumerate(caches):
-                read = ids[i] if step == 0 else ids[i][:, -1:]
-                scores = model(input_ids=read, past_key_values=cache, use_cache=True).logits[:, -1].float()
-                ids[i] = torch.cat([ids[i], processor(ids[i], scores).argmax(-1, keepdim=True)], -1)
+    with pytest.raises(ValueError, match=message):
+        step(0, ids[0][:, -1:])
 
 
-def test_a_loop_that_scores_several_tokens_of_one_forward_is_refused_by_name() -> None:
+@torch.no_grad()
+@pytest.mark.parametrize("read_before", [0, 7])
+def test_a_loop_that_scores_several_tokens_of_one_forward_is_refused_by_name(read_before: int) -> None:
     model = tiny_model("llama")
     processor, cache = MAKE["cad"](model), DynamicCache(config=model.config)
     ids = torch.tensor([PROMPTS[0]])
-    with torch.no_grad(), pytest.raises(ValueError, match="scores several tokens a step"):
-        logits = model(input_ids=ids[:, :7], past_key_values=cache).logits.float()
-        processor(ids[:, :7], logits[:, -1])
-        logits = model(input_ids=ids[:, 7:], past_key_values=cache).logits.float()
-        processor(ids[:, :8], logits[:, 0])
-    with torch.no_grad(), pytest.raises(ValueError, match="scores several tokens a step"):
-        cache = DynamicCache(config=model.config)
-        logits = model(input_ids=ids, past_key_values=cache).logits.float()
-        processor(ids[:, :7], logits[:, 6])
+    if read_before:
+        logits = model(input_ids=ids[:, :read_before], past_key_values=cache).logits.float()
+        processor(ids[:, :read_before], logits[:, -1])
+    logits = model(input_ids=ids[:, read_before:], past_key_values=cache).logits.float()
+    with pytest.raises(ValueError, match="scores several tokens a step"):
+        processor(ids[:, :8], logits[:, 7 - read_before])
 
 
 def test_a_loop_that_skips_the_scores_of_some_tokens_is_followed() -> None:
@@ -262,120 +222,6 @@ def test_each_thread_has_a_trace_that_knows_its_sequences() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(traced, PROMPTS * 3))
-
-
-@pytest.mark.parametrize("custom", [None, batched_views, contrastive_search])
-def test_the_logits_of_the_prefill_are_not_kept(custom: Any) -> None:
-    model = tiny_model("llama")
-    first: list[Any] = []
-    alive: list[bool] = []
-
-    def look(_: object, __: object, output: Any) -> None:
-        if not first:
-            first.append(weakref.ref(output.logits))
-
-    def stop(input_ids: Tensor, scores: object, **_: object) -> Tensor:
-        alive.append(first[0]() is not None)
-        return torch.zeros(len(input_ids), dtype=torch.bool)
-
-    handle = model.register_forward_hook(look)
-    try:
-        generate(
-            model, PROMPTS, MAKE["cad"](model), custom_generate=custom, stopping_criteria=[stop], logits_to_keep=0
-        )
-    finally:
-        handle.remove()
-    assert not any(alive[1:])
-
-
-def kept_by(processor: Any) -> Any:
-    return processor._call.current._states
-
-
-def test_the_contrasts_cache_goes_when_generate_returns() -> None:
-    model = tiny_model("llama")
-    processor, caches = MAKE["cad"](model), []
-
-    def look(_: Tensor, scores: Tensor) -> Tensor:
-        (state,) = kept_by(processor).values()
-        caches.append(weakref.ref(state._sequences._state["past_key_values"]))
-        return scores
-
-    generate(model, PROMPTS, [processor, look])
-    gc.collect()
-    assert caches
-    assert all(cache() is None for cache in caches)
-
-
-def test_it_goes_with_the_main_cache_of_another_loop() -> None:
-    model = tiny_model("llama")
-    processor, cache = MAKE["cad"](model), DynamicCache(config=model.config)
-    greedy_loop(model, PROMPTS[0], processor, cache=cache)
-    assert kept_by(processor)
-    del cache
-    gc.collect()
-    assert not kept_by(processor)
-
-
-def test_a_processor_that_is_dropped_frees_its_cache_without_the_garbage_collector() -> None:
-    model = tiny_model("llama")
-    processor = MAKE["cad"](model)
-    greedy_loop(model, PROMPTS[0], processor, cache=None)
-    (state,) = kept_by(processor).values()
-    cache = weakref.ref(state._sequences._state["past_key_values"])
-    del state
-    gc.disable()
-    try:
-        del processor
-        assert cache() is None
-    finally:
-        gc.enable()
-
-
-def test_reset_frees_the_cache_and_begins_anew() -> None:
-    model = tiny_model("llama")
-    processor = MAKE["cad"](model)
-    found = greedy_loop(model, PROMPTS[0], processor, cache=None)
-    processor.reset()
-    assert processor._call.current is None
-    assert greedy_loop(model, PROMPTS[0], processor, cache=None) == found
-
-
-@pytest.mark.parametrize("method", MAKE)
-def test_hooks_go_with_the_processor(method: str) -> None:
-    model = tiny_model("llama", seed=3)
-    before = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]
-    processors = [MAKE[method](model) for _ in range(2)]
-    generate(model, PROMPTS[:1], processors[0])
-    assert len(model._forward_pre_hooks) == 1, "processors of one model share its hook"
-    processors.clear()
-    gc.collect()
-    assert [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()] == before
-
-
-@pytest.mark.parametrize("method", MAKE)
-def test_a_copied_processor_is_a_fresh_one_of_the_same_model(method: str) -> None:
-    model = tiny_model("llama")
-    processor = MAKE[method](model)
-    expected = generate(model, PROMPTS, processor)
-    for copied in (copy.deepcopy(processor), copy.deepcopy([processor])[0]):
-        assert copied._call is not processor._call
-        assert copied._call.model is model
-        assert generate(model, PROMPTS, copied) == expected
-
-
-@pytest.mark.parametrize("method", MAKE)
-def test_a_model_can_be_copied_and_saved_while_a_processor_lives(method: str) -> None:
-    model = tiny_model("llama", seed=3)
-    processor = MAKE[method](model)
-    expected = generate(model, PROMPTS, processor)
-    buffer = io.BytesIO()
-    torch.save(model, buffer)
-    buffer.seek(0)
-    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), torch.load(buffer, weights_only=False)):
-        assert generate(copied, PROMPTS, MAKE[method](copied)) == expected
-    assert b"counterfoil" not in pickle.dumps(model), "a saved model opens where this package is not installed"
-    assert generate(model, PROMPTS, processor) == expected
 
 
 def test_a_model_that_is_not_the_one_that_generates_is_refused_where_its_padding_is_needed() -> None:
