@@ -53,12 +53,12 @@ class PairRequest:
 
     @property
     def cut_context(self) -> int | None:
-        """How many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
+        """Return how many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
         return getattr(self.method, "cut_context", None)
 
     @property
     def changes_image(self) -> bool:
-        """Whether the contrast is the main prompt with its images changed."""
+        """Return whether the contrast is the main prompt with its images changed."""
         return self.method.contrast == "image"
 
     def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class ParsedArgs(dict[str, Any]):
 
 
 def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
-    """Whether any key is this library's."""
+    """Return whether any key is this library's."""
     return any(isinstance(key, str) and key.startswith((PREFIX, RESERVED)) for key in extra_args or ())
 
 

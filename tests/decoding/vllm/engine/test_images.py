@@ -12,9 +12,9 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 import numpy as np
 import torch
 from counterfoil.decoding.images import add_noise, draw_transform
-from counterfoil.decoding.methods import code
+from counterfoil.decoding.methods import CODE, RITUAL
 from counterfoil.decoding.methods.ritual import TRANSFORMS
-from counterfoil.decoding.vllm.engine.images import _transformed
+from counterfoil.decoding.vllm.engine.images import changed_pixels
 from PIL import Image
 from vllm import SamplingParams
 
@@ -117,7 +117,7 @@ def test_transformed_pixels_are_those_of_the_transformed_picture(
     """Where the picture has the model's size already, it makes no difference that it was read before."""
     item = {"pixel_values": SimpleNamespace(data=inputs_of(vision, TEXTS[0], images[0])["pixel_values"][0])}
     config = SimpleNamespace(model=str(saved_vision()[0]), revision=None, trust_remote_code=False)
-    found = _transformed(item, {"seed": 2, "transform": transform}, 0, config)
+    found = changed_pixels(item, RITUAL(transform=transform), 2, config)
     seen = draw_transform(images[0], 2, transform)(images[0])
     seen = seen if seen.size == images[0].size else seen.resize(images[0].size, Image.Resampling.BICUBIC)
     expected = inputs_of(vision, TEXTS[0], seen)["pixel_values"][0]
@@ -135,7 +135,7 @@ def test_code_puts_a_description_in_the_place_of_the_picture(
     # The engine forbids markers in the main view alone.
     plain = all_logits(vision, other, found)
     plain[:, VOCABULARY:] += 100
-    scores = code(torch.from_numpy(main), torch.from_numpy(plain), k=0.5)
+    scores = CODE(k=0.5).scores(torch.from_numpy(main), torch.from_numpy(plain))
     assert found == scores.argmax(-1).tolist()
 
 
@@ -163,4 +163,4 @@ def test_refused_with_the_reason(engine: Engine, images: list[Image.Image], why:
 def test_two_tiles_are_refused_by_ritual() -> None:
     item = {"pixel_values": SimpleNamespace(data=torch.zeros(2, 3, 4, 4))}
     with pytest.raises(ValueError, match="one image of one tile"):
-        _transformed(item, {"seed": 0, "transform": None}, 0, None)
+        changed_pixels(item, RITUAL(), 0, None)  # type: ignore[arg-type]
