@@ -15,10 +15,9 @@ from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.cached import Progress as Judged
 from counterfoil.attribution.io.atomic import check_outputs
-from counterfoil.attribution.io.files import Scored, score_files
+from counterfoil.attribution.io.files import Scored, ScoreWriter, score_files
 from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
-from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.report.precompute import Precompute
