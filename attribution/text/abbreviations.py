@@ -6,7 +6,8 @@ import re
 
 # Before the number that they belong to, these end no sentence.
 _BEFORE_NUMBERS = (
-    "no|nos|nr|num|núm|vol|vols|bd|ch|chap|kap|cap|fig|figs|abb|tab|eq|eqs|sec|sect|para|par|p|pp|pg|pág|págs|s|ss|l|ll|"
+    "no|nos|nr|num|núm|vol|vols|bd|ch|chap|kap|cap|fig|figs|abb|tab|eq|eqs|sec|sect|para|par|p|pp|pg|pag|pág|págs|blz|s|"
+    "ss|l|ll|str|kl|tel|č|obr|"
     "art|arts|abs|ziff|rn|ver|v|ed|op|est|approx|app|ca|c|circa|fl|b|d|r|born|died|jan|feb|mar|apr|jun|jul|aug|sep|sept|"
     "oct|okt|nov|dec|dez|рис|стр|гл|п|пп|ст|см|с|т|тт|вып|табл|ок"
 )
@@ -14,11 +15,17 @@ _BEFORE_NUMBERS = (
 _NEVER_LAST = (
     "approx|vs|viz|cf|e\\.g|i\\.e|esp|incl|resp|dr|mr|mrs|ms|prof|rev|gen|col|sgt|lt|capt|gov|sen|rep|hon|messrs|mme|"
     "mlle|sr|sra|srta|sig|dhr|mevr|hr|ul|им|ул|bzw|z\\. ?b|d\\. ?h|u\\. ?a|o\\. ?a|inkl|zzgl|evtl|ggf|sog|bijv|"
-    "p\\. ?ej|av|geb|gest|gegr"
+    "p\\. ?ej|av|geb|gest|gegr|ten|t\\. ?ex|bl\\. ?a|f\\. ?eks|d\\. ?v\\. ?s|např|tj|tzn|np|wg"
 )
 _BEFORE_NUMBER = re.compile(rf"(?<!\w)(?:{_BEFORE_NUMBERS})\.\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(?:[\[(]?\d|№|[IVXLC]+\b)")
 _ABBREVIATION = re.compile(rf"(?<!\w)(?:{_NEVER_LAST})\.\s*\Z|\d\s?(?:mio|mrd|tsd)\.\s*\Z", re.IGNORECASE)
+# These end none if it goes on in lower case.
+_BEFORE_LOWER = re.compile(
+    r"(?<!\w)(?:etc|inc|ltd|corp|co|bros|jr|sr|ave|blvd|rd|dept|univ|assn|ph\.d|m\.d|b\.a|m\.a|u\.s|u\.k|a\.m|p\.m|max|min|"
+    r"avg|sq|usw|usf|ecc|т\. ?д|т\. ?п|др)\.\s*\Z",
+    re.IGNORECASE,
+)
 _AUTHORS = re.compile(r"\bet al\.\W*(?:\[[^\]]*\]|\(\d{4}\w?\))?\s*\Z")
 # "5 min. later", "1905 r. była", "Ludwig II. starb"
 _SHORT = re.compile(r"\d\s?[^\W\d_]{1,3}\.\s*\Z|\b[IVX]{1,5}\.\s*\Z")
@@ -53,6 +60,6 @@ def sentence_goes_on(text: str, place: int) -> bool:
         return True
     letter = _LETTER.match(behind)
     goes_lower = letter is not None and letter.group()[-1].islower()
-    if goes_lower and _SHORT.search(before):
+    if goes_lower and (_SHORT.search(before) or _BEFORE_LOWER.search(before)):
         return True
     return bool(_AUTHORS.search(before)) and (goes_lower or behind.lstrip()[:1] in {"(", "["})
