@@ -38,6 +38,9 @@ ELSEWHERE = {
 }
 """Python blocks that are not run here, by page and a line of them, with the reason and where the same is tested."""
 
+SIGNATURE = re.compile(r"<!-- derived: signature.*?<!-- end -->", re.DOTALL)
+"""A block that only says what a class takes, as help() would."""
+
 pytestmark = pytest.mark.timeout(1200)
 
 load_language_model = functools.cache(counterfoil.models.load_language_model)
@@ -97,7 +100,7 @@ ASSUMED: Mapping[str, Callable[[], dict[str, Any]]] = {
 
 
 def python_blocks(page: str) -> list[str]:
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```python\n(.*?)^```", SIGNATURE.sub("", PAGES[page]), flags=re.DOTALL | re.MULTILINE)
     return [block for block in blocks if not any(page == where and line in block for where, line in ELSEWHERE)]
 
 
