@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, pair_request
+from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, parse_contrast
 from .contrast_prompts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts
 
 if TYPE_CHECKING:
@@ -108,5 +108,5 @@ def _request(keys: Mapping[str, Any], main: Sequence[int], contrast: Sequence[in
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
     if contrast is not None:
         extra_args[CONTRAST_IDS] = list(contrast)
-    pair_request(extra_args)
+    parse_contrast(extra_args)
     return OfflineRequest({"prompt_token_ids": list(main)}, extra_args)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, pair_request
+from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, parse_contrast
 from ..contrast_prompts import both_conversations, both_prompts
 from ..engine_limits import EngineLimits, check_prompt_logprobs
 
@@ -124,7 +124,7 @@ def _with_contrast(render: Render, endpoint: _Endpoint, state: Any) -> Render:  
             extra_args = await _rendered_args(request, endpoint)
             if isinstance(extra_args, ErrorResponse):
                 return extra_args
-            params = pair_request(extra_args, amateur_model=limits.amateur_model)
+            params = parse_contrast(extra_args, amateur_model=limits.amateur_model)
         except ValueError as error:
             return create_error_response(_described(error), param="vllm_xargs")
         assert params is not None
