@@ -85,7 +85,7 @@ def _changed_features(
             raise ValueError(f"{contrast.method.name} has to be given images alone, but there is {feature.modality}")
         item = _pixels_of(feature, contrast.method.name)
         element = item[PIXELS]
-        pixels = _changed_pixels(item, contrast.method, contrast.seed + index, config)
+        pixels = changed_pixels(item, contrast.method, contrast.seed + index, config)
         data = type(item)({**item, PIXELS: replace(element, data=pixels)})
         name = f"{feature.identifier} {index} {label}"
         changed.append(replace(feature, data=data, identifier=name, mm_hash=None))
@@ -104,8 +104,18 @@ def _pixels_of(feature: MultiModalFeatureSpec, method: str) -> Any:  # noqa: ANN
     return item
 
 
-def _changed_pixels(item: Any, method: Method, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
-    """Return the pixels of the contrast, changed as the method's logits processor changes them for the same seed."""
+def changed_pixels(item: Any, method: Method, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+    """Return the pixels of the contrast, changed as the method's logits processor changes them for the same seed.
+
+    Args:
+        item: vLLM's `MultiModalKwargsItem` of one image.
+        method: A method that changes images.
+        seed: The seed of what is drawn.
+        config: The model's configuration.
+
+    Raises:
+        ValueError: If this model's images cannot be changed as the method asks.
+    """
     kind = processor_class(method)
     if kind.changed_pixels is not None:
         pixels = item[PIXELS].data
