@@ -17,13 +17,11 @@ FACTS = (
     "The lighthouse is 31 metres high.",
     "The keeper lived there for nineteen years.",
 )
-# The judge is shown the sentence as it stands in the answer, and marks of emphasis, lists and tags mislead it.
-MISLEADING = {"emphasis", "lettered", "html"}
 # Scripts that the local judge cannot read.
 UNREADABLE = {"thai unrelated", "korean unrelated", "russian unrelated"}
 
 
-@pytest.mark.parametrize("name", sorted(RECORDS.keys() - MISLEADING - UNREADABLE))
+@pytest.mark.parametrize("name", sorted(RECORDS.keys() - UNREADABLE))
 def test_supported_statements_are_found_to_be_supported(name):
     record = RECORDS[name]
     report = score_citations(record["response"], record["retrieved_contexts"], quotes=False)
