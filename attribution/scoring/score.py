@@ -82,9 +82,10 @@ class Scoring:
         if self.mode == "alce":
             if self.list_answer and answer.question is None:
                 raise ValueError("`question` has to be given with `list_answer`, but is None")
-            found = alce.claims(
-                answer.text, self.sentences or alce.sentences, answer.question if self.list_answer else None
-            )
+            # The library's own splitter has a form for ALCE.
+            given = self.sentences
+            splitter = alce.sentences if given is None or given is default_sentences else given
+            found = alce.claims(answer.text, splitter, answer.question if self.list_answer else None)
             checks = [alce.check(claim, documents, threshold, self.max_citations) for claim in found]
             metric, form, unread = alce, ALCE, alce.unread(answer.text, len(documents))
         else:
