@@ -103,7 +103,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
 
     @property
     def step(self) -> int:
-        """The number of tokens generated so far, 0 while the first is scored."""
+        """Return the number of tokens generated so far, 0 while the first is scored."""
         generation = self._call.current
         return 0 if generation is None else generation.step
 

@@ -13,8 +13,10 @@ from counterfoil.decoding import (
     CutContext,
     DoLaLogitsProcessor,
 )
+from counterfoil.decoding.views import PromptView
+from counterfoil.decoding.views.generate_call import Generation
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import DynamicCache, LogitsProcessorList
 
 from tests.support.tiny_models import padded, random_prompts
 
@@ -56,3 +58,18 @@ def greedy_loop(
         read = 0 if kept is None else ids.shape[1]
         ids = torch.cat([ids, processors(ids, scores).argmax(-1, keepdim=True)], -1)
     return ids[0, len(prompt) :].tolist()
+
+
+class Call:
+    """A generate() call, or another loop, as a view sees it: the ids of each step and nothing of the main model."""
+
+    def __init__(self, view: PromptView, *, in_generate: bool = True) -> None:
+        self._view, self._processors = view, LogitsProcessorList() if in_generate else None
+        self._generation: Generation | None = None
+
+    def logits(self, ids: Tensor) -> Tensor:
+        if self._generation is None:
+            self._generation = Generation(ids, self._processors, None)
+        else:
+            self._generation.advance(ids, None)
+        return self._view.logits(ids, self._generation)

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from counterfoil.decoding.prompts.prompt import as_prompt
-from counterfoil.decoding.views import CutContext, OtherPrompt, PromptView, SamePrompt
-from counterfoil.decoding.views.generate_call import Generation
+from counterfoil.decoding.views import CutContext, OtherPrompt, SamePrompt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import LogitsProcessorList
 
+from tests.support.kinds_of_views import Call
 from tests.support.reference import next_logits
 from tests.support.tiny_models import VOCABULARY, padded, random_prompts, tiny_model
 
@@ -25,21 +24,6 @@ def expected(contrasts: list[list[int]], ids: torch.Tensor, prompt_length: int, 
         for i, row in enumerate(ids.tolist())
     ]
     return torch.tensor(np.stack(rows), dtype=torch.float32)
-
-
-class Call:
-    """A generate() call, or another loop, as a view sees it: the ids of each step and nothing of the main model."""
-
-    def __init__(self, view: PromptView, *, in_generate: bool = True) -> None:
-        self._view, self._processors = view, LogitsProcessorList() if in_generate else None
-        self._generation: Generation | None = None
-
-    def logits(self, ids: torch.Tensor) -> torch.Tensor:
-        if self._generation is None:
-            self._generation = Generation(ids, self._processors, None)
-        else:
-            self._generation.advance(ids, None)
-        return self._view.logits(ids, self._generation)
 
 
 def agree(actual: torch.Tensor, reference: torch.Tensor) -> None:
