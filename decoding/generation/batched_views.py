@@ -19,6 +19,7 @@ from transformers.utils.generic import ModelOutput
 from ..processors.base import ContrastLogitsProcessor
 from ..views.calling_frames import generate_argument
 from ..views.forward_recorder import CACHE_NAMES
+from ..views.probes import warn_once
 from ..views.prompt_view import PromptView
 from .batched_model import BatchedModel
 
@@ -41,7 +42,9 @@ def batched_views(
     """Run the views of contrastive processors as further rows of the main forward, for `generate(custom_generate=...)`.
 
     Decoding is bound by reading the weights, and these are read once for all rows: a contrast costs little more than
-    plain decoding. The tokens are those of the same call without `custom_generate`. The loop is transformers' own, so
+    plain decoding. The tokens are those of the same call without `custom_generate`: a model that computes a row
+    otherwise beside a longer one is found out by a short trial and reads each view in a forward of its own, with a
+    warning. The loop is transformers' own, so
     sampling, beams, stopping criteria, other processors and `return_dict_in_generate` work as in any call. Views that
     another model reads keep a forward of their own; layer contrasts need none.
 
@@ -75,6 +78,15 @@ def batched_views(
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     batched, processors = _batched(model, logits_processor)
+    runner: Any = batched
+    if reason := batched.why_not_together(input_ids, model_kwargs.get("attention_mask"), generation_config.max_length):
+        runner, processors = model, logits_processor
+        warn_once(
+            model,
+            "batched views",
+            f"{type(model).__name__} computes a row otherwise beside a longer one ({reason}), so batched_views runs "
+            "each view in a forward of its own: the same tokens, at the cost of a forward for each view",
+        )
     options: dict[str, Any] = {
         "logits_processor": processors,
         "stopping_criteria": stopping_criteria,
@@ -85,9 +97,9 @@ def batched_views(
     loops: Any = type(model)
     try:
         if mode in BEAMS:
-            output = loops._beam_search(batched, input_ids, **options)
+            output = loops._beam_search(runner, input_ids, **options)
         else:
-            output = loops._sample(batched, input_ids, streamer=streamer, **options)
+            output = loops._sample(runner, input_ids, streamer=streamer, **options)
     finally:
         batched.clear()
     if isinstance(output, ModelOutput):

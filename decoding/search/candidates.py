@@ -47,7 +47,7 @@ class Candidates(ABC):
         """
 
     @abstractmethod
-    def past_key_values(self, given: object) -> DynamicCache | Any:  # noqa: ANN401
+    def filled_cache(self, given: object) -> DynamicCache | Any:  # noqa: ANN401
         """Return a cache of all tokens but the last.
 
         Args:

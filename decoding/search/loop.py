@@ -12,7 +12,7 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput
 from ..methods.contrastive_search import ContrastiveSearch
 from ..processors.base import ContrastLogitsProcessor
 from ..views.calling_frames import generate_argument
-from ..views.forward_recorder import CACHE_NAMES, ignored_by_hooks
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES, ignored_by_hooks
 from .candidates import Candidates
 from .support import supported_candidates
 
@@ -61,7 +61,7 @@ def contrastive_search(
 
     Returns:
         Token ids `[batch, length + new]`, or with `return_dict_in_generate` a `GenerateDecoderOnlyOutput` with
-        `scores`, `logits` and `past_key_values` (of all tokens but the last, as `generate()` leaves it).
+        `scores`, `logits` and the cache (of all tokens but the last, as `generate()` leaves it).
 
     Raises:
         ValueError: An argument cannot be served; the message names it.
@@ -82,7 +82,7 @@ def contrastive_search(
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     record = _Record(generation_config)
-    with supported_candidates(model)(model, method, budget) as candidates:
+    with supported_candidates(model, input_ids.shape[1] + budget)(model, method, budget) as candidates:
         try:
             sequences = _search(
                 candidates, input_ids, logits_processor, stopping_criteria, generation_config, record, streamer,
@@ -94,12 +94,9 @@ def contrastive_search(
                 streamer.end()
         if not generation_config.return_dict_in_generate:
             return sequences
-        return GenerateDecoderOnlyOutput(
-            sequences=sequences,  # pyright: ignore[reportArgumentType]
-            scores=record.scores,  # pyright: ignore[reportArgumentType]
-            logits=record.logits,  # pyright: ignore[reportArgumentType]
-            past_key_values=candidates.past_key_values(given_cache),
-        )
+        output: dict[str, Any] = {"scores": record.scores, "logits": record.logits}
+        output[CACHE_NAME] = candidates.filled_cache(given_cache)
+        return GenerateDecoderOnlyOutput(sequences=sequences, **output)  # pyright: ignore[reportArgumentType]
 
 
 def resolved(generation_config: GenerationConfig, penalty_alpha: float | None, top_k: int | None) -> ContrastiveSearch:
