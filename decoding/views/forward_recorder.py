@@ -72,6 +72,7 @@ class Reading:
         serial: The number of that forward, among all of the model in this thread.
         started: The number of the forward that found the cache empty, 0 if none was seen.
         total: How many columns have been read on this cache since it was first seen.
+        counts: Whether the cache has been seen to count its tokens.
         cache: A reference to the cache; `None` if the forward was given none.
         tokens: `[rows, new]` ids that the latest forward read, `None` if it was given embeddings.
         attention_mask: As given to the latest forward: `[rows, length]`, `None` if it was given none, and `...` if it
@@ -82,6 +83,7 @@ class Reading:
     serial: int
     started: int
     total: int
+    counts: bool
     cache: Callable[[], object | None] | None
     tokens: Tensor | None
     attention_mask: Any
@@ -193,16 +195,19 @@ class _Recent(threading.local):
     def _add(self, cache: object, tokens: Tensor | None, new: int, mask: object, positions: Tensor | None) -> None:
         known = next((reading for reading in self.readings if reading.is_on(cache)), None)
         self.serial += 1
-        started, total = 0, new
-        if cache is None or _is_empty(cache, decoding=known is not None and new == 1):
+        started, total, counts = 0, new, known is not None and known.counts
+        decoding = known is not None and new == 1
+        empty = cache is not None and _is_empty(cache, decoding=decoding)
+        # Some caches never count their tokens. One that did and is back at 0 has been emptied.
+        if cache is None or (empty and (counts or not decoding)):
             started = self.serial
         elif known is not None:
-            started, total = known.started, known.total + new
+            started, total, counts = known.started, known.total + new, counts or not empty
         if known is not None:
             self.readings.remove(known)
         # Other kinds of masks (four-dimensional, one for each kind of layer) are large, and nobody reads them.
         readable = mask if mask is None or (isinstance(mask, Tensor) and mask.dim() == 2) else ...
-        reading = Reading(self.serial, started, total, self._reference(cache), tokens, readable, positions)
+        reading = Reading(self.serial, started, total, counts, self._reference(cache), tokens, readable, positions)
         self.readings.appendleft(reading)
 
     def _reference(self, cache: object | None) -> Callable[[], object | None] | None:

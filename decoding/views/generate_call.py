@@ -106,7 +106,7 @@ class Generation:
 
     def has_restarted(self, reading: Reading, ids: Tensor) -> bool:
         """Return whether the forward that has read the last columns of `ids` began on a cache that was emptied."""
-        if reading.started > self._serial:
+        if reading.started > self._serial and reading.total >= ids.shape[1]:
             return True
         return ids.shape[1] <= self.length and reading.matching_columns(ids) == ids.shape[1]
 
@@ -146,6 +146,7 @@ class GenerateCall:
         self._refused = {"_assisted_decoding": ASSISTED, **(refused or {})}
         self._recorder = ForwardRecorder.of(self.model)
         self._thread = _Thread()
+        self._thread.serial = self._recorder.serial  # earlier forwards are none of ours
 
     @property
     def current(self) -> Generation | None:
