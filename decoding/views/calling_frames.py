@@ -23,7 +23,7 @@ from typing import Any
 
 from transformers import GenerationMixin, LogitsProcessorList
 
-_generate: Any = inspect.unwrap(GenerationMixin.generate)  # under the decorators of torch and transformers
+_generate: Any = inspect.unwrap(vars(GenerationMixin)["generate"])  # under the decorators of torch and transformers
 _GENERATE = _generate.__code__
 _CALL_PROCESSORS = LogitsProcessorList.__call__.__code__
 _LOOPS = {getattr(GenerationMixin, name).__code__: name for name in ("_sample", "_beam_search", "_assisted_decoding")}
