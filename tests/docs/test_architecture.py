@@ -15,7 +15,7 @@ STARTS = ("", "decoding/", "decoding/vllm/", "attribution/", "attribution/scorin
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_every_path_that_is_named_exists(page: str) -> None:
     named = re.findall(r"`([\w./-]+(?:\.py|\.md|\.txt|\.toml|/))`", (ROOT / page).read_text(encoding="utf-8"))
-    assert len(named) > 5
+    assert len(named) >= 5
     missing = [name for name in named if "NAME" not in name and not any((ROOT / at / name).exists() for at in STARTS)]
     assert missing == []
 
