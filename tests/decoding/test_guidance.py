@@ -121,20 +121,21 @@ def test_where_transformers_is_wrong_the_equation_holds(case: str) -> None:
     assert found != expected
 
 
-def test_what_is_forbidden_stays_forbidden_where_transformers_makes_nan() -> None:
-    main, negative = torch.tensor([[1.0, 2.0, -torch.inf]]), torch.tensor([[0.5, -torch.inf, 1.0]])
-
+@pytest.mark.parametrize(
+    ("main", "negative"),
+    [([1.0, 2.0, -torch.inf], [0.5, 0.0, -torch.inf]), ([1.0, 2.0, 0.0], [0.5, 0.0, -torch.inf])],
+    ids=["by both views", "by the negative view"],
+)
+def test_what_is_forbidden_makes_nan_in_transformers_and_none_here(main: list[float], negative: list[float]) -> None:
     class Model:
         def __call__(self, input_ids, **_):
-            return type("Output", (dict,), {"logits": negative[:, None]})()
+            return type("Output", (dict,), {"logits": torch.tensor([[negative]])})()
 
-    their = UnbatchedClassifierFreeGuidanceLogitsProcessor(0.5, Model(), torch.zeros(1, 1, dtype=torch.long))
-    assert their(torch.zeros(1, 1, dtype=torch.long), main)[0, 1] == -torch.inf  # type: ignore[arg-type]
-    both = torch.tensor([[1.0, 2.0, -torch.inf]])
-    negative = torch.tensor([[0.5, 0.0, -torch.inf]])
     their = UnbatchedClassifierFreeGuidanceLogitsProcessor(1.5, Model(), torch.zeros(1, 1, dtype=torch.long))
-    assert bool(their(torch.zeros(1, 1, dtype=torch.long), both).isnan().any())  # type: ignore[arg-type]
-    assert CFG().scores(both, negative)[0, 2] == -torch.inf
+    assert bool(their(torch.zeros(1, 1, dtype=torch.long), torch.tensor([main])).isnan().any())  # type: ignore[arg-type]
+    ours = CFG().scores(torch.tensor([main]), torch.tensor([negative]))
+    assert not bool(ours.isnan().any())
+    assert (ours[0] == -torch.inf).tolist() == [value == -torch.inf for value in main]
 
 
 def test_one_object_serves_many_calls() -> None:

@@ -33,9 +33,9 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def generate(custom_generate: Any = None, **options: Any) -> Any:
     torch.manual_seed(0)
     model = tiny_model("llama")
-    given = {"do_sample": False, "max_new_tokens": NEW, **options}
+    given = options if "generation_config" in options else {"do_sample": False, "max_new_tokens": NEW, **options}
     if isinstance(custom_generate, str):
-        given["trust_remote_code"] = True
+        given = {**given, "trust_remote_code": True}
         custom_generate = str(HUB / custom_generate)
     return model.generate(**padded(PROMPTS), custom_generate=custom_generate, **given)
 
@@ -76,8 +76,7 @@ def test_other_processors_and_settings_of_the_call_hold() -> None:
 
     for name, arguments in (("cad", {"contrast_inputs": contrast}), ("dola", {}), ("contrastive_search", {})):
         found = generate(
-            name, logits_processor=[ban], generation_config=config, max_new_tokens=None,
-            return_dict_in_generate=True, **arguments,
+            name, logits_processor=[ban], generation_config=config, return_dict_in_generate=True, **arguments
         )  # fmt: skip
         new = found.sequences[:, padded(PROMPTS)["input_ids"].shape[1] :]
         assert new.shape[1] == 3
