@@ -10,10 +10,18 @@ import pytest
 import torch
 from counterfoil.decoding import CADLogitsProcessor, ContrastiveDecodingLogitsProcessor
 from torch import Tensor
-from transformers import CompileConfig, DynamicCache, LogitsProcessor, LogitsProcessorList, StaticCache
+from transformers import (
+    CompileConfig,
+    DynamicCache,
+    LogitsProcessor,
+    LogitsProcessorList,
+    MiniMaxConfig,
+    MiniMaxForCausalLM,
+    StaticCache,
+)
 
 from tests.support.kinds_of_views import CONTRAST, MAKE, NEW, PROMPTS, generate, greedy_loop
-from tests.support.tiny_models import tiny_model
+from tests.support.tiny_models import COMMON, tiny_model
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -227,3 +235,29 @@ def test_a_model_that_is_not_the_one_that_generates_is_refused_where_its_padding
     processor = ContrastiveDecodingLogitsProcessor(another, tiny_model("gpt2", seed=5))
     with pytest.raises(ValueError, match="`model` has to be the model that generates"):
         generate(model, PROMPTS, processor)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("loop", ["generate", "own"])
+def test_a_cache_that_does_not_count_its_tokens_is_followed(loop: str) -> None:
+    torch.manual_seed(0)
+    config = MiniMaxConfig(
+        **{**COMMON, "layer_types": ["linear_attention", "full_attention"] * 2, "block_size": 8, "num_local_experts": 2}
+    )
+    model, prompt = MiniMaxForCausalLM(config).eval(), PROMPTS[0]
+    model.generation_config.eos_token_id = None
+    expected, contrast = list(prompt), CONTRAST["input_ids"][0].tolist()
+    for _ in range(NEW):
+        main = model(torch.tensor([expected]), use_cache=False).logits[0, -1]
+        other = model(torch.tensor([contrast + expected[len(prompt) :]]), use_cache=False).logits[0, -1]
+        expected.append(int((2 * main.double() - other.double()).argmax()))
+    processor = CADLogitsProcessor(model, CONTRAST, strength=1.0)
+    if loop == "generate":
+        assert generate(model, [prompt], processor) == [expected[len(prompt) :]]
+        return
+    ids, cache = torch.tensor([prompt]), None
+    for step in range(NEW):
+        outputs = model(ids if step == 0 else ids[:, -1:], past_key_values=cache, use_cache=True)
+        cache = outputs.past_key_values
+        ids = torch.cat([ids, processor(ids, outputs.logits[:, -1].float()).argmax(-1, keepdim=True)], -1)
+    assert ids[0].tolist() == expected
