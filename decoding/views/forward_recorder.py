@@ -234,7 +234,7 @@ _recent: WeakKeyDictionary[PreTrainedModel, _Recent] = WeakKeyDictionary()
 
 
 def is_empty(cache: Any, *, decoding: bool = False) -> bool:  # noqa: ANN401  (each architecture may have its own)
-    """Return whether a cache says that it holds no token; `decoding`, if it is known to and must not make a device wait."""
+    """Return whether a cache says that it holds no token; `decoding` if asking must not make a device wait."""
     if not hasattr(cache, "get_seq_length"):
         return False
     try:
