@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Tools:
+class MeasuringModels:
     """What tasks read and measure with.
 
     Args:
@@ -29,7 +29,7 @@ class Tools:
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Of the model that is measured."""
+        """The tokenizer of the model that is measured."""
         return self.load_tokenizer()
 
     @cached_property

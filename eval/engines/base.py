@@ -1,20 +1,23 @@
-"""What an engine is."""
+"""The interface of engines; tasks and the runner know no other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from counterfoil.decoding.by_name import Decoding
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..requests import Request, Response
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from ..task import Task
+
 
 class Engine(Protocol):
-    """Answers requests of one kind under one or several methods."""
+    """Answers requests of one kind under one or several methods.
+
+    What a method is, the engine says: a decoding, a way to locate. An engine that has one way only is given `None`.
+    """
 
     @property
     def name(self) -> str:
@@ -28,26 +31,27 @@ class Engine(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What else makes its answers what they are: recorded, and part of what the journal finds them by."""
+        """What else makes its answers what they are, JSON: recorded, and part of what the journal finds them by."""
         ...
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """The model's tokenizer.
+        """Return the model's tokenizer.
 
         Raises:
-            ValueError: It cannot be had.
+            ValueError: There is none.
         """
         ...
 
-    def refuses(self, kind: Literal["generation", "likelihood"], decoding: Decoding) -> str | None:
-        """Why the engine cannot serve requests of this kind under this method, or `None` where it can."""
+    def described(self, method: Any) -> tuple[str, str, Mapping[str, Any]]:  # noqa: ANN401
+        """Return a method's name, its label with parameters for a table, and all its parameters, JSON."""
         ...
 
-    def answer(self, decodings: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
-        """Answers requests of one kind at once.
+    def refuses(self, task: Task, method: Any) -> str | None:  # noqa: ANN401
+        """Return why the engine cannot serve a task under a method, or `None` if it can."""
+        ...
 
-        Returns:
-            `[decoding][request]`.
+    def answer(self, methods: Sequence[Any], requests: Sequence[Request]) -> list[list[Response]]:
+        """Return the answers to requests of one kind, `[method][request]`.
 
         Raises:
             ValueError: A method or a request that cannot be served.

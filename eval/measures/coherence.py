@@ -17,14 +17,14 @@ from counterfoil.decoding.decoder import Decoder
 from counterfoil.models import LanguageModel
 from sentence_transformers import SentenceTransformer
 
-from ..likelihood import option_log_probabilities
+from ..engines.teacher_forcing import option_log_probabilities
 from ..requests import Choice
 
 
 def mean_log_likelihoods(
     prompts: Sequence[str], continuations: Sequence[str], language: LanguageModel, *, batch_size: int = 8
 ) -> list[float | None]:
-    """The first definition, in nats a token; `None` for an empty continuation."""
+    """Return the first definition, in nats a token; `None` for an empty continuation."""
     plain = [Decoder(Decoding("none"), language)]
     lengths = [len(language.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in continuations]
     pairs = zip(prompts, continuations, lengths, strict=True)
@@ -34,7 +34,7 @@ def mean_log_likelihoods(
 
 
 def cosines(prompts: Sequence[str], continuations: Sequence[str], embedding: SentenceTransformer) -> list[float | None]:
-    """The second definition, in [-1, 1]; `None` for an empty continuation."""
+    """Return the second definition, in [-1, 1]; `None` for an empty continuation."""
     # One half per call, so that a text's vector does not depend on which list it stands in.
     one = embedding.encode(list(prompts), normalize_embeddings=True)
     other = embedding.encode(list(continuations), normalize_embeddings=True)

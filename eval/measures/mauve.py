@@ -1,8 +1,7 @@
 """MAUVE (Pillutla et al., NeurIPS 2021, arXiv 2102.01454): how far machine text lies from human text.
 
 The score is the authors' library, mauve-text, on features of a model of one's own choice: the last hidden state at the
-last token. As in Su and Collier (arXiv 2210.14140), each pair of texts is cut to the shorter of the two, and empty
-continuations are left out. The papers' features are GPT-2-large's; a score from other features is another score.
+last token. The papers' features are GPT-2-large's; a score from other features is another score.
 """
 
 from __future__ import annotations
@@ -20,14 +19,22 @@ LEAST = 40
 
 
 def mauve(
-    references: Sequence[str], continuations: Sequence[str], language: LanguageModel, *, seed: int = 25
+    references: Sequence[str],
+    continuations: Sequence[str],
+    language: LanguageModel,
+    *,
+    equal_lengths: bool = True,
+    longest: int | None = None,
+    seed: int = 25,
 ) -> float | None:
-    """The score in percent, `None` for fewer than :data:`LEAST` pairs.
+    """Return the score in percent, `None` for fewer than :data:`LEAST` pairs.
 
     Args:
         references: What people wrote.
-        continuations: What the method wrote, in the same order.
+        continuations: What the method wrote, in the same order. Empty ones are left out with their pair.
         language: The model that gives the features.
+        equal_lengths: Cut each pair to the shorter of the two, as Su and Collier (arXiv 2210.14140) do.
+        longest: The most tokens of a text that are read; `None` for all.
         seed: Of the clustering; 25 is the library's.
 
     Raises:
@@ -36,11 +43,12 @@ def mauve(
     tokenizer = language.tokenizer
     pairs = []
     for reference, continuation in zip(references, continuations, strict=True):
-        one = tokenizer(reference, add_special_tokens=False)["input_ids"]
-        other = tokenizer(continuation, add_special_tokens=False)["input_ids"]
+        one, other = (
+            tokenizer(text, add_special_tokens=False)["input_ids"][:longest] for text in (reference, continuation)
+        )
         length = min(len(one), len(other))
         if length:
-            pairs.append((one[:length], other[:length]))
+            pairs.append((one[:length], other[:length]) if equal_lengths else (one, other))
     if len(pairs) < LEAST:
         return None
     try:
@@ -58,7 +66,7 @@ def mauve(
 
 @torch.no_grad()
 def _features(texts: Sequence[Sequence[int]], language: LanguageModel) -> NDArray[np.float32]:
-    """The last hidden state at each text's last token, `[texts, dimensions]`."""
+    """Return the last hidden state at each text's last token, `[texts, dimensions]`."""
     device = language.model.device
     rows = []
     for ids in texts:

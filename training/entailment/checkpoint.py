@@ -24,12 +24,11 @@ from counterfoil.attribution.entailment.local.adapter import (
 )
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import CLASSES, PairNetwork, batch
-from counterfoil.eval.entailment.calibration import temperature, threshold
-from counterfoil.eval.entailment.data import LabelledPair, by_source
-from counterfoil.eval.entailment.measures import balanced_accuracy
+from counterfoil.eval.labelled_pairs import LabelledPair, balanced_accuracy, by_source, threshold
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .calibration import temperature
 from .lora import adapter_weights
 from .optimisation import micro_batches
 from .recipe import Recipe

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from counterfoil.attribution.text.segmentation import sentences
-from counterfoil.eval.entailment.data import LabelledPair
+from counterfoil.eval.labelled_pairs import LabelledPair
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 SOURCE = "contrast"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from counterfoil.attribution.entailment.local.encoding import Row, row, selection, split, tokens
-from counterfoil.eval.entailment.data import LabelledPair, by_source
+from counterfoil.eval.labelled_pairs import LabelledPair, by_source
 
 from .contrast import contrasts, documents
 from .recipe import Recipe

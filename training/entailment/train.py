@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import PairNetwork, batch
-from counterfoil.eval.entailment.data import LabelledPair, hold_out, read_pairs
+from counterfoil.eval.labelled_pairs import LabelledPair, hold_out, read_pairs
 from counterfoil.models import embedding_model_path
 from torch import nn
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from counterfoil.eval.hallucination.probes import question
 from counterfoil.eval.scenes.objects import NAMES
+from counterfoil.eval.scenes.questions import about
 from transformers import PreTrainedTokenizerFast
 
 DESCRIBE = "Please describe this image in detail."
@@ -42,7 +42,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     """A tokenizer of whole words; it knows those of questions, captions and the two instructions."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415
 
-    said = " ".join(["yes no", DESCRIBE, DESCRIBE_EVERYTHING, caption([]), *map(question, NAMES), caption(NAMES)])
+    said = " ".join(["yes no", DESCRIBE, DESCRIBE_EVERYTHING, caption([]), *map(about, NAMES), caption(NAMES)])
     known = [PAD, BEGIN, END, UNKNOWN, IMAGE, *dict.fromkeys(words(said))]
     vocabulary = {word: number for number, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
-from counterfoil.eval.scenes.objects import NAMES
-from counterfoil.eval.scenes.world import Twin
+from counterfoil.eval.scenes.objects import NAMES, Twin
 from torch import Tensor, nn
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration
 

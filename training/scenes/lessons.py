@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from counterfoil.eval.scenes.drawing import UNCLEAR, Scene, draw_scene
-from counterfoil.eval.scenes.world import Twin, objects_together
+from counterfoil.eval.scenes.objects import Twin, objects_together
 
 from .transforms import transformed
 

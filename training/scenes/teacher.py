@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from counterfoil.eval.hallucination.probes import question
-from counterfoil.eval.scenes.objects import NAMES
-from counterfoil.eval.scenes.world import Twin, objects_together
+from counterfoil.eval.scenes.objects import NAMES, Twin, objects_together
+from counterfoil.eval.scenes.questions import about
 from transformers import CLIPVisionModel, PreTrainedTokenizerFast
 
 from .language import BEGIN, DESCRIBE, DESCRIBE_EVERYTHING, END, IMAGE, caption, token
@@ -38,7 +37,7 @@ class Teacher:
         self.draw = np.random.default_rng([recipe.seed, 2])
         self.begin, self.end, self.image = (token(tokenizer, word) for word in (BEGIN, END, IMAGE))
         self._tokens = lambda text: tokenizer(text, add_special_tokens=False).input_ids
-        self._asked = {name: self._tokens(question(name)) for name in NAMES}
+        self._asked = {name: self._tokens(about(name)) for name in NAMES}
         self._answers = {there: [*self._tokens("yes" if there else "no"), self.end] for there in (True, False)}
         self._instructions = [self._tokens(text) for text in (DESCRIBE, DESCRIBE_EVERYTHING)]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from counterfoil.eval.scenes.world import TWINS, Twin
+from counterfoil.eval.scenes.objects import TWINS, Twin
 from safetensors.torch import load_file, save_file
 from transformers import LlavaForConditionalGeneration
 
