@@ -31,7 +31,7 @@ FORMAT = "counterfoil.evaluations/2"
 UNCHECKED = 3
 """Exit code if an instrument gave no verdict on an item: the figures are then not those of the whole data."""
 
-METHOD_HELP = "Names with commas; the others are compared with the first. Default: the task's own."
+METHOD_HELP = "Names with commas; the others are compared with the first."
 
 
 def run_command(names: Sequence[str]) -> click.Command:
@@ -48,7 +48,7 @@ def run_command(names: Sequence[str]) -> click.Command:
     def run(**given: Any) -> int:  # noqa: ANN401  (click's values)
         return Run(tasks, {name: value for name, value in given.items() if value not in (None, ())}).all()
 
-    help = "\n\n".join(f"\b\n{task.name} (version {task.version}): {task.summary}." for task in tasks)
+    help = "\n\n".join(f"\b\n{task.name} (version {task.version}): {task.summary}" for task in tasks)
     return TaskCommand(
         name=" ".join(names),
         callback=run,
@@ -270,10 +270,13 @@ def _parameters(tasks: Sequence[Task]) -> list[click.Parameter]:
                 raise click.UsageError(f"tasks have to be run one by one if both have their own {option.name!r}")
             found.setdefault(option.name, _task_option(option))
     own = set(found)
-    for parameter in [*(one for task in tasks for one in _engine_options(task).values()), *_common_options()]:
+    for parameter in [*(one for task in tasks for one in _engine_options(task).values()), *_common_options(tasks)]:
         if parameter.name in own:
             raise click.UsageError(f"a task has to call its options otherwise than `{parameter.name}`, which is taken")
         found[str(parameter.name)] = parameter
+    if isinstance(found.get("method"), click.Option):
+        usual = "; ".join(dict.fromkeys(task.methods for task in tasks if "method" in _engine_options(task)))
+        found["method"] = click.Option(["--method"], metavar="NAMES", help=f"{METHOD_HELP} Default: {usual}.")
     return list(found.values())
 
 
@@ -294,13 +297,17 @@ def _task_option(option: Option) -> click.Option:
     return click.Option([name, option.name], type=kind, default=None, help=help, show_default=False)
 
 
-def _common_options() -> list[click.Parameter]:
+def _common_options(tasks: Sequence[Task]) -> list[click.Parameter]:
     """Return the options of every task."""
+    usual = ", ".join(dict.fromkeys("all" if task.limit is None else str(task.limit) for task in tasks))
 
     @click.option(
         "--data", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the data sets, or one file."
     )
-    @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Items, drawn by --seed; 0 for all.")
+    @click.option(
+        "--limit", type=click.IntRange(min=0), metavar="N",
+        help=f"Items, drawn by --seed; 0 for all. Default: {usual}.",
+    )  # fmt: skip
     @click.option("--seed", type=int, metavar="N", help="Of the draw of items and of the bootstrap. Default: 0.")
     @output_option("--json", "Write figures, settings and versions here.")
     @output_option("--samples", "Write every answer here at once, JSON lines; go on from those that are there.")
@@ -316,9 +323,7 @@ def _engine_options(task: Task) -> dict[str, click.Parameter]:
     found: dict[str, click.Parameter] = {name: ENGINE_OPTIONS[name] for name in BY_ENGINE.get(kind, ())}
     if kind in DECODING:
         found |= {str(one.name): one for one in _declared(method_options(lambda: None, image=DECODING[kind]))}
-    if task.measures:
-        found |= {name: ENGINE_OPTIONS[name] for name in ("measuring_model", "embedding_model")}
-    return found
+    return found | {name: ENGINE_OPTIONS[name] for name in task.measures}
 
 
 def _declared(function: Callable[..., Any]) -> list[click.Parameter]:
@@ -329,7 +334,7 @@ def _declared(function: Callable[..., Any]) -> list[click.Parameter]:
 @click.option(
     "--model", metavar="MODEL", help="Hub id or folder. Default: SmolLM2-135M-Instruct; for pictures, scenes."
 )
-@click.option("--method", metavar="NAMES", help=METHOD_HELP)
+@click.option("--method")
 @click.option("--chat/--no-chat", default=None, help="Put prompts into the model's chat template.")
 @click.option("--endpoint", metavar="URL", help="Ask this OpenAI-compatible server, as http://host:8000/v1.")
 @click.option("--api-key", metavar="KEY", help="With --endpoint: its key. Default: OPENAI_API_KEY.")

@@ -37,7 +37,7 @@ class LabelledPair:
 
     @property
     def supported(self) -> bool:
-        """Whether the label says that the premise supports the hypothesis."""
+        """The premise supports the hypothesis, by the label."""
         return self.label in ("entailment", "supported")
 
 

@@ -48,5 +48,5 @@ class MeasuringModels:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What is recorded of them."""
+        """Their names, as results record them."""
         return {"measuring_model": self.language_name, "embedding_model": self.embedding_name}

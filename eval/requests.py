@@ -31,7 +31,7 @@ class Request:
 
     @property
     def size(self) -> int:
-        """How long it is; requests of like size are asked side by side."""
+        """Its length; requests of like size are asked side by side."""
         return 0
 
     def recorded(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Picture:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file, or of the pixels of an image in memory."""
+        """The digest of the file, or of the pixels of an image in memory."""
         raw = self.source.read_bytes() if isinstance(self.source, Path) else self.source.tobytes()
         return hashlib.sha256(raw).hexdigest()
 
@@ -174,7 +174,7 @@ class Judgements(Request):
 
     @property
     def asked(self) -> bool:
-        """Whether the model is asked."""
+        """True if the model is asked."""
         return self.blank or bool(self.premise.strip())
 
 

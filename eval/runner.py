@@ -57,7 +57,7 @@ def run(
     for label, given in task.references(items).items():
         measured = task.measured(given, models)
         rows.append(Row(label, {}, task.figures(measured, None, seed=seed, models=models)))
-    measuring = models.settings if task.measures else {}
+    measuring = {name: models.settings[name] for name in task.measures}
     return Result(
         task=task.name,
         version=task.version,

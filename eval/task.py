@@ -108,8 +108,9 @@ class Task(ABC):
     """The methods that it is run with unless others are named, with commas between them."""
     limit: ClassVar[int | None] = None
     """How many groups of items it uses unless a number is given; `None` for all."""
-    measures: ClassVar[bool] = False
-    """Whether models measure its texts: results then record which, since figures of others are not comparable."""
+    measures: ClassVar[tuple[str, ...]] = ()
+    """Names of the models that measure its texts, of :class:`.MeasuringModels`; results record which they are, since
+    figures of others are not comparable."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
     """The metrics by name."""
     row_title: ClassVar[str] = "method"

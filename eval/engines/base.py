@@ -26,12 +26,12 @@ class Engine(Protocol):
 
     @property
     def at_once(self) -> int:
-        """How many requests it is best given at once; between two such batches the journal is written."""
+        """The number of requests it is best given at once; between two such batches the journal is written."""
         ...
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What else makes its answers what they are, JSON: recorded, and part of what the journal finds them by."""
+        """All else that its answers depend on, JSON: recorded, and part of what the journal finds them by."""
         ...
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:

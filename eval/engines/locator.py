@@ -130,7 +130,7 @@ class LocatorEngine:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What makes the claims, what checks and scores them, and how."""
+        """The decontextualization, the models that check and score, and their options."""
         way = self.decontextualize if isinstance(self.decontextualize, str) else type(self.decontextualize).__name__
         return {
             "engine": "locator",

@@ -6,7 +6,7 @@ it draws at random both follow from its scores of the first token, so that nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -17,7 +17,7 @@ from counterfoil.decoding.by_name import PLAIN, Decoding, check_accepted, method
 from counterfoil.decoding.decoder import GREEDY, ImageDecoder
 from counterfoil.decoding.images import draw_transform, image_inputs
 from counterfoil.decoding.images.image_requests import open_image
-from counterfoil.decoding.methods.code import INSTRUCTION
+from counterfoil.decoding.methods.code import CODE
 from counterfoil.decoding.methods.method import labelled
 from counterfoil.models import VisionModel
 from counterfoil.models.checkpoints import revision_of
@@ -122,7 +122,7 @@ class VisionEngine:
         self.processor = vision.processor
         self._words = _first_tokens(vision.processor.tokenizer)
         self._revision = revision_of(vision.name, vision.model)
-        self._described: dict[bytes, str] = {}
+        self._described: dict[tuple[bytes, str, int], str] = {}
 
     @property
     def name(self) -> str:
@@ -167,18 +167,18 @@ class VisionEngine:
                 of_one.extend(some)
         return found
 
-    def descriptions(self, images: Iterable[Image.Image]) -> list[str]:
+    def descriptions(self, images: Sequence[Image.Image], asked: str, max_new_tokens: int) -> list[str]:
         """Return the model's own descriptions, as CODE asks for them: each picture once, many in a batch."""
-        keyed = {image.tobytes(): image for image in images}
+        keyed = {(image.tobytes(), asked, max_new_tokens): image for image in images}
         new = [key for key in keyed if key not in self._described]
         for low in range(0, len(new), self.at_once):
             keys = new[low : low + self.at_once]
-            inputs = image_inputs(self.model, self.processor, [(keyed[key], INSTRUCTION) for key in keys])
-            written = self.model.generate(**inputs, do_sample=False, max_new_tokens=512)
+            inputs = image_inputs(self.model, self.processor, [(keyed[key], asked) for key in keys])
+            written = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
             texts = written[:, inputs["input_ids"].shape[1] :]
             read = self.processor.tokenizer.batch_decode(texts, skip_special_tokens=True)
             self._described |= {key: text.strip() for key, text in zip(keys, read, strict=True)}
-        return [self._described[key] for key in keyed]
+        return [self._described[image.tobytes(), asked, max_new_tokens] for image in images]
 
     def _votes(self, methods: Sequence[Method], shown: Sequence[Opened], seed: int) -> list[list[dict[str, float]]]:
         inputs = image_inputs(self.model, self.processor, list(shown))
@@ -214,15 +214,19 @@ class VisionEngine:
         decoding = method.decoding
         if method.control == "transformed":
             chosen = decoding.parameters.get("transform")
-            return [
-                (draw_transform(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(shown)
-            ], []
-        if decoding.method == "code" and "description" not in decoding.parameters:
-            known = {image.tobytes(): image for image, _ in shown}
-            written = dict(zip(known, self.descriptions(known.values()), strict=True))
-            described = [written[image.tobytes()] for image, _ in shown]
-            decoding = Decoding("code", {**decoding.parameters, "description": described})
+            transforms = [draw_transform(image, seed + i, chosen) for i, (image, _) in enumerate(shown)]
+            return [(change(image), asked) for change, (image, asked) in zip(transforms, shown, strict=True)], []
+        if decoding.method == CODE.name:
+            (code,) = decoding.methods
+            described = self._descriptions_for(cast("CODE", code), [image for image, _ in shown])
+            decoding = Decoding(CODE.name, {**decoding.parameters, "description": described})
         return list(shown), self._decoder(decoding).processors(list(shown), seed)
+
+    def _descriptions_for(self, code: CODE, images: Sequence[Image.Image]) -> Sequence[str]:
+        given = code.description
+        if given is None:
+            return self.descriptions(images, code.instruction, code.description_tokens)
+        return [given] * len(images) if isinstance(given, str) else given
 
     def _decoder(self, decoding: Decoding) -> ImageDecoder:
         return ImageDecoder(decoding, self.vision)

@@ -57,7 +57,7 @@ class Exam:
 
     @property
     def table(self) -> ObjectTable:
-        """What is in the pictures."""
+        """The objects in the pictures."""
         return ObjectTable({name: scene.objects for name, scene in self.scenes.items()})
 
 

@@ -86,7 +86,7 @@ class Cited(Request):
         from counterfoil.attribution.entailment import Pair  # noqa: PLC0415 (tasks are listed without it)
         from counterfoil.attribution.scoring.score import Answer as Scored  # noqa: PLC0415
         from counterfoil.attribution.scoring.score import Scoring  # noqa: PLC0415
-        from counterfoil.attribution.text.splitters import load_splitter  # noqa: PLC0415
+        from counterfoil.attribution.text.statements import load_splitter  # noqa: PLC0415
 
         scoring = Scoring(
             mode="alce",
@@ -126,7 +126,7 @@ class ALCE(Task):
     data = "alce/*.json"
     one_file = True
     asks = Cited
-    measures = True
+    measures = ("measuring_model",)
     row_title = "judge"
 
     answers: Literal["auto", "sentences", "list"] = "auto"
@@ -219,7 +219,7 @@ class ALCE(Task):
 
     @cached_property
     def _splitter_name(self) -> str:
-        from counterfoil.attribution.text.splitters import load_splitter  # noqa: PLC0415
+        from counterfoil.attribution.text.statements import load_splitter  # noqa: PLC0415
 
         if self.sentences != "auto":
             return self.sentences
@@ -231,7 +231,7 @@ class ALCE(Task):
 
     @cached_property
     def _split(self) -> Splitter:
-        from counterfoil.attribution.text.splitters import load_splitter  # noqa: PLC0415
+        from counterfoil.attribution.text.statements import load_splitter  # noqa: PLC0415
 
         return load_splitter(self._splitter_name)
 

@@ -42,7 +42,7 @@ class Degeneration(Task):
     data = "wikitext2/test.txt"
     methods = "none,contrastive_search"
     limit = 100
-    measures = True
+    measures = ("measuring_model", "embedding_model")
 
     prefix_tokens: int = 32
     new_tokens: int = 128

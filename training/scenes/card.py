@@ -43,7 +43,7 @@ is yes and three whose answer is no about each; brackets are 95 % intervals, pic
 
 
 def measured(folder: Path, *, pictures: int = PICTURES, seed: int = 0) -> dict[str, Mapping[str, Figure]]:
-    """POPE's figures for plain greedy decoding on new pictures, by kind of picture and split.
+    """Return POPE's figures for plain greedy decoding on new pictures, by kind of picture and split.
 
     Args:
         folder: A trained model.
@@ -65,7 +65,7 @@ def measured(folder: Path, *, pictures: int = PICTURES, seed: int = 0) -> dict[s
 
 
 def write_card(folder: Path, twin: Twin, recipe: Recipe, found: Mapping[str, Mapping[str, Figure]]) -> None:
-    """Writes `README.md` beside the weights.
+    """Write `README.md` beside the weights.
 
     Args:
         folder: Of the model.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from counterfoil.decoding.images import drawn, image_inputs
+from counterfoil.decoding.by_name import Decoding
+from counterfoil.decoding.decoder import ImageDecoder
+from counterfoil.decoding.images import draw_transform, image_inputs
 from counterfoil.eval.engines.vision import Method, VisionEngine, method, methods
 from counterfoil.eval.requests import Description, Picture, YesNo
 from counterfoil.eval.scenes.exam import draw_exam
@@ -62,7 +65,7 @@ def test_the_temperature_control_is_a_quarter_of_the_temperature_and_the_cut() -
 
 
 def test_the_transformed_view_alone_is_the_transformed_picture() -> None:
-    seen = [(drawn(image, 3 + i)(image), text) for i, (image, text) in enumerate(asked())]
+    seen = [(draw_transform(image, 3 + i)(image), text) for i, (image, text) in enumerate(asked())]
     assert votes(method("transformed"), seed=3)["score"] == pytest.approx(plain(seen).tolist(), abs=1e-3)
 
 
@@ -85,6 +88,23 @@ def test_a_shut_gate_changes_nothing_and_an_open_one_something() -> None:
     shut = votes(method("none"))["score"]
     assert votes(method("m3id"))["score"] == pytest.approx(shut, abs=1e-3)
     assert votes(method("m3id", {"gate": 1.0, "offset": 30}))["score"] != pytest.approx(shut, abs=1e-2)
+
+
+@pytest.mark.parametrize("given", [{}, {"description_tokens": 3}, {"description": "a tree"}])
+@torch.no_grad()
+def test_code_reads_the_description_that_its_options_ask_for(given: dict) -> None:
+    model, processor = vision().model, vision().processor
+    words = processor.tokenizer.convert_tokens_to_ids(["yes", "no"])
+    expected = []
+    for one in asked()[:4]:
+        inputs = image_inputs(model, processor, one)
+        (code,) = ImageDecoder(Decoding("code", given), vision()).processors(one)
+        scores = code(inputs["input_ids"], model(**inputs).logits[:, -1])[0, words]
+        expected.append(float(scores[0] - scores[1]))
+    found = votes(method("code", given), requests()[:4])["score"]
+    assert [f for f, e in zip(found, expected, strict=True) if math.isfinite(e)] == pytest.approx(
+        [e for e in expected if math.isfinite(e)], abs=2e-3
+    )
 
 
 def test_names_and_parameters() -> None:

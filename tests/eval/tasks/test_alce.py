@@ -7,7 +7,7 @@ import re
 
 import pytest
 from counterfoil.attribution import Judgement
-from counterfoil.attribution.text import splitters
+from counterfoil.attribution.text import statements as splitters
 from counterfoil.eval.dataset import Dataset
 from counterfoil.eval.engines.judge import JudgeEngine
 from counterfoil.eval.runner import run
