@@ -95,6 +95,7 @@ class Run:
 
     def __init__(self, tasks: Sequence[Task], given: Mapping[str, Any]) -> None:
         self.tasks, self.given = tasks, given
+        self.own = {option.name for task in tasks for option in options(task)}
         self.seed: int = given.get("seed", 0)
 
     def all(self) -> int:
@@ -125,7 +126,7 @@ class Run:
         chosen = with_options(task, own).located(paths)
         limit = self.given.get("limit")
         known, others = _engine_options(task), {k: v for one in self.tasks for k, v in _engine_options(one).items()}
-        unused = [others[name].opts[-1] for name in self.given if name in others and name not in known]
+        unused = [others[name].opts[-1] for name in self.given if name in others and name not in {*known, *self.own}]
         return Plan(
             task=chosen,
             paths=paths,
@@ -159,7 +160,7 @@ class Run:
     def _methods(self, task: Task) -> Sequence[Any]:
         names = self.given.get("method") or task.methods
         accepted = method_parameters(DECODING.get(task.asks.engine))
-        parameters = several_each({name: self.given[name] for name in accepted if name in self.given})
+        parameters = several_each({name: self.given[name] for name in set(accepted) - self.own if name in self.given})
         if task.asks.engine == "language":
             found = decodings(names, parameters)
             reasons = [task.refuses(one) for one in found]
@@ -270,10 +271,13 @@ def _parameters(tasks: Sequence[Task]) -> list[click.Parameter]:
                 raise click.UsageError(f"tasks have to be run one by one if both have their own {option.name!r}")
             found.setdefault(option.name, _task_option(option))
     own = set(found)
-    for parameter in [*(one for task in tasks for one in _engine_options(task).values()), *_common_options(tasks)]:
-        if parameter.name in own:
-            raise click.UsageError(f"a task has to call its options otherwise than `{parameter.name}`, which is taken")
-        found[str(parameter.name)] = parameter
+    common = _common_options(tasks)
+    for parameter in [*(one for task in tasks for one in _engine_options(task).values()), *common]:
+        name = str(parameter.name)
+        if name in own and (name in ENGINE_OPTIONS or parameter in common):
+            raise click.UsageError(f"a task has to call its options otherwise than `{name}`, which is taken")
+        if name not in own:  # a parameter of a method gives way to an option of the task
+            found[name] = parameter
     if isinstance(found.get("method"), click.Option):
         usual = "; ".join(dict.fromkeys(task.methods for task in tasks if "method" in _engine_options(task)))
         found["method"] = click.Option(["--method"], metavar="NAMES", help=f"{METHOD_HELP} Default: {usual}.")

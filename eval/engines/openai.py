@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from counterfoil.attribution.chat import OpenAIChat, openai_client
 from counterfoil.decoding.by_name import PLAIN, Decoding
+from counterfoil.decoding.methods import METHODS
 
 from ..requests import Choice, Generation, Request, Response
 
@@ -26,9 +27,10 @@ PROBE = "counterfoil-probe"
 SILENT = ("the model returned nothing", "the model refused")
 
 
-def is_served(decoding: Decoding) -> bool:
-    """Return whether a server can decode so: by methods of text that combine two sequences, and plainly."""
-    return all(method.contrast in ("prompt", "model") and not method.takes_image for method in decoding.methods)
+def served_methods() -> list[str]:
+    """Return the names of the methods that a server can decode by: plainly, and those that combine two sequences."""
+    two = (name for name, one in METHODS.items() if one.contrast in ("prompt", "model") and not one.takes_image)
+    return [PLAIN, *two]
 
 
 class OpenAIEngine:
@@ -101,8 +103,8 @@ class OpenAIEngine:
         """Return what a server has no way to do, or this one cannot."""
         if issubclass(task.asks, Choice):
             return "a server gives no contrastive log-probabilities of given texts; leave --endpoint out"
-        if not is_served(method):
-            return f"{method.method} cannot be served, only what combines two sequences; leave --endpoint out"
+        if method.method not in served_methods():
+            return f"{method.method} cannot be served, only {', '.join(served_methods())}; leave --endpoint out"
         amateurs = [name for name in ("amateur", "early_exit") if name in method.parameters]
         if amateurs:
             return f"`{amateurs[0]}` is chosen when a server is started; a request can name `cut_context`"

@@ -118,6 +118,7 @@ class ALCE(Task):
         reader: Hub id or folder of a model that answers questions from the answer, for the QA figures; ALCE's is
             gaotianyu1350/roberta-large-squad.
         mauve: Compute MAUVE too, with the measuring model.
+        cot: Take what stands behind the first colon for the list, in QAMPARI's figures (ALCE's --cot).
     """
 
     name = "alce"
@@ -135,6 +136,7 @@ class ALCE(Task):
     claims: bool = False
     reader: str = ""
     mauve: bool = False
+    cot: bool = False
 
     def __post_init__(self) -> None:
         if self.max_citations < 1:
@@ -156,7 +158,8 @@ class ALCE(Task):
         counted = recall is not None and precision is not None
         present = [is_present(answers, text) for answers in facts["short_answers"]]
         claims = [one for one in response["claims"] if one is not None]
-        lists = list_figures(text, facts["list"]) if facts["list"] else {}
+        listed = text.partition(":")[2] if self.cot else text
+        lists = list_figures(listed, facts["list"]) if facts["list"] else {}
         return {
             "recall": recall if counted else None,
             "precision": precision if counted else None,

@@ -88,7 +88,7 @@ class CHAIR(Task):
         objects: With `answers`: what is in which picture, JSON.
         vocabulary: With `answers`: synonyms, JSON with `inverse_synonym_dict` and `double_word_dict`.
         sight: Drawn scenes: whether they are unclear.
-        instruction: What the model is asked.
+        prompt: What the model is asked.
         new_tokens: The longest caption.
     """
 
@@ -107,7 +107,7 @@ class CHAIR(Task):
     objects: Path | None = None
     vocabulary: Path | None = None
     sight: Literal["unclear", "clear"] = "unclear"
-    instruction: str = DESCRIBE
+    prompt: str = DESCRIBE
     new_tokens: int = 64
 
     def load(self, paths: Sequence[Path], *, limit: int | None, seed: int) -> Dataset:
@@ -143,7 +143,7 @@ class CHAIR(Task):
             table, words, names = exam.table, self._words, list(exam.scenes)
             pictures = [Picture(name, scene.image) for name, scene in exam.scenes.items()]
             items = [
-                (picture.name, Description(picture, self.instruction, place, self.new_tokens))
+                (picture.name, Description(picture, self.prompt, place, self.new_tokens))
                 for place, picture in enumerate(pictures)
             ]
         return [

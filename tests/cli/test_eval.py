@@ -249,6 +249,20 @@ def test_a_file_of_one_s_own_is_a_task_with_its_options_in_its_help() -> None:
     assert [row[0] for row in rows(result.stdout)[2:]] == ["none", "cad (strength 0.5)"]
 
 
+@pytest.mark.parametrize(("name", "taken"), [("strength", False), ("limit", True), ("model", True)])
+def test_an_option_of_a_task_goes_before_a_method_s_parameter_and_not_before_what_every_task_has(
+    name: str, taken: bool, tmp_path: Path
+) -> None:
+    example = (Path(__file__).parents[2] / "examples" / "evaluate_method.py").read_text()
+    (tmp_path / "own.py").write_text(example.replace("new_tokens", name))
+    result = run(tmp_path / "own.py", f"--{name}", 2, "--method", "none,cad")
+    assert result.exit_code == (2 if taken else 0), result.output
+    if taken:
+        assert f"has to call its options otherwise than `{name}`" in result.stderr
+    else:
+        assert [row[0] for row in rows(result.stdout)][2:] == ["none", "cad (strength 0.5)"]
+
+
 def test_laquer_runs_with_its_default_methods_and_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
     monkeypatch.undo()

@@ -111,7 +111,7 @@ def test_answers_and_captions_that_are_there_already(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["pope", "--method", "none,dola"], "has to be one of none, code, ritual, vcd"),
-        (["pope", "--method", "none,vcd", "--k", "0.3"], "has to be a parameter of one of none,vcd"),
+        (["pope", "--method", "none,vcd", "--k", "0.3"], "has to be a parameter of one of none, vcd"),
         (["pope", "--sight", "dark"], "'dark' is not one of 'unclear', 'clear'"),
         (["pope", "--choose", "--strength", "1", "--limit", "2"], "--choose has to be left out if settings are given"),
         (["pope", "--answers", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),

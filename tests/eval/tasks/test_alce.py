@@ -83,6 +83,16 @@ def test_the_figures_of_a_list() -> None:
     assert found["QAMPARI F1-5"] == pytest.approx(2 / 3)
 
 
+def test_what_stands_before_the_colon_of_a_chain_of_thought_is_no_list() -> None:
+    thought = {**LIST, "output": "She built three, so: North Light, Moon Base.", "answers": [["North Light"]]}
+    plain, cot = (values(evaluated(dataset(thought, name="qampari.json"), with_options(TASK, {"cot": one})))
+                  for one in (False, True))  # fmt: skip
+    assert plain["QAMPARI precision"] == 0.0
+    assert cot["QAMPARI precision"] == 1 / 2
+    silent = dataset({**thought, "output": "North Light."}, name="qampari.json")
+    assert values(evaluated(silent, with_options(TASK, {"cot": True})))["QAMPARI predictions"] == 0
+
+
 ASQA = {
     "question": "Who built what?",
     "output": "North Light was built by Ann Moss [1]. It is red [2][3].\nMore text [1].",
