@@ -12,13 +12,13 @@ from counterfoil.attribution.documents import SourceRange
 from counterfoil.attribution.entailment import Pair
 from counterfoil.attribution.entailment.batching import Steps, run, together
 from counterfoil.attribution.entailment.cached import CachedEntailment
+from counterfoil.attribution.entailment.thresholds import supports
 from counterfoil.attribution.locating import Locator
 from counterfoil.attribution.locating.base import Proposal, Query, everything
 from counterfoil.attribution.locating.decontextualization import Claim, Decontextualizer
 from counterfoil.attribution.locating.decontextualization.base import text_of, unmarked
 from counterfoil.attribution.locating.results import Attribution, Kind
 from counterfoil.attribution.locating.spans import premise_of
-from counterfoil.attribution.scoring.results import supports
 from counterfoil.attribution.text.markers import Range
 
 from ..requests import Request, Response
