@@ -119,7 +119,9 @@ def draw_exam(
             scenes[f"{sight} {len(scenes)}"] = draw_scene(objects, draw, unclear)
     table = ObjectTable({name: [thing.name for thing in scene.things] for name, scene in scenes.items()})
     seen = habits()
-    found = {split: sampled_questions(table, split, seen=seen, each=LEAST, seed=seed) for split in splits}
+    found: dict[Split, list[Question]] = {
+        split: sampled_questions(table, split, seen=seen, each=LEAST, seed=seed) for split in splits
+    }
     return Exam(scenes, found)
 
 

@@ -155,21 +155,19 @@ class ALCE(Task):
         """Return ALCE's figures of one answer, `None` for those that the data do not allow."""
         facts, text = item.facts, without_citations(first_line(cast("Cited", item.request).answer))
         recall, precision = response["recall"], response["precision"]
-        counted = recall is not None and precision is not None
         present = [is_present(answers, text) for answers in facts["short_answers"]]
         claims = [one for one in response["claims"] if one is not None]
         listed = text.partition(":")[2] if self.cot else text
         lists = list_figures(listed, facts["list"]) if facts["list"] else {}
         return {
-            "recall": recall if counted else None,
-            "precision": precision if counted else None,
-            "mean F1": _harmonic(recall, precision) if counted else None,
+            **dict.fromkeys(("recall", "precision", "mean F1")),
             "length": len(text.split()),
             "STR-EM": sum(present) / len(present) if present else None,
             "STR-Hit": all(present) if present else None,
             "ROUGE-Lsum": rouge(text, facts["references"], self._split) if facts["references"] else None,
             "claim recall": sum(claims) / len(claims) if claims else None,
             **{f"QAMPARI {name}": lists.get(name) for name in LISTS},
+            **({} if recall is None or precision is None else _citations(recall, precision)),
         }
 
     def measured(self, answers: Sequence[Answer], models: MeasuringModels) -> Sequence[Answer]:
@@ -239,6 +237,7 @@ class ALCE(Task):
         return load_splitter(self._splitter_name)
 
     def _item(self, number: int, raw: Any, as_list: bool) -> Item:  # noqa: ANN401 (any JSON value)
+        from counterfoil.attribution.documents import as_documents  # noqa: PLC0415
         from counterfoil.attribution.io.answers import UnusableError, read_answer  # noqa: PLC0415
 
         try:
@@ -259,9 +258,8 @@ class ALCE(Task):
             "reference": raw.get("answer") if isinstance(raw.get("answer"), str) else None,
             "list": [list(aliases) for aliases in raw.get("answers") or []] if as_list else [],
         }
-        request = Cited(
-            read.text, read.question, tuple(read.documents), as_list, self._splitter_name, self.max_citations, claims
-        )
+        documents = tuple(as_documents(read.documents))
+        request = Cited(read.text, read.question, documents, as_list, self._splitter_name, self.max_citations, claims)
         return Item(read.id or str(number), request, facts)
 
 
@@ -307,9 +305,12 @@ def rouge(text: str, references: Sequence[str], split: Splitter) -> float:
     except ImportError as error:
         raise ImportError('ROUGE needs rouge-score: pip install "counterfoil[eval]"') from error
     scorer = RougeScorer(["rougeLsum"], use_stemmer=True)
-    pieces = ([getattr(piece, "text", piece) for piece in split(one.lower())] for one in (text, *references))
-    said, *others = map("\n".join, pieces)
+    said, *others = (_lines(one.lower(), split) for one in (text, *references))
     return max(scorer.score(other, said)["rougeLsum"].fmeasure for other in others)
+
+
+def _lines(text: str, split: Splitter) -> str:
+    return "\n".join(piece if isinstance(piece, str) else piece.text for piece in split(text))
 
 
 def _verdict(found: Judgement, threshold: float) -> bool | None:
@@ -351,5 +352,7 @@ def _shown(question: str, text: str) -> str:
     return " ".join(f"{question} {text.strip()}".split()[:100]).rstrip(string.punctuation)
 
 
-def _harmonic(one: float, other: float) -> float:
-    return 2 * one * other / (one + other) if one + other else 0.0
+def _citations(recall: float, precision: float) -> dict[str, float]:
+    together = recall + precision
+    f1 = 2 * recall * precision / together if together else 0.0
+    return {"recall": recall, "precision": precision, "mean F1": f1}

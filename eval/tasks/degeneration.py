@@ -115,7 +115,8 @@ class Degeneration(Task):
         for name, metric in metrics.items():
             found |= metric(name, answers, first, seed)
         found["MAUVE"] = Figure(_mauve(answers, models), digits=1)
-        return found | statistic(mean("words"), compared=False, interval=False, digits=1)("words", answers, None, seed)
+        words = statistic(mean("words"), compared=False, interval=False, digits=1)
+        return {**found, **words("words", answers, None, seed)}
 
     def _rep(self, n: int) -> Statistic:
         return lambda answers: rep(_counts(answers), n, rounded=self.simctg_compatible)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,22 @@ def test_a_journal_of_other_settings_is_not_taken(tmp_path: Path) -> None:
     with Journal(path) as journal:
         evaluated(Continue(new_tokens=6), LINES, [Decoding("none")], engine=other, journal=journal)
     assert len(other.asked) == 30
+
+
+def test_answers_of_other_weights_in_the_same_folder_are_not_taken(tmp_path: Path) -> None:
+    folder, path = tmp_path / "model", tmp_path / "journal.jsonl"
+
+    def stored(seed: int) -> LocalEngine:
+        language = replace(tiny_language(seed=seed), name=str(folder))
+        language.model.save_pretrained(folder)
+        return LocalEngine(language)
+
+    for seed in (0, 1):
+        with Journal(path) as journal:
+            result = evaluated(Continue(), LINES, PAIR, engine=stored(seed), journal=journal)
+        fresh = evaluated(Continue(), LINES, PAIR, engine=stored(seed))
+        assert [one["response"] for one in result.samples] == [one["response"] for one in fresh.samples]
+    assert len(path.read_text().splitlines()) == 2 * len(result.samples)
 
 
 KILLED = """
