@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import click
 from counterfoil.attribution import Document, StatementVerdict, Status
@@ -60,7 +61,7 @@ def ask(
     more: tuple[Path, ...],
     documents: tuple[Path, ...],
     model: str | None,
-    method: str,
+    method: Literal["cad", "none"],
     strength: float,
     compare: bool,
     report: Path | None,
@@ -70,7 +71,7 @@ def ask(
     max_sentences: int,
     entailment: str,
     embedding_model: str | None,
-    locate: str,
+    locate: Literal["alignment", "hidden_states", "none"],
 ) -> None:
     """Answer a question from documents, with checked citations.
 

@@ -30,10 +30,28 @@ class Command(click.Command):
             SystemExit: The command failed, or its exit code is not 0.
         """
         with command_errors(self.option_names(ctx.params), debug=ctx.params.pop("debug")):
+            self.check_files(ctx.params)
             code = super().invoke(ctx)
         if code:
             ctx.exit(code)
         return None
+
+    def check_files(self, given: Mapping[str, Any]) -> None:
+        """Reject an output that is an input of the command, or another output.
+
+        Raises:
+            ValueError: Naming the file.
+        """
+        files: dict[type, list[Path]] = {InputFile: [], OutputFile: []}
+        for parameter in self.params:
+            found = files.get(type(parameter.type))
+            value = given.get(str(parameter.name))
+            if found is not None and value is not None:
+                found.extend(value if isinstance(value, tuple | list) else [value])
+        if files[OutputFile]:
+            from counterfoil.attribution.io.atomic import check_outputs
+
+            check_outputs(files[OutputFile], files[InputFile])
 
     def option_names(self, given: Mapping[str, Any]) -> dict[str, str]:
         """Map Python names to options, those within a value of `NAME=VALUE` to the option with the name."""

@@ -14,11 +14,9 @@ import click
 from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.cached import Progress as Judged
-from counterfoil.attribution.io.atomic import check_outputs
-from counterfoil.attribution.io.files import Scored, score_files
+from counterfoil.attribution.io.files import Scored, ScoreWriter, score_files
 from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
-from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.report.precompute import Precompute
@@ -235,7 +233,6 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             same.
         OSError: Files cannot be read or written.
     """
-    check_outputs([options.json, options.report], [*options.files, *options.compare])
     problems = Problems()
     with ExitStack() as stack:
         model, batch = stack.enter_context(options.judge.started(options.workers))

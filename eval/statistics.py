@@ -10,7 +10,7 @@ from counterfoil.attribution.statistics import AT_ONCE, Interval, bootstrap
 try:
     from scipy.stats import binomtest
 except ImportError as error:  # asked for at once: an hour's run must not end with a missing package
-    raise ImportError('evaluations need scipy: pip install "counterfoil[eval]"') from error
+    raise ImportError(f'evaluations need scipy ({error}): pip install "counterfoil[eval]"') from error
 
 if TYPE_CHECKING:
     import numpy as np

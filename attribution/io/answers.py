@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader, TextIOWrapper
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -66,7 +67,7 @@ def read(path: str | Path) -> Iterator[Record]:
 
 def _values(file: IO[bytes], *, lines_only: bool) -> Iterator[tuple[int, Parser]]:
     """Yield numbered functions that return a JSON value or raise :class:`UnusableError`; the file is read once."""
-    lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+    lines = ((number, line) for number, line in enumerate(_utf8_lines(file), start=1) if line.strip())
     number, first = next(lines, (0, b""))
     if not first:
         return
@@ -90,6 +91,13 @@ def _values(file: IO[bytes], *, lines_only: bool) -> Iterator[tuple[int, Parser]
     yield number, _parser(first)
     for number, line in lines:
         yield number, _parser(line)
+
+
+def _utf8_lines(file: IO[bytes]) -> Iterable[bytes]:
+    """Return the lines of a file; of one in UTF-16, as PowerShell writes it, in UTF-8."""
+    if isinstance(file, BufferedReader) and file.peek(2)[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return (line.encode("utf-8", "surrogatepass") for line in TextIOWrapper(file, "utf-16", errors="replace"))
+    return file
 
 
 def _records(value: Any) -> Any:  # noqa: ANN401 (any JSON value)

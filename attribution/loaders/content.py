@@ -42,6 +42,19 @@ class Content:
     pages: tuple[int, ...] = ()
 
 
+_NO_TITLE = re.compile(
+    r"(?i)\s*(?:untitled.*|unknown|\(anonymous\)|no title|(?:new )?document\s*\d*|slide \d+|powerpoint presentation|"
+    r")\s*"
+)
+_PROGRAM = re.compile(r"(?i)^\s*microsoft (?:word|powerpoint|excel) - ")
+
+
+def real_title(title: str) -> str:
+    """Return a title as it is given by a file; empty if it is one that programs give for lack of one."""
+    title = _PROGRAM.sub("", title).strip()
+    return "" if _NO_TITLE.fullmatch(title) else title
+
+
 def decoded(data: bytes, *, controls: bool = False) -> str:
     """Return bytes as text: by byte order mark, else as UTF-8, else as Windows-1252, if its words then look right.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .content import EXTRA, Content, decoded
+from .content import EXTRA, Content, decoded, real_title
 
 _NOT_READ = {"script", "style", "template", "noscript", "nav", "svg", "iframe", "head"}
 # fmt: off
@@ -15,20 +15,28 @@ _BLOCKS = {
 }
 # fmt: on
 _BREAK = "\0"
-_INVISIBLE = re.compile(r"display:none|visibility:hidden")
+_INVISIBLE = re.compile(
+    r"display:none|visibility:(?:hidden|collapse)|(?:opacity:0(?:\.0*)?|font-size:0(?:\.0*)?(?:px|r?em|pt|%)?)(?:[;!]|$)"
+)
+# Characters that are there for line breaking and joining, and are no text.
+_NOT_SHOWN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 _DECLARED = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:-]{1,40})|"
     rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{1,40})"
 )
-_EXPONENT = re.compile(r"\s*[+−-]?\d+\s*")
+_EXPONENT = re.compile(r"[+−-]?\d+")
+_ORDINAL = re.compile(r"(?i)st|nd|rd|th|er?|re|ère|ème|os?|as?|tm|®|™|©|\[.*\]|\(.*\)|[*†‡]+")
 _SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_LONGEST_EXPONENT = 8
 
 
 def read_html(data: bytes) -> Content:
     """Read the blocks of a page that are shown, each as a paragraph; the title is `<title>`, else the first `<h1>`.
 
     Scripts, styles, templates, navigation and hidden elements are left out. Numbers that are set high become
-    superscript characters (`10⁶`). The encoding is the one that the page declares, else that of plain text.
+    superscript characters (`10⁶`), letters follow a caret. The encoding is the one that the page declares, else that of
+    plain text.
 
     Raises:
         ValueError: If the parser gives the page up, or its encoding is unknown.
@@ -37,7 +45,7 @@ def read_html(data: bytes) -> Content:
     try:
         from lxml.etree import HTMLParser, LxmlError  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise ImportError(f"reading HTML needs lxml: {EXTRA}") from error
+        raise ImportError(f"reading HTML needs lxml ({error}): {EXTRA}") from error
     page = _Page()
     parser = HTMLParser(target=page, huge_tree=True, encoding="utf-8")
     try:
@@ -45,8 +53,8 @@ def read_html(data: bytes) -> Content:
         parser.close()
     except LxmlError as error:
         raise ValueError("it is no readable HTML") from error
-    title = page.title or page.heading
-    return Content(page.text(), " ".join("".join(title).replace(_BREAK, " ").split()))
+    title = real_title("".join(page.title)) or "".join(page.heading).replace(_BREAK, " ")
+    return Content(page.text(), " ".join(title.split()))
 
 
 def _text(data: bytes) -> str:
@@ -71,6 +79,7 @@ class _Page:
         self._left_out: int | None = None  # depth of the element that is left out
         self._heading_from: int | None = None
         self._superscript_from: int | None = None
+        self._subscript_from: int | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take note that an element begins."""
@@ -90,6 +99,8 @@ class _Page:
                 self._heading_from = len(self._pieces)
             if tag == "sup":
                 self._superscript_from = len(self._pieces)
+            if tag == "sub":
+                self._subscript_from = len(self._pieces)
 
     def end(self, tag: str) -> None:
         """Take note that an element ends."""
@@ -99,10 +110,17 @@ class _Page:
             self._left_out = None if depth <= self._left_out else self._left_out
             return
         if tag == "sup" and self._superscript_from is not None:
-            text = "".join(self._pieces[self._superscript_from :])
-            if _EXPONENT.fullmatch(text):
-                self._pieces[self._superscript_from :] = [text.strip().translate(_SUPERSCRIPTS)]
+            text = "".join(self._pieces[self._superscript_from :]).strip()
+            if text and not _ORDINAL.fullmatch(text) and len(text) <= _LONGEST_EXPONENT:
+                raised = text.translate(_SUPERSCRIPTS) if _EXPONENT.fullmatch(text) else f"^{text}"
+                self._pieces[self._superscript_from :] = [raised]
             self._superscript_from = None
+        if tag == "sub" and self._subscript_from is not None:
+            text = "".join(self._pieces[self._subscript_from :]).strip()
+            before = "".join(self._pieces[max(0, self._subscript_from - 2) : self._subscript_from])
+            if text.isdigit() and (before[-1:].isdigit() or before.casefold().endswith("log")):
+                self._pieces[self._subscript_from :] = [text.translate(_SUBSCRIPTS)]
+            self._subscript_from = None
         if tag == "h1" and self._heading_from is not None and not self.heading:
             self.heading = self._pieces[self._heading_from :]
         if tag in _BLOCKS:
@@ -124,7 +142,7 @@ class _Page:
         """Return the blocks; white space of the source means nothing in HTML, breaks do."""
         found: list[str] = []
         breaks = 2
-        for piece in "".join(self._pieces).split(_BREAK):
+        for piece in "".join(self._pieces).translate(_NOT_SHOWN).split(_BREAK):
             words = " ".join(piece.split())
             if words:
                 found.append(("\n" if breaks == 1 else "\n\n") + words)

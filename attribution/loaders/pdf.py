@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from .content import EXTRA, Content
+from .content import EXTRA, Content, real_title
 
 _FULL_LINE = 0.75
 """From which share of the longest line of its page on a line counts as broken by the margin."""
 
-_LIGATURES = {
-    "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"
-}  # fmt: skip
-_CHARACTERS = str.maketrans({**_LIGATURES, **{chr(code): "\ufffd" for code in [*range(9), *range(14, 32)]}})
-_HYPHEN = re.compile(r"(?P<word>[^\W\d_]+)[-\u2010\u00ad]\Z")
+# Forms of letters that fonts have and texts do not: Latin and Armenian ligatures, Hebrew and Arabic presentation forms.
+_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
+_NOT_SHOWN = dict.fromkeys([0x200B, 0x2060, 0xFEFF])
+_UNNAMED = dict.fromkeys([*range(9), *range(14, 32)], "�")
+_CHARACTERS = {**_NOT_SHOWN, **_UNNAMED}
+_SOFT_HYPHEN = re.compile("\u00ad(?=\\w)")
+_HYPHEN = re.compile(r"(?P<word>[^\W_]+)(?P<mark>[-\u2010\u00ad])\Z")
 # Behind these a hyphen at the end of a line belongs to the word.
 # fmt: off
 _COMPOUNDS = {
@@ -27,10 +30,6 @@ _COMPOUNDS = {
     "seventy", "eighty", "ninety",
 }
 # fmt: on
-_NO_TITLE = re.compile(
-    r"(?i)\s*(?:untitled.*|unknown|\(anonymous\)|no title|document\d*|slide \d+|powerpoint presentation|)\s*"
-)
-_PROGRAM = re.compile(r"(?i)^microsoft (?:word|powerpoint|excel) - ")
 _COLUMN_LETTERS = 15
 """Mean length of the lines of a column of prose; the cells of a table are shorter."""
 
@@ -68,7 +67,7 @@ def read_pdf(data: bytes) -> Content:
     try:
         from pypdf import PdfReader  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise ImportError(f"reading PDF needs pypdf: {EXTRA}") from error
+        raise ImportError(f"reading PDF needs pypdf ({error}): {EXTRA}") from error
     try:
         reader = PdfReader(BytesIO(data))
         # An empty user password is common: such a file opens in every viewer.
@@ -81,9 +80,8 @@ def read_pdf(data: bytes) -> Content:
     # pypdf promises no kinds of errors for what is broken, or encrypted in a way that needs another package.
     except Exception as error:
         raise ValueError(f"it is no readable PDF ({' '.join(str(error).split()) or type(error).__name__})") from error
-    title = _PROGRAM.sub("", title)
     text, starts = _joined([_unwrapped(lines) for lines in _without_running_heads(pages)])
-    return Content(text, "" if _NO_TITLE.fullmatch(title) else title.translate(_CHARACTERS), starts)
+    return Content(text, real_title(title).translate(_CHARACTERS), starts)
 
 
 def _lines(page: Any) -> list[str]:  # noqa: ANN401 (pypdf's page)
@@ -96,7 +94,12 @@ def _lines(page: Any) -> list[str]:  # noqa: ANN401 (pypdf's page)
 
     plain = page.extract_text(visitor_text=visit)
     lines = _columns(list(_rows(fragments))) or plain.split("\n")
-    return [" ".join(line.translate(_CHARACTERS).split()) for line in lines]
+    return [" ".join(_written_out(line).split()) for line in lines]
+
+
+def _written_out(text: str) -> str:
+    text = _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
+    return _SOFT_HYPHEN.sub("", text.translate(_CHARACTERS))
 
 
 def _rows(fragments: Sequence[Fragment]) -> Iterator[_Line]:
@@ -154,7 +157,8 @@ def _unwrapped(lines: Sequence[str]) -> str:
     text = ""
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         broken = len(line) >= _FULL_LINE * width and not line.endswith((".", "!", "?", ":"))
-        runs_on = bool(line and following) and (broken or following[0].islower())
+        hyphen = bool(_HYPHEN.search(line)) and following[:1].isalnum()
+        runs_on = bool(line and following) and (broken or hyphen or following[0].islower())
         text += _run_on(line, following, compounds) if runs_on else line + "\n"
     return text.strip()
 
@@ -162,10 +166,13 @@ def _unwrapped(lines: Sequence[str]) -> str:
 def _run_on(line: str, following: str, compounds: set[str]) -> str:
     """Return a line as it stands before the next one: without the hyphen of a word that only the margin has broken."""
     found = _HYPHEN.search(line)
-    if found is None or not following[0].islower():
+    if found is None or not following[0].isalnum():
         return line + " "
-    first, rest = found["word"].casefold(), re.match(r"[^\W\d_]*", following)
-    kept = first in _COMPOUNDS or f"{first}-{rest.group().casefold() if rest else ''}" in compounds
+    word, rest = found["word"], re.match(r"[^\W\d_]*", following)
+    other = rest.group() if rest else ""
+    same_case = following[0].islower() or (len(word) > 1 and word.isupper() and len(other) > 1 and other.isupper())
+    compound = word.casefold() in _COMPOUNDS or f"{word}-{other}".casefold() in compounds
+    kept = found["mark"] != "\u00ad" and (not word.isalpha() or not same_case or compound)
     return line[:-1] + ("-" if kept else "")
 
 

@@ -91,7 +91,8 @@ def _supported(
     span: TextSpan, documents: Sequence[Document], threshold: float, max_documents: int
 ) -> Steps[StatementVerdict]:
     """Return the verdict on one sentence, with the citations of the smallest set that supports it."""
-    singles = yield [Pair(STRICT.premise([document]), span.text) for document in documents]
+    hypothesis = STRICT.hypothesis(span.text)
+    singles = yield [Pair(STRICT.premise([document]), hypothesis) for document in documents]
     chosen, judgement = _most_supporting([(n,) for n in range(len(documents))], singles)
     judged = [n for n in range(len(documents)) if singles[n].supported is not None]
     shortlist = sorted(judged, key=lambda n: (-(singles[n].supported or 0.0), n))[:SHORTLIST]
@@ -101,7 +102,7 @@ def _supported(
             break
         sets = [tuple(sorted(some)) for some in itertools.combinations(shortlist, size)]
         premises = [STRICT.premise([documents[n] for n in some]) for some in sets]
-        together_judged = yield [Pair(premise, span.text) for premise in premises]
+        together_judged = yield [Pair(premise, hypothesis) for premise in premises]
         larger, larger_judgement = _most_supporting(sets, together_judged)
         tried += len(sets)
         if larger_judgement is not None and supports(larger_judgement, bonferroni_threshold(threshold, tried)):

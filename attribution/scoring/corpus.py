@@ -125,7 +125,8 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
             rows.append(("", None, None))
             continue
         settings.add((report.mode, report.entailment, report.threshold))
-        rows.append((report.id, *((report.recall, report.precision) if report.counted else (None, None))))
+        figures = (report.recall, report.precision) if report.counted else (None, None)
+        rows.append((report.id, figures[0], figures[1]))
         counts.update(report.counts)
         counts.update(read=1)
     if len(settings) > 1:

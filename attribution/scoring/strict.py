@@ -34,8 +34,9 @@ def check(statement: Statement, documents: Sequence[Document], threshold: float)
     if not cited:
         status = Status.INVALID_CITATION if statement.invalid else Status.NO_CITATION
         return _verdict(statement, status, None, [])
+    hypothesis = STRICT.hypothesis(statement.text)
     premises = dict.fromkeys([STRICT.premise(cited), *(STRICT.premise([document]) for document in cited)])
-    judged = dict(zip(premises, (yield [Pair(p, statement.text) for p in premises]), strict=True))
+    judged = dict(zip(premises, (yield [Pair(p, hypothesis) for p in premises]), strict=True))
     joint = judged[STRICT.premise(cited)]
     singles = [judged[STRICT.premise([document])] for document in cited]
     needed: list[Judgement | None] = [None] * len(cited)
@@ -43,7 +44,7 @@ def check(statement: Statement, documents: Sequence[Document], threshold: float)
         doubtful = [n for n, single in enumerate(singles) if single.supported is not None]
         doubtful = [n for n in doubtful if len(cited) > 1 and not supports(singles[n], threshold)]
         rests = [STRICT.premise([*cited[:n], *cited[n + 1 :]]) for n in doubtful]
-        answers = (yield [Pair(rest, statement.text) for rest in rests]) if rests else []
+        answers = (yield [Pair(rest, hypothesis) for rest in rests]) if rests else []
         for n, answer in zip(doubtful, answers, strict=True):
             needed[n] = answer
     citations = []

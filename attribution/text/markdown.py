@@ -44,7 +44,15 @@ _REFERENCE_TITLES = {
     "资料来源", "資料來源", "出典", "引用文献", "참고문헌", "출처", "المراجع", "المصادر",
 }
 # fmt: on
+_TITLE_WORDS = {"the", "list", "of", "used", "cited", "consulted", "and", "notes", "key", "all", "my", "document", "&"}
+_COUNT = re.compile(r"\s*\(\d+\)\s*\Z")
 _TITLE = re.compile(r"[\s#>*_]*([^\r\n:：*_]{2,30}?)[\s*_]*(?:[:：][\s*_]*|(?=[\r\n])|\Z)")
+
+
+# A line such as `[1] Guide, 2019` at the end of a text that cites [1] before.
+_ENTRY = re.compile(r"[\s>*-]*[\[【]\^?(\d{1,3})[\]】][:.]?\s+\S.*")
+_ADDRESS = re.compile(r"https?://|www\.|doi\.org")
+_RULE = re.compile(r"(?m)^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 
 
 class Kind(StrEnum):
@@ -81,7 +89,8 @@ def blocks(text: str) -> tuple[Block, ...]:
     references as well. An indented block whose lines read like sentences is prose, though CommonMark calls it code.
     """
     found = _parsed(text) if _MARKED.search(text) else _paragraphs(text)
-    return tuple(_with_references(text, [_trimmed(text, block) for block in found]))
+    text_blocks, entries = _without_entries(text, [_trimmed(text, block) for block in found])
+    return (*_with_references(text, text_blocks), *entries)
 
 
 def _paragraphs(text: str) -> Iterator[Block]:
@@ -163,6 +172,27 @@ def _trimmed(text: str, block: Block) -> Block:
     return Block(block.kind, block.start, block.start + len(source.rstrip()))
 
 
+def _without_entries(text: str, found: list[Block]) -> tuple[list[Block], list[Block]]:
+    """Return the blocks before a reference list at the end that has no title, and those of the list.
+
+    Its lines name sources that the text before cites, and each has an address, or a rule stands above the first.
+    """
+    last = len(found)
+    while last > 1 and found[last - 1].kind is Kind.PROSE and _entries(text, found[last - 1]):
+        last -= 1
+    entries = [replace(block, kind=Kind.REFERENCES) for block in found[last:]]
+    ruled = bool(entries) and _RULE.search(text, found[last - 1].end, entries[0].start)
+    addressed = all(_ADDRESS.search(line) for each in entries for line in text[each.start : each.end].splitlines())
+    return (found[:last], entries) if ruled or addressed else (found, [])
+
+
+def _entries(text: str, block: Block) -> bool:
+    """Return whether each line begins with a number that the text before cites."""
+    entries = [_ENTRY.fullmatch(line) for line in text[block.start : block.end].splitlines()]
+    before = text[: block.start]
+    return all(entry and re.search(rf"[\[【,;\s]{entry[1]}[\]】,;\s]", before) for entry in entries)
+
+
 def _with_references(text: str, found: list[Block]) -> Iterator[Block]:
     """Yield the blocks, with those of reference lists marked."""
     inside = False
@@ -186,7 +216,14 @@ def _with_references(text: str, found: list[Block]) -> Iterator[Block]:
 
 def _is_reference_title(source: str) -> bool:
     found = _TITLE.match(source)
-    return found is not None and found[1].strip().casefold() in _REFERENCE_TITLES
+    if found is None:
+        return False
+    title = _COUNT.sub("", found[1]).strip().casefold()
+    words = title.split()
+    return title in _REFERENCE_TITLES or (
+        any(word in _REFERENCE_TITLES for word in words)
+        and all(word in _TITLE_WORDS or word in _REFERENCE_TITLES for word in words)
+    )
 
 
 def _references_within(source: str) -> int | None:

@@ -28,13 +28,18 @@ _SUPER = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _BLANK = r"[\s\u200b-\u200d\u2060\ufeff]*+"
 _NUMBER = rf"[\d{_SUPER}]{{1,6}}"
 _DASH = "[-‐‑‒–—―−~～〜⁻]"
-_SEPARATOR = rf"(?:{_BLANK}[,;，；、،؛˒⸴]{_BLANK}|\s+(?:and|und|et|y|e|и|&)\s+)"
+_SEPARATOR = rf"(?:{_BLANK}[,;，；、،؛˒⸴]{_BLANK}|\s+(?:and|und|et|y|e|и|&)\s+|\s+(?=\d))"
 _LABEL = (
-    r"(?:\^|#|(?:documents?|docs?|sources?|passages?|references?|refs?|citations?|chunks?|contexts?|snippets?|"
+    r"(?:\^|#|(?:documents?|docs?|sources?|src|passages?|references?|refs?|citations?|cite|chunks?|contexts?|snippets?|"
     r"dokumente?|quellen?)[\s:.#_-]*+)"
 )
-_PART = rf"{_LABEL}?{_NUMBER}(?:{_BLANK}{_DASH}{_BLANK}{_LABEL}?{_NUMBER})?(?:†[^\]】］\n]{{0,40}}+)?"
+_PAGE = (
+    r"(?:,?\s*(?<![^\W\d_])(?:pp?|pages?|pgs?|S|§+|sections?|secs?|paras?|lines?|L)\.?\s*\d{1,4}(?:\s*[-–]\s*\d{1,4})?)"
+)
+_PART = rf"{_LABEL}?{_NUMBER}\^?(?:{_BLANK}{_DASH}{_BLANK}{_LABEL}?{_NUMBER})?{_PAGE}?(?:†[^\]】］\n]{{0,40}}+)?"
 _PARTS = rf"{_BLANK}{_PART}(?:{_SEPARATOR}{_PART})*(?:{_BLANK}[,;，；、])?{_BLANK}"
+# `[Source 1: The guide]`, where the words behind the number are its name.
+_NAMED = rf"{_BLANK}(?:documents?|docs?|sources?|passages?|references?|refs?)[\s#]*+{_NUMBER}:[^\[\]\n]{{1,80}}"
 _BRACKETS = (
     *((rf"\[{_BLANK}\\?\[", rf"\\?\]{_BLANK}\]"), (r"\\\[", r"\\\]"), (r"\[", r"\]")),
     *(("【", "】"), ("［", "］"), ("〔", "〕"), ("〖", "〗")),
@@ -45,7 +50,12 @@ _MARKER = re.compile(
     "|".join(
         [
             *(rf"{opening}(?P<b{n}>{_PARTS}){closing}" for n, (opening, closing) in enumerate(_BRACKETS)),
+            rf"\[(?P<named>{_NAMED})\]",
+            rf"<(?P<tag>cite|ref)\b[^<>]{{0,200}}>(?P<element>{_PARTS})</(?P=tag)>",
+            rf"<sup>\s*<a\b[^<>]{{0,200}}>\s*(?P<raised>{_PARTS})</a>\s*</sup>",
+            rf"\\(?:cite[pt]?|footnotemark)\*?(?:\[[^\[\]\n]{{0,40}}\])?\{{(?P<latex>{_PARTS})\}}",
             rf"(?<={_PUNCTUATION})<sup>(?P<sup>{_PARTS})</sup>",
+            rf"(?<={_PUNCTUATION})\^(?P<caret>{_PARTS})\^",
             rf"(?<={_PUNCTUATION})(?P<super>[{_SUPER}]+(?:[,˒⸴⁻][{_SUPER}]+)*)",
         ]
     ),
@@ -57,25 +67,35 @@ _RANGE = re.compile(rf"({_NUMBER}){_BLANK}{_DASH}{_BLANK}{_LABEL}?({_NUMBER})", 
 _NOT_PROSE = re.compile(
     r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`)|"
     rf"!?\[(?!{_PARTS}\])[^\[\]\n]*\]{_LINK}|!\[[^\[\]\n]*\]{_LINK}|"
+    r"<(?P<code>code|pre|kbd|samp|script|style)\b[^<>]{0,200}>.{0,2000}?</(?P=code)>|"
     rf"\$\$[^$]*+\$\$|\$(?! )(?=[^$\n]*?[\\^_=∈])[^$\n]*+\$|\\\(.{{0,500}}?\\\)|\\\[(?!{_PARTS}\\\]).{{0,500}}?\\\]",
     re.DOTALL | re.IGNORECASE,
 )
 _INTERVAL = re.compile(r"(?:∈|\binterval|\brange)\s*\Z", re.IGNORECASE)
 _EMPHASIS = ("***", "**", "__", "*")
-_WRAPPERS = (
-    *((mark, mark) for mark in _EMPHASIS),
-    *(("<sup>", "</sup>"), ("(", ")"), ("（", "）"), ("(see ", ")")),
+_WRAPPERS = tuple((mark, mark) for mark in (*_EMPHASIS, "^"))
+_OPENING_BRACKET = re.compile(
+    r"(?P<bracket>[(（\[])\s*(?:(?:see|cf\.|vgl\.|siehe|sources?|refs?\.?|references?|citations?|quellen?)\s*:?\s*)?\Z",
+    re.IGNORECASE,
 )
-_JOINED = re.compile(r"[,;，；、]?|and|und|et|y|e|и|&")
+_CLOSING_BRACKETS = {"(": ")", "（": "）", "[": "]"}
+_OPENING_TAG = re.compile(
+    r"<(sup|sub|a|span|small|cite|ref|b|i|em|strong|mark)(?:\s[^<>]{0,200})?>\s*\Z", re.IGNORECASE
+)
+_JOINED = re.compile(r"[,;，；、/]?\s*(?:and|und|et|y|e|и|&)?")
+_LINE_START = re.compile(r"(?:\A|\n)[ \t>*•–+-]*\Z")
+_DASHES = re.compile(rf"\s*{_DASH}\s*")
 _STOP = re.compile(r"[.!?…。！？][\"'”’»)]*\s*\Z")
 _UNREAD = re.compile(
     r"\[(?![ xX]?\])(?:[^\[\]\n]{0,60}\d[^\[\]\n]{0,60})\](?![(:])|【[^【】\n]{1,60}】|"
     r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:][^()\n]{1,60}\)"
 )
 _AMBIGUOUS = re.compile(
-    rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|<sup>\s*\d[^<]*</sup>"
+    rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|<sup>\s*\d[^<]*</sup>|"
+    r"(?<=\w)\^\[?\d{1,2}\]?\^|\{\d{1,3}\}|<\d{1,3}>"
 )
-_YEARS = re.compile(r"\[(?:ca?\.\s*)?\d{4}(?:\s*[-–—/]\s*\d{2,4})?\]")
+# Years, times and decimals look like no citation.
+_OTHER_NUMBERS = re.compile(r"\[(?:(?:ca?\.\s*)?\d{4}(?:\s*[-–—/]\s*\d{2,4})?|\d+[.:,]\d+)\]")
 
 
 @dataclass(frozen=True)
@@ -123,22 +143,39 @@ def _markers(text: str, n_documents: int | None) -> tuple[Marker, ...]:
         unread = block is not None and block.kind in {Kind.CODE, Kind.REFERENCES}
         return not unread and (before < 0 or position >= not_prose[before][1])
 
-    found = (_read(text, match, n_documents) for match in _MARKER.finditer(text) if in_prose(match.start()))
-    return tuple(marker for marker in found if marker is not None)
+    found: list[Marker] = []
+    for match in _MARKER.finditer(text):
+        marker = _read(text, match, n_documents) if in_prose(match.start()) else None
+        if marker is not None and found and _DASHES.fullmatch(text, found[-1].end, marker.start):
+            found[-1:] = _spanned(text, found[-1], marker)
+        elif marker is not None:
+            found.append(marker)
+    return tuple(found)
+
+
+def _spanned(text: str, first: Marker, last: Marker) -> list[Marker]:
+    """Return `[1]-[3]` as one marker of a range, two markers if they are none."""
+    if len(first.ids) != 1 or len(last.ids) != 1 or not first.ids[0] < last.ids[0] < first.ids[0] + MAX_RANGE:
+        return [first, last]
+    ids = tuple(range(first.ids[0], last.ids[0] + 1))
+    return [Marker(first.start, last.end, text[first.start : last.end], ids)]
 
 
 def _read(text: str, match: re.Match[str], n_documents: int | None) -> Marker | None:
     """Return the marker, `None` if the numbers are years or an interval."""
-    content = match[match.lastgroup or 0]
+    kind, content = next((name, value) for name, value in match.groupdict().items() if value and name != "tag")
     start, end = match.span()
-    if match.lastgroup in {"b0", "b1", "b2"}:
+    if kind == "named":
+        content = content.partition(":")[0]
+    if kind in {"b0", "b1", "b2", "named"}:
         link = _LINKED.match(text, end)
         if link and text[start - 1 : start] == "!":
             return None  # an image
         end = link.end() if link else end
     ids: list[int] = []
     broken: list[str] = []
-    parts = [part.partition("†")[0] for part in re.split(_SEPARATOR, content) if part.strip()]
+    content = re.sub(_PAGE, "", content, flags=re.IGNORECASE)  # a page is no document
+    parts = [part.partition("†")[0] for part in re.split(_SEPARATOR, content) if re.search(_NUMBER, part)]
     for part in parts:
         limits = _RANGE.search(part)
         numbers = [_value(number) for number in (limits.groups() if limits else re.findall(_NUMBER, part))]
@@ -150,6 +187,8 @@ def _read(text: str, match: re.Match[str], n_documents: int | None) -> Marker | 
             ids.extend(range(numbers[0], numbers[1] + 1))
         else:
             broken.append(part.strip())
+    if len(parts) > 1 and not re.search(r"[^\s\d]", content) and max(ids, default=0) > (n_documents or MAX_RANGE):
+        return None  # a vector
     if len(parts) > 1 and (ids[:1] == [0] or _INTERVAL.search(text, max(0, start - 12), start)):
         return None
     return Marker(start, end, text[start:end], tuple(ids), tuple(broken))
@@ -170,8 +209,8 @@ def _split(numbers: list[int], content: str, n_documents: int | None) -> list[in
 def cuts(text: str, found: Sequence[Marker]) -> list[Range]:
     """Return the ranges of `text` to leave out so that no marker, and nothing that only belongs to markers, is left.
 
-    That is the markers themselves, the white space before them, commas between neighbouring ones, emphasis and
-    parentheses around them, and a second full stop behind them.
+    That is the markers themselves, the white space before them, commas between neighbouring ones, emphasis, tags and
+    parentheses around them, a second full stop behind them, and the colon behind one that begins a line.
     """
     ranges: list[Range] = []
     for marker in found:
@@ -190,15 +229,21 @@ def cuts(text: str, found: Sequence[Marker]) -> list[Range]:
         floor = widened[-1][1] if widened else 0
         start = floor + len(text[floor:begin].rstrip())
         doubled = text[end : end + 1] == "." and text[end : end + 2] != ".." and _STOP.search(text, floor, start)
-        widened.append((start, end + 1 if doubled else end))
+        labels = text[end : end + 2] in {": ", "：", ") "} and _LINE_START.search(text, floor, begin)
+        widened.append((start, end + 1 if doubled or labels else end))
     return widened
 
 
 def _wrapped(text: str, start: int, end: int) -> Range:
     """Return the range with what stands around markers alone."""
     while True:
-        for opening, closing in _WRAPPERS:
-            if text.endswith(opening, 0, start) and text.startswith(closing, end):
+        tag = _OPENING_TAG.search(text, max(0, start - 220), start)
+        around = [(tag.group(), f"</{tag[1]}>"), *_WRAPPERS] if tag else [*_WRAPPERS]
+        bracket = _OPENING_BRACKET.search(text, max(0, start - 20), start)
+        if bracket:
+            around.append((bracket.group(), _CLOSING_BRACKETS[bracket["bracket"]]))
+        for opening, closing in around:
+            if text.endswith(opening, 0, start) and text[end : end + len(closing)].lower() == closing.lower():
                 start, end = start - len(opening), end + len(closing)
                 break
         else:
@@ -248,7 +293,7 @@ def unread_citations(text: str, n_documents: int) -> list[str]:
                 clear = all(match.end() <= start or match.start() >= end for start, end in taken)
                 numbers = [_value(number) for number in re.findall(_NUMBER, match.group())]
                 fits = pattern is _UNREAD or any(1 <= number <= n_documents for number in numbers)
-                if clear and fits and not unread and not _YEARS.fullmatch(match.group()):
+                if clear and fits and not unread and not _OTHER_NUMBERS.fullmatch(match.group()):
                     yield match.span()
 
     return [text[start:end] for start, end in sorted(set(candidates()))]

@@ -303,7 +303,7 @@ def rouge(text: str, references: Sequence[str], split: Splitter) -> float:
     try:
         from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415 (an extra)
     except ImportError as error:
-        raise ImportError('ROUGE needs rouge-score: pip install "counterfoil[eval]"') from error
+        raise ImportError(f'ROUGE needs rouge-score ({error}): pip install "counterfoil[eval]"') from error
     scorer = RougeScorer(["rougeLsum"], use_stemmer=True)
     said, *others = (_lines(one.lower(), split) for one in (text, *references))
     return max(scorer.score(other, said)["rougeLsum"].fmeasure for other in others)

@@ -135,7 +135,7 @@ def hypothesis_only(train: Sequence[LabelledPair], pairs: Sequence[LabelledPair]
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
         from sklearn.pipeline import make_pipeline  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError('the floors need scikit-learn: pip install "counterfoil[eval]"') from error
+        raise ImportError(f'the floors need scikit-learn ({error}): pip install "counterfoil[eval]"') from error
     from ..labelled_pairs import by_source  # noqa: PLC0415
 
     verdicts = [False] * len(pairs)

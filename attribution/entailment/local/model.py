@@ -8,9 +8,13 @@ from pathlib import Path
 import torch
 
 from ..base import Judgement, Pair, best
+from ..scripts import foreign_script
 from .adapter import adapter_revision, load_network, read_settings
 from .encoding import Row, Sentence, row, selection, split, tokens, windows
 from .network import batch
+
+SCRIPTS = ("Latin",)
+"""What the encoder and its training data are written in; every other script is a string of unknown tokens to it."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -21,6 +25,7 @@ class LocalEntailment:
     A premise that does not fit beside the hypothesis is read in windows of whole sentences, and once more as the
     sentences that together cover most of the hypothesis; support and contradiction are the largest over these. The
     hypothesis is never cut: one that leaves no room for a premise is a failure. An empty premise supports nothing.
+    A pair whose premise or hypothesis is written in a script that is not among :data:`SCRIPTS` is a failure.
     Probabilities are calibrated for data in which half of the statements are supported.
 
     Args:
@@ -75,6 +80,7 @@ class LocalEntailment:
         """Return one judgement a pair, in order; equal pairs are judged once."""
         premises: dict[str, list[Sentence]] = {}
         hypotheses: dict[str, list[int]] = {}
+        foreign = {text: foreign_script(text, SCRIPTS) for pair in set(pairs) for text in pair}
         judged: dict[Pair, Judgement] = {}
         rows: list[Row] = []
         rows_of: dict[Pair, range] = {}
@@ -84,7 +90,8 @@ class LocalEntailment:
             if pair.hypothesis not in hypotheses:
                 hypotheses[pair.hypothesis] = tokens(self.tokenizer, pair.hypothesis)[0]
             premise, hypothesis = premises[pair.premise], hypotheses[pair.hypothesis]
-            settled = self._settled(premise, hypothesis)
+            script = foreign[pair.hypothesis] or foreign[pair.premise]
+            settled = _unread(script) if script else self._settled(premise, hypothesis)
             if settled is not None:
                 judged[pair] = settled
                 continue
@@ -131,6 +138,11 @@ class LocalEntailment:
             for i, (entailment, _, contradiction) in zip(chosen, p, strict=True):
                 result[i] = (entailment, contradiction)
         return result
+
+
+def _unread(script: str) -> Judgement:
+    where = f"the judge reads {', '.join(SCRIPTS)} script only, and this pair is in {script}"
+    return Judgement(None, failure=f"{where}: choose a multilingual one with --entailment")
 
 
 def _read(premise: str, rows: list[Row], probabilities: list[tuple[float, float]]) -> Judgement:

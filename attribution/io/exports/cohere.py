@@ -40,18 +40,18 @@ def from_cohere(message: Any, documents: Sequence[Document] = ()) -> CitedText: 
     """Return the answer that a message holds.
 
     Args:
-        message: A message, or the whole response. Its `content` may be a string or several blocks, of which those of
-            text are read and `content_index` counts all; citations of a plan or of thinking are of no words of the
-            answer, and are left out.
+        message: A message, or the whole response, of version 1 of the API as well. Its `content` may be a string or
+            several blocks, of which those of text are read and `content_index` counts all; citations of a plan or of
+            thinking are of no words of the answer, and are left out.
         documents: Those that are cited, to find the passage if a source gives only its words (`snippet` or `text`).
 
     Raises:
         ValueError: If a citation's `text` is not what stands at its place, if a source has no name, or if there is
             neither a message nor content.
     """
-    given = as_mapping(message, "content", "message", "citations")
+    given = as_mapping(message, "content", "message", "text")
     given = as_mapping(given["message"]) if isinstance(given.get("message"), dict) else given
-    content = given.get("content") or []
+    content = given.get("content") or given.get("text") or []
     blocks = [content] if isinstance(content, str) else [_text_of(as_mapping(block)) for block in content]
     begins = [0, *itertools.accumulate(map(len, blocks))]
     known = by_id(documents)
@@ -66,7 +66,8 @@ def from_cohere(message: Any, documents: Sequence[Document] = ()) -> CitedText: 
             raise ValueError(
                 f"a citation has to be of {text[start:end]!r}, which stands there, but is of {citation['text']!r}"
             )
-        for source in citation.get("sources") or ():
+        sources = citation.get("sources") or [{"id": each} for each in citation.get("document_ids") or ()]
+        for source in sources:
             name = _name(source)
             links.append(Link(start, end, name, _passage(name, source, known)))
     return CitedText(text, tuple(links))

@@ -201,7 +201,7 @@ def test_the_hypothesis_is_never_cut(model: LocalEntailment) -> None:
 
 
 def test_odd_text_is_judged(model: LocalEntailment) -> None:
-    odd = ["\ud800 lone", "🙂🙂", "a\x00b", "x" * 5000, "数は七です。"]
+    odd = ["\ud800 lone", "🙂🙂", "a\x00b", "x" * 5000]
     judged = model.judge([Pair(text, "It is seven.") for text in odd] + [Pair(VARN, text) for text in odd[1:3]])
     assert all(j.supported is not None for j in judged)
 

@@ -113,6 +113,15 @@ def test_a_record_with_a_field_called_data_is_a_record(tmp_path):
     assert record.answer.text == "It rained [1]."
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_files_in_utf16(tmp_path, encoding, indent):
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    text = json.dumps({**RAGAS, "response": "Größe 😀 [1]."}, ensure_ascii=False, indent=indent)
+    records = written(tmp_path, (mark + text + "\r\n").encode(encoding), "a.json")
+    assert [record.answer.text for record in records] == ["Größe 😀 [1]."]
+
+
 def test_a_pipe_is_read_once(tmp_path):
     pipe = tmp_path / "pipe"
     for content, n in ((f"{json.dumps(RAGAS)}\n" * 3, 3), (json.dumps({"data": [ALCE] * 2}, indent=1), 2), ("", 1)):

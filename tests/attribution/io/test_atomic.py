@@ -9,8 +9,8 @@ import threading
 
 import pytest
 from counterfoil.attribution.io.atomic import check_outputs, write_text
+from counterfoil.attribution.io.files import ScoreWriter
 from counterfoil.attribution.io.schema import corpus_output
-from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.scoring.corpus import CorpusReport
 
 

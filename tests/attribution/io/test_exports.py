@@ -355,6 +355,12 @@ def test_a_whole_response_of_cohere_and_citations_of_a_plan():
         from_cohere(nameless)
 
 
+def test_a_response_of_the_first_version_of_cohere_is_read():
+    citation = {"start": 0, "end": 7, "text": "It fell", "document_ids": ["tower.md"]}
+    found = from_cohere({"text": "It fell.", "generation_id": "g", "citations": [citation]}, BOTH)
+    assert found == CitedText("It fell.", (Link(0, 7, TOWER.id),))
+
+
 def test_a_whole_message_of_anthropic_is_read():
     blocks = to_anthropic(CITED, BOTH)
     assert from_anthropic({"id": "m", "role": "assistant", "content": blocks}, BOTH) == CITED

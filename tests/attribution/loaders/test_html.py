@@ -25,9 +25,20 @@ def test_numbers_that_are_set_high_stay_apart_from_their_base():
     assert read_html(page.encode()).text == "x², 10⁶ and 10⁻³; 1st; H2O; so[1]."
 
 
+def test_letters_that_are_set_high_or_low():
+    page = "<p>e<sup>x</sup>, a<sup>n+1</sup>, log<sub>2</sub>8, 10<sub>2</sub>, CO<sub>2</sub>, X<sup>TM</sup></p>"
+    assert read_html(page.encode()).text == "e^x, a^n+1, log₂8, 10₂, CO2, XTM"
+
+
+def test_characters_for_line_breaking_are_no_text():
+    assert read_html(b"<p>co&shy;opera&#8203;tion</p>").text == "cooperation"
+
+
 def test_what_is_hidden_is_not_read():
     page = """<p hidden>no<p>one<div style="DISPLAY: none">no<span>no</div>two<dialog>no</dialog>
-    <p style="visibility:hidden">no</p><div hidden><h1>no</h1><p>no</div><h1>Head</h1><p hidden="until-found">three"""
+    <p style="visibility:hidden">no</p>
+    <p style="font-size: 0px; color: red">no</p><b style="opacity:0">no</b>
+    <div hidden><h1>no</h1><p>no</div><h1>Head</h1><p hidden="until-found">three"""
     assert read_html(page.encode()).text.split() == ["one", "two", "Head", "three"]
     assert read_html(page.encode()).title == "Head"
 
@@ -35,6 +46,7 @@ def test_what_is_hidden_is_not_read():
 def test_titles():
     assert read_html(b"<title> A \n B </title><h1>C</h1>x").title == "A B"
     assert read_html(b"<h1>C <i>D</i></h1>x").title == "C D"
+    assert read_html(b"<title>Untitled Document</title><h1>C</h1>x").title == "C"
     assert read_html(b"<h1>C<br>D</h1><svg><title>no</title></svg>").title == "C D"
 
 

@@ -98,6 +98,23 @@ def test_lines_broken_by_the_page_are_joined(pages):
     assert found.text[found.pages[2] :] == "Two"
 
 
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("The inter-\nnational fund", "The international fund"),
+        ("THE LIGHT-\nHOUSE", "THE LIGHTHOUSE"),
+        ("Mr Smith-\nJones", "Mr Smith-Jones"),
+        ("From 1990-\n2000 on", "From 1990-2000 on"),
+        ("It is well-\nknown", "It is well-known"),
+        ("A state-of-the-art tool, state-\nof it", "A state-of-the-art tool, state-of it"),
+        ("co\u00adopera\u00ad\ntion", "cooperation"),
+        ("\ufe8d\ufedf\ufee8\ufeee\ufead", "النور"),
+    ],
+)
+def test_hyphens_and_forms_of_letters(pages, lines, text):
+    assert pages(lines).text == text
+
+
 def test_running_heads_and_page_numbers_are_left_out_and_pages_are_known(pages):
     texts = [
         f"The manual of Hydra 220\nStep {n}: turn the valve.\nThen wait for it.\nPage {n} of 4" for n in range(1, 5)

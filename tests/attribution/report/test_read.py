@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 from counterfoil.attribution import Scoring, Status
-from counterfoil.attribution.io.files import score_files
+from counterfoil.attribution.io.files import ScoreWriter, score_files
 from counterfoil.attribution.io.schema import corpus_output
-from counterfoil.attribution.io.writer import ScoreWriter
 from counterfoil.attribution.report import read_reports
 from counterfoil.attribution.report.read import FormatError
 from counterfoil.attribution.report.saved import SavedAnswer, SavedAnswers, SavedDocument, SavedPassage

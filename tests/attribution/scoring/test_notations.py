@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from counterfoil.attribution import Document, cite, score_citations
+from counterfoil.attribution import Document, Scoring, cite, score_citations
 from counterfoil.attribution.io.files import score_files
 from counterfoil.attribution.text.statements import statements
 
@@ -17,13 +17,11 @@ FACTS = (
     "The lighthouse is 31 metres high.",
     "The keeper lived there for nineteen years.",
 )
-# The judge is shown the sentence as it stands in the answer, and marks of emphasis, lists and tags mislead it.
-MISLEADING = {"emphasis", "lettered", "html"}
 # Scripts that the local judge cannot read.
-UNREADABLE = {"thai unrelated", "korean unrelated", "russian unrelated"}
+UNREADABLE = {"thai unrelated", "korean unrelated", "russian unrelated", "zh"}
 
 
-@pytest.mark.parametrize("name", sorted(RECORDS.keys() - MISLEADING - UNREADABLE))
+@pytest.mark.parametrize("name", sorted(RECORDS.keys() - UNREADABLE))
 def test_supported_statements_are_found_to_be_supported(name):
     record = RECORDS[name]
     report = score_citations(record["response"], record["retrieved_contexts"], quotes=False)
@@ -41,8 +39,9 @@ def test_every_statement_has_its_own_citation(name):
     assert not any(mark in statement.text for statement in found for mark in ("[]", "[1]", "】", "()", "http", "<sup>"))
 
 
-def test_alces_own_post_hoc_citations():
-    (scored,) = score_files([DATA / "alce_post_hoc.json"])
+@pytest.mark.parametrize("mode", ["strict", "alce"])
+def test_alces_own_post_hoc_citations(mode):
+    (scored,) = score_files([DATA / "alce_post_hoc.json"], scoring=Scoring(mode))
     assert (scored.report.recall, scored.report.precision) == (1.0, 1.0)
 
 

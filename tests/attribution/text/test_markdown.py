@@ -44,6 +44,13 @@ def read(text):
             "Sources of rivers are springs.\n\nReferences help.",
             [("prose", "Sources of rivers are springs."), ("prose", "References help.")],
         ),
+        ("A [1].\n\n[1] Guide, https://e.org", [("prose", "A [1]."), ("references", "[1] Guide, https://e.org")]),
+        ("A [1].\n\n---\n[1] Guide, 2019.", [("prose", "A [1]."), ("references", "[1] Guide, 2019.")]),
+        ("A [1].\n\n[1] B is so.", [("prose", "A [1]."), ("prose", "[1] B is so.")]),
+        (
+            "A.\n\n### Sources used (2)\nB",
+            [("prose", "A."), ("references", "### Sources used (2)"), ("references", "B")],
+        ),
     ],
 )
 def test_blocks(text, expected):

@@ -54,6 +54,16 @@ NOTATIONS = {
         [(1,), (2,), (3,), (1,), (1, 2)],
     ),
     "superscripts": ("A.¹ B,² C.¹³ D.<sup>2</sup>", [(1,), (2,), (1, 3), (2,)]),
+    "ranges of brackets": ("A [1]-[3]. B [1]–[2].", [(1, 2, 3), (1, 2)]),
+    "blanks between": ("A [1 2]. B [1], [2], and [3].", [(1, 2), (1,), (2,), (3,)]),
+    "Bing": ("A [^1^][^2^].", [(1,), (2,)]),
+    "Gemini": ("A [cite: 1, 2].", [(1, 2)]),
+    "pages": ("A [1, p. 5]. B [Doc 2, S. 3].", [(1,), (2,)]),
+    "with their name": ("A [Source 2: The guide].", [(2,)]),
+    "elements": ("A <cite>1</cite>. B<span class=c>[2]</span>. C <sup><a href='#r3'>3</a></sup>.", [(1,), (2,), (3,)]),
+    "carets": ("A.^2^ B ^[1]^.", [(2,), (1,)]),
+    "LaTeX": (r"A \cite{1,2}.", [(1, 2)]),
+    "within brackets": ("A [[1], [2]]. B ([1](https://e.org), [2](https://e.org)).", [(1,), (2,), (1,), (2,)]),
     "superscript tags": ("A<sup>[1]</sup>. B <sup>[2][3]</sup>", [(1,), (2,), (3,)]),
 }
 
@@ -98,6 +108,7 @@ def test_numbers_of_four_digits_are_years_unless_there_are_so_many_documents():
         ("The value lies in [0, 1].", ["[0, 1]"]),
         ("It is old.\n\nSources: [1], [2]", ["[1]", "[2]"]),
         ("Built in [1990], [c. 1902], [1990-95]; five (9) dogs; [x] done, [sic].", []),
+        ("A {1} <2> vector [10 20] at [12:30] [1.5] <code>[a1]</code>.", ["{1}", "<2>", "[10 20]"]),
         ("Use `a[b1]` or\n```\n[b1]\n```", []),
     ],
 )
@@ -127,6 +138,7 @@ def test_hostile_markers_take_linear_time():
         ("It rained. [1]. It snowed. [2].", "It rained. It snowed."),
         ("It is so ([1]). And **[2]**, *[3]* so (see [1]).", "It is so. And, so."),
         ("It is [1] and [2].", "It is."),
+        ("[1]: It is so.\n[2] So.", " It is so. So."),
         ("The sky is blue. [1][2]", "The sky is blue."),
         ("Blue [1], [2] and wide [3].", "Blue and wide."),
         ("According to [1], it is.", "According to, it is."),
