@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import counterfoil.models
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from counterfoil.attribution import Judgement
 from counterfoil.cli import judge
 from counterfoil.cli.app import app
+from counterfoil.cli.eval_run import Run, run_command
 from counterfoil.eval import registry
 
 from tests.support.openai_server import openai_server
@@ -279,3 +282,29 @@ def test_laquer_runs_with_its_default_methods_and_options(tmp_path: Path, monkey
     assert (refused.exit_code, "are for a single --method" in refused.stderr) == (2, True)
     unknown = run("laquer", "--data", file, "--method", "guessing")
     assert (unknown.exit_code, "has to be one of hidden_states" in unknown.stderr) == (2, True)
+
+
+ROOT = Path(__file__).parents[2]
+OPTIONAL = str.maketrans("", "", "[]")  # what may be left out is tried as well
+RESULTS = [
+    *re.findall(r"\$\(call RUN,(.*),\w+\)", (ROOT / "Makefile").read_text().replace("$(,)", "\0")),
+    *re.findall(r"(?m)^    counterfoil eval run (.*)$", (ROOT / "docs" / "results.md").read_text().translate(OPTIONAL)),
+]
+
+
+@pytest.mark.parametrize("line", RESULTS)
+def test_the_commands_of_the_results_name_tasks_and_options(line: str, tmp_path: Path) -> None:
+    names = registry.names()
+    tasks, *arguments = shlex.split(line.replace("\0", ","))
+    command = run_command([tasks])
+    given = command.make_context("run", arguments).params
+    task = registry.task(tasks)
+    if not task.data.startswith(registry.PACKAGED) and task.data:
+        file = tmp_path / task.data.replace("*", "Age")
+        file.parent.mkdir()
+        file.touch()
+    chosen = {name: value for name, value in given.items() if value not in (None, ())} | {"data": tmp_path}
+    plan = Run([task], chosen).plan(task)
+    assert task.name in names
+    assert plan.limit == (chosen.get("limit") or task.limit)
+    assert not plan.notes
