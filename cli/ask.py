@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import click
 from counterfoil.attribution import Document, StatementVerdict, Status
@@ -14,7 +13,7 @@ from counterfoil.attribution.loaders.documents import DocumentError, read_docume
 from counterfoil.attribution.report import write_report
 from counterfoil.attribution.report.model import LABELS, likelihood
 from counterfoil.grounding import GroundedAnswer, answer
-from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS
+from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS, AnswerMethod, LocateMethod
 from rich.console import Console
 from rich.text import Text
 
@@ -61,7 +60,7 @@ def ask(
     more: tuple[Path, ...],
     documents: tuple[Path, ...],
     model: str | None,
-    method: Literal["cad", "none"],
+    method: AnswerMethod,
     strength: float,
     compare: bool,
     report: Path | None,
@@ -71,7 +70,7 @@ def ask(
     max_sentences: int,
     entailment: str,
     embedding_model: str | None,
-    locate: Literal["alignment", "hidden_states", "none"],
+    locate: LocateMethod,
 ) -> None:
     """Answer a question from documents, with checked citations.
 

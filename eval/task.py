@@ -196,7 +196,7 @@ class Task(ABC):
 
     def refuses(self, method: Any) -> str | None:  # noqa: ANN401 (what an engine takes as a method)
         """Return why a method cannot do this task, or `None` if it can."""
-        if getattr(method, "takes_contrast", False) and not self.contrasts:
+        if getattr(method, "needs_contrast", False) and not self.contrasts:
             return f"{method.method} compares two prompts, and {self.name} has one"
         if issubclass(self.asks, Choice) and any(one.contrast == "candidates" for one in method.methods):
             return f"{method.method} gives tokens no probability, by which {self.name} chooses"

@@ -42,7 +42,10 @@ def checked_answer(
 
 
 def _in_whole_document(verdict: StatementVerdict, sources: Mapping[str, Excerpt]) -> StatementVerdict:
-    located = (sources[c.document].located(c) if c.document in sources else c for c in verdict.citations)
+    located = (
+        sources[c.document].located(c) if c.document is not None and c.document in sources else c
+        for c in verdict.citations
+    )
     return replace(verdict, citations=tuple(located))
 
 

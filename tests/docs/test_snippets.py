@@ -57,6 +57,13 @@ def language_names() -> dict[str, Any]:
     return {"model": language.model, "tokenizer": language.tokenizer}
 
 
+def contrast_names() -> dict[str, Any]:
+    """What the page on methods assumes beside a model: a prompt and what it is compared with."""
+    tokenizer = load_language_model().tokenizer
+    inputs, contrast = (tokenizer(text, return_tensors="pt") for text in ("In Lyon. The capital is", "The capital is"))
+    return {**language_names(), "inputs": inputs, "contrast_inputs": contrast}
+
+
 def vision_names() -> dict[str, Any]:
     """What pages on methods of images assume: a vision-language model with its processor, and a request."""
     from counterfoil.decoding import (  # noqa: PLC0415
@@ -94,6 +101,7 @@ ASSUMED: Mapping[str, Callable[[], dict[str, Any]]] = {
     "docs/exports.md": report_names,
     "docs/report.md": report_names,
     "docs/methods/in_context.md": language_names,
+    "docs/methods/README.md": contrast_names,
     **{f"docs/methods/{page}.md": vision_names for page in ("code", "images", "m3id", "ritual", "vcd")},
 }
 """Names that a page uses without having made them; every other page makes its own."""
@@ -121,6 +129,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "retrieved_contexts": [(ROOT / "examples" / "documents" / "ferry.txt").read_text()],
     }
     (tmp_path / "answers.jsonl").write_text(json.dumps(answer) + "\n")
+    task = next(block for block in python_blocks("docs/evaluation.md") if "class Moved(Task)" in block)
+    (tmp_path / "moved.py").write_text(task)
+    (tmp_path / "val2014").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(counterfoil.models, "load_language_model", load_language_model)
     return tmp_path
