@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 from counterfoil.cli.app import app
 from counterfoil.cli.options import Command
+from counterfoil.decoding.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -134,6 +135,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "val2014").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(counterfoil.models, "load_language_model", load_language_model)
+    monkeypatch.setattr(METHODS, "_methods", dict(METHODS.items()))  # a page may register a method of its own
     return tmp_path
 
 
