@@ -47,9 +47,12 @@ def run(
     served, notes = servable(task, engine, task.prepared(methods, engine, seed=seed))
     items = chosen(task.read(dataset, models), limit, seed)
     asking = _Asking(task, engine, journal or Journal())
-    items = list(task.select(items, asking.plain))
+    drawn, items = len(items), list(task.select(items, asking.plain))
     if not items:
-        raise ValueError(f"{task.name} has to have an item that counts, but the model leaves none")
+        raise ValueError(
+            f"{task.name} has to have an item that counts, but by what the model knows none of {drawn} does: raise "
+            "--limit, or take another model"
+        )
     answers = asking.answers(served, items, progress)
     found = [MethodAnswers(*engine.described(m), some) for m, some in zip(served, answers, strict=True)]
     rows = list(task.rows(found, seed=seed, models=models))

@@ -280,6 +280,8 @@ def test_laquer_runs_with_its_default_methods_and_options(tmp_path: Path, monkey
     assert len(samples.read_text().splitlines()) == 2
     refused = run("laquer", "--data", file, "--set", "gap=3")
     assert (refused.exit_code, "are for a single --method" in refused.stderr) == (2, True)
+    lonely = run("laquer", "--data", file, "--method", "alignment", "--scorer-option", "prompt=laquer")
+    assert (lonely.exit_code, "--scorer has to name the model" in lonely.stderr) == (2, True)
     unknown = run("laquer", "--data", file, "--method", "guessing")
     assert (unknown.exit_code, "has to be one of hidden_states" in unknown.stderr) == (2, True)
 
@@ -306,4 +308,5 @@ def test_the_commands_of_the_results_name_tasks_and_options(line: str, tmp_path:
     plan = Run([task], chosen).plan(task)
     assert task.name in names
     assert plan.limit == (chosen.get("limit") or task.limit)
-    assert not plan.notes
+    own = not task.data or task.data.startswith(registry.PACKAGED)
+    assert bool(plan.notes) == own, "the folder of the data sets is for the others"
