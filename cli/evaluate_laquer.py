@@ -44,9 +44,9 @@ def laquer(
     threshold: Annotated[
         float | None, typer.Option(help="From which probability on it counts as support. Default: the model's own.")
     ] = None,
-    inexact: Annotated[
-        bool, typer.Option("--inexact", help="Numbers and names of the words need not stand in what supports them.")
-    ] = False,
+    detail_check: Annotated[
+        bool, typer.Option(help="Whether details that a source gives otherwise count against support.")
+    ] = True,
     limit: Annotated[int | None, typer.Option(help="How many answers, drawn by --seed.")] = None,
     seed: judging.Seed = 0,
     option: judging.Options = None,
@@ -75,7 +75,7 @@ def laquer(
             _tune(items, names[0], model)
             return
         asked = [(name, model, base_url, chosen) for name in names]
-        locator = {"threshold": threshold, "exact": not inexact}
+        locator = {"threshold": threshold, "detail_check": detail_check}
         judges = (judge, scorer, model_options(option, device))
         _evaluate(source, items, asked, locator, judges, {"claims": claims, "seed": seed}, json, samples)
 

@@ -75,7 +75,7 @@ function located(words, found) {
     spans: found.spans,
     by: found.method + (found.entailment ? `, checked by ${found.entailment.split("/").pop().split("@")[0]}` : ", not checked"),
     nothing: found.failure || "Nothing in the sources supports these words.",
-    notes: [...notes, ...found.notes],
+    notes: [...found.details.map(({ message }) => message), ...notes, ...found.notes],
   };
 }
 

@@ -1,0 +1,84 @@
+"""Values of numbers, dates and times, however they are written: `10 million`, `10,000,000`, `ten million`; `3,5`."""
+
+from __future__ import annotations
+
+import re
+
+from text_to_num import text2num
+
+from .lexicon import CARDINALS
+
+SCALES = {
+    "hundred": 1e2,
+    "thousand": 1e3,
+    "million": 1e6,
+    "billion": 1e9,
+    "trillion": 1e12,
+    "bn": 1e9,
+    "mn": 1e6,
+    "k": 1e3,
+    "dozen": 12.0,
+}
+MULTIPLES = {
+    "once": 1.0, "twice": 2.0, "both": 2.0, "couple": 2.0, "pair": 2.0, "double": 2.0, "triple": 3.0,
+    "doubled": 2.0, "tripled": 3.0, "halved": 0.5, "half": 50.0, "halves": 50.0,
+}  # fmt: skip
+"""`half` is 50, as in `50 %`."""
+
+_IN_WORDS = CARDINALS | {"hundred", "thousand", "million", "billion", "trillion"}
+
+DIGITS = "|".join(
+    (
+        r"\d{1,3}(?:[\u0020\u00a0\u202f]\d{3})+(?!\d)(?:[.,]\d+)?",
+        r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?",
+        r"\d{1,3}(?:\.\d{3}){2,}(?!\d)",
+        r"\d+(?:[.,]\d+)?",
+    )
+)
+"""A regular expression for a number in digits, thousands parted by commas, points or blanks."""
+
+_GROUPS = re.compile(r"[\u0020\u00a0\u202f]")
+
+
+def is_number_word(word: str) -> bool:
+    """Return whether a word in lower case is a cardinal number or a part of one: `seven`, `thousand`."""
+    return word in _IN_WORDS
+
+
+def begins_number(word: str) -> bool:
+    """Return whether a number in words can begin with this one: `seven`, but not `thousand`."""
+    return word in CARDINALS
+
+
+def value_of_digits(written: str) -> float:
+    """Return the value of what :data:`DIGITS` matches; a comma before other than three digits is a decimal one."""
+    text = _GROUPS.sub("", written)
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
+        return float(text.replace(",", ""))
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}", text):
+        return float(text.replace(".", ""))
+    return float(text.replace(",", "."))
+
+
+def value_of_words(words: list[str]) -> tuple[float, int]:
+    """Return the value of the longest number that some words begin with, and how many of them it has; (0, 0) if none.
+
+    `and` stands within a number only: `two hundred and five`.
+    """
+    run = 0
+    while run < len(words) and (is_number_word(words[run]) or (run and words[run] == "and")):
+        run += 1
+    while run:
+        if words[run - 1] != "and":
+            try:
+                return float(text2num(" ".join(words[:run]), "en")), run
+            except ValueError:
+                pass
+        run -= 1
+    return 0.0, 0
+
+
+def clock(hour: str, minute: str | None) -> float | None:
+    """Return the minutes since midnight or noon of a time of day; `None` if it is none."""
+    h, m = int(hour), int(minute or 0)
+    return float((h % 12) * 60 + m) if h <= 24 and m < 60 else None
