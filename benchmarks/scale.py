@@ -20,8 +20,7 @@ from counterfoil.attribution import Judgement, Pair, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.llm import conversation
 from counterfoil.attribution.io.files import score_files
-from counterfoil.attribution.scoring.corpus import f1_of_means
-from counterfoil.attribution.statistics import interval
+from counterfoil.attribution.scoring.corpus import CorpusReport
 
 RESAMPLES = 100
 
@@ -80,12 +79,11 @@ def main() -> None:
         cache.close()
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
         print(f"cache: {spent / len(judged) * 1e6:.0f} µs to write a pair, {size / len(judged):.0f} bytes")
-    values = [draw.random() for _ in range(20 * n)]
-    interval(f1_of_means, values[:9], values[:9], resamples=9)  # imports scipy
-    draws = len(values) * RESAMPLES
-    one = seconds(lambda: interval(lambda v: float(sum(v)) / len(v), values, resamples=RESAMPLES))
-    two = seconds(lambda: interval(f1_of_means, values, values, resamples=RESAMPLES))
-    print(f"intervals: {one / draws * 1e6:.2f} µs a draw of one figure, {two / draws * 1e6:.2f} µs of two")
+    values = tuple(draw.random() for _ in range(20 * n))
+    corpus = CorpusReport("strict", "a model", 0.5, values, values, {})
+    corpus.intervals(resamples=9)  # imports numpy
+    spent = seconds(lambda: corpus.intervals(resamples=RESAMPLES))
+    print(f"intervals: {spent / (len(values) * RESAMPLES) * 1e6:.3f} µs a draw of four figures")
     instruction = conversation(Pair("", ""))[0]["content"]
     print(f"instruction of the llm judge: {len(instruction.split())} words, {len(instruction)} characters")
 

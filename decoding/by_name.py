@@ -103,28 +103,28 @@ class Decoding:
 
     @property
     def takes_contrast(self) -> bool:
-        """Whether it compares with another prompt, which has to be given."""
+        """Return whether it compares with another prompt, which must be given."""
         return any(method.contrast == "prompt" and not method.takes_image for method in self.methods)
 
     @property
     def takes_image(self) -> bool:
-        """Whether it compares an image with a view of it."""
+        """Return whether it compares an image with a view of it."""
         return any(method.takes_image for method in self.methods)
 
     @property
     def contrasts_layers(self) -> bool:
-        """Whether the contrast is an earlier layer of the same forward."""
+        """Return whether the contrast is an earlier layer of the same forward."""
         return any(m.contrast == "layer" or getattr(m, "early_exit", None) is not None for m in self.methods)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All parameters by name, the defaults of those that were not given among them."""
+        """Return all parameters by name, the defaults of those that were not given among them."""
         values = {name: value for method in self.methods for name, value in method.settings.items()}
         return {parameter.name: values[parameter.name] for parameter in parameters_of(self.method)}
 
     @property
     def label(self) -> str:
-        """The method with its parameters, for a table."""
+        """Return the method with its parameters, for a table."""
         shown = {p.name: self.settings[p.name] for p in parameters_of(self.method) if p.in_label}
         return labelled(self.method, shown)
 

@@ -25,7 +25,9 @@ try:
     from lm_eval.api.registry import register_model
     from lm_eval.models.huggingface import HFLM
 except ImportError as error:
-    raise ImportError('the harness is lm-evaluation-harness: pip install "counterfoil[lm-eval]"') from error
+    raise ImportError(
+        f'the harness needs lm-eval and accelerate ({error}): pip install "counterfoil[lm-eval]"'
+    ) from error
 
 Scored = tuple[float, bool]
 Request = tuple[tuple[str, str] | None, list[int], list[int]]

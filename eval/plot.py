@@ -23,7 +23,7 @@ def plot_results(results: Sequence[TaskResult], path: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
         from matplotlib.figure import Figure as Drawing  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError('drawing needs matplotlib: pip install "counterfoil[eval]"') from error
+        raise ImportError(f'drawing needs matplotlib ({error}): pip install "counterfoil[eval]"') from error
     shown = [(result, _names(result)) for result in results if _names(result)]
     if not shown:
         raise ValueError("there has to be a figure with an interval to draw, but there is none")

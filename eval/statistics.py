@@ -7,6 +7,6 @@ from counterfoil.attribution.statistics import Interval, interval
 try:
     from scipy.stats import binomtest
 except ImportError as error:
-    raise ImportError('evaluations need scipy: pip install "counterfoil[eval]"') from error
+    raise ImportError(f'evaluations need scipy ({error}): pip install "counterfoil[eval]"') from error
 
 __all__ = ["Interval", "binomtest", "interval"]

@@ -51,7 +51,7 @@ class JudgementCache:
         try:
             import diskcache  # noqa: PLC0415 (an extra)
         except ImportError as error:
-            raise ImportError('a cache on disk needs diskcache: pip install "counterfoil[cache]"') from error
+            raise ImportError(f'a cache on disk needs diskcache ({error}): pip install "counterfoil[cache]"') from error
         self.folder = Path(folder)
         self._model = _digest(model)
         self._store: Any = diskcache.Cache(

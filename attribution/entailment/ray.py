@@ -167,5 +167,5 @@ def _ray() -> ModuleType:
     try:
         import ray  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ImportError('judging on many machines needs ray: pip install "counterfoil[ray]"') from error
+        raise ImportError(f'judging on many machines needs ray ({error}): pip install "counterfoil[ray]"') from error
     return ray

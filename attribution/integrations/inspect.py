@@ -18,7 +18,7 @@ try:
     from anyio.to_thread import run_sync
     from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr  # pyright: ignore[reportMissingImports]
 except ImportError as error:
-    raise ImportError('the Inspect scorer needs inspect_ai: pip install "counterfoil[inspect]"') from error
+    raise ImportError(f'the Inspect scorer needs inspect_ai ({error}): pip install "counterfoil[inspect]"') from error
 
 if TYPE_CHECKING:
     from inspect_ai.solver import TaskState  # pyright: ignore[reportMissingImports]

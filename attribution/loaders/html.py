@@ -45,7 +45,7 @@ def read_html(data: bytes) -> Content:
     try:
         from lxml.etree import HTMLParser, LxmlError  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise ImportError(f"reading HTML needs lxml: {EXTRA}") from error
+        raise ImportError(f"reading HTML needs lxml ({error}): {EXTRA}") from error
     page = _Page()
     parser = HTMLParser(target=page, huge_tree=True, encoding="utf-8")
     try:

@@ -67,7 +67,7 @@ def read_pdf(data: bytes) -> Content:
     try:
         from pypdf import PdfReader  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise ImportError(f"reading PDF needs pypdf: {EXTRA}") from error
+        raise ImportError(f"reading PDF needs pypdf ({error}): {EXTRA}") from error
     try:
         reader = PdfReader(BytesIO(data))
         # An empty user password is common: such a file opens in every viewer.

@@ -47,7 +47,9 @@ def _nearly(
     try:
         from rapidfuzz import fuzz  # noqa: PLC0415 (an extra)
     except ImportError as error:
-        raise ImportError('the method prompting needs rapidfuzz: pip install "counterfoil[locate]"') from error
+        raise ImportError(
+            f'the method prompting needs rapidfuzz ({error}): pip install "counterfoil[locate]"'
+        ) from error
     best = None
     for document, (text, places) in zip(documents, texts, strict=True):
         # What is shorter than the snippet would be looked for in it, and not the other way round.

@@ -9,6 +9,7 @@ corpus mean.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +22,14 @@ from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
 from ..text.markers import Range, kept, markers, unread_citations
 from ..text.segmentation import TextSpan
+from ..text.segmentation import sentences as default_sentences
 from ..text.statements import Splitter, Status, located
 from .results import Citation, StatementVerdict
 
 MAX_CITATIONS = 3
 _END_TOKEN = re.compile(re.escape("<|im_end|>"))
 _CITATION = re.compile(r"\[(\d+)")
+_BEHIND_STOP = re.compile(r"[.!?][\"'”’)]*\s+(?P<marker>(?:\[\d[^\[\]]*\]\s*)+)")
 _CITATION_WITH_BLANK = re.compile(r" ?\[\d+")
 
 
@@ -45,6 +48,27 @@ class Claim:
     start: int
     end: int
     references: tuple[int, ...]
+
+
+def sentences(text: str) -> list[TextSpan]:
+    """Return the sentences of `text`, cut as NLTK's punkt cuts at markers: one behind a full stop begins a sentence.
+
+    Elsewhere the boundaries are those of :func:`~counterfoil.attribution.text.segmentation.sentences`.
+    """
+    places = {0, len(text)}
+    for span in default_sentences(text):
+        places.add(span.start)
+        places.update(match.start("marker") for match in _BEHIND_STOP.finditer(text, span.start, span.end))
+    # A marker behind a full stop goes with what follows, so nothing is cut behind it.
+    places -= {match.end() for match in _BEHIND_STOP.finditer(text)} - {0, len(text)}
+    spans = [_stripped(text, start, end) for start, end in itertools.pairwise(sorted(places))]
+    return [span for span in spans if span.text]
+
+
+def _stripped(text: str, start: int, end: int) -> TextSpan:
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return TextSpan(start, start + len(piece.strip()), piece.strip())
 
 
 def claims(answer: str, splitter: Splitter, question: str | None = None) -> list[Claim]:

@@ -87,15 +87,17 @@ class Scoring:
     def steps(self, answer: Answer, name: str, threshold: float) -> Steps[CitationReport]:
         """Ask the questions that one answer raises, and return its report; `name` is the entailment model's."""
         documents = as_documents(answer.documents)
-        splitter = self.sentences or default_sentences
         if self.mode == "alce":
             if self.list_answer and answer.question is None:
                 raise ValueError("`question` has to be given with `list_answer`, but is None")
+            # The library's own splitter has a form for ALCE.
+            given = self.sentences
+            splitter = alce.sentences if given is None or given is default_sentences else given
             found = alce.claims(answer.text, splitter, answer.question if self.list_answer else None)
             checks = [alce.check(claim, documents, threshold, self.max_citations) for claim in found]
             metric, form, unread = alce, ALCE, alce.unread(answer.text, len(documents))
         else:
-            split = statements(answer.text, len(documents), splitter)
+            split = statements(answer.text, len(documents), self.sentences or default_sentences)
             checks = [strict.check(statement, documents, threshold) for statement in split]
             metric, form, unread = strict, STRICT, unread_citations(answer.text, len(documents))
 

@@ -73,10 +73,12 @@ _NOT_PROSE = re.compile(
 )
 _INTERVAL = re.compile(r"(?:∈|\binterval|\brange)\s*\Z", re.IGNORECASE)
 _EMPHASIS = ("***", "**", "__", "*")
-_WRAPPERS = (
-    *((mark, mark) for mark in (*_EMPHASIS, "^")),
-    *(("[", "]"), ("(", ")"), ("（", "）"), ("(see ", ")"), ("(cf. ", ")"), ("(siehe ", ")")),
+_WRAPPERS = tuple((mark, mark) for mark in (*_EMPHASIS, "^"))
+_OPENING_BRACKET = re.compile(
+    r"(?P<bracket>[(（\[])\s*(?:(?:see|cf\.|vgl\.|siehe|sources?|refs?\.?|references?|citations?|quellen?)\s*:?\s*)?\Z",
+    re.IGNORECASE,
 )
+_CLOSING_BRACKETS = {"(": ")", "（": "）", "[": "]"}
 _OPENING_TAG = re.compile(
     r"<(sup|sub|a|span|small|cite|ref|b|i|em|strong|mark)(?:\s[^<>]{0,200})?>\s*\Z", re.IGNORECASE
 )
@@ -236,7 +238,10 @@ def _wrapped(text: str, start: int, end: int) -> Range:
     """Return the range with what stands around markers alone."""
     while True:
         tag = _OPENING_TAG.search(text, max(0, start - 220), start)
-        around = [(tag.group(), f"</{tag[1]}>"), *_WRAPPERS] if tag else _WRAPPERS
+        around = [(tag.group(), f"</{tag[1]}>"), *_WRAPPERS] if tag else [*_WRAPPERS]
+        bracket = _OPENING_BRACKET.search(text, max(0, start - 20), start)
+        if bracket:
+            around.append((bracket.group(), _CLOSING_BRACKETS[bracket["bracket"]]))
         for opening, closing in around:
             if text.endswith(opening, 0, start) and text[end : end + len(closing)].lower() == closing.lower():
                 start, end = start - len(opening), end + len(closing)

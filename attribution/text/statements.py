@@ -121,7 +121,7 @@ def load_splitter(name: str) -> Splitter:
     try:
         from nltk import sent_tokenize  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  (optional)
     except ImportError as error:
-        raise ImportError("the splitter nltk needs NLTK: pip install nltk") from error
+        raise ImportError(f"the splitter nltk needs NLTK ({error}): pip install nltk") from error
     try:
         sent_tokenize("Once.")
     except LookupError as error:

@@ -122,7 +122,7 @@ def _pillow() -> Any:  # noqa: ANN401  (a module)
     try:
         from PIL import Image  # noqa: PLC0415  (text alone needs no Pillow)
     except ImportError as error:
-        raise ImportError('reading images needs Pillow: pip install "counterfoil[vision]"') from error
+        raise ImportError(f'reading images needs Pillow ({error}): pip install "counterfoil[vision]"') from error
     return Image
 
 

@@ -66,7 +66,7 @@ class ContrastiveDecoding(Method):
 
     @property
     def is_distribution(self) -> bool:
-        """Whether beam search adds up log-probabilities: not under `"li"`."""
+        """Return whether beam search adds up log-probabilities: not under `"li"`."""
         return self.formulation == "obrien"
 
     def check_named(self) -> None:

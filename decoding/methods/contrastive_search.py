@@ -48,7 +48,7 @@ class ContrastiveSearch(Method):
 
     @property
     def is_distribution(self) -> bool:
-        """No: the scores choose among candidates."""
+        """Return false: the scores choose among candidates."""
         return False
 
     def scores(self, main: Tensor, contrast: Tensor, *, history: Tensor, history_mask: Tensor | None = None) -> Tensor:

@@ -105,7 +105,7 @@ class Method:
 
     @property
     def is_distribution(self) -> bool:
-        """Whether the scores define a distribution over the next token, whose log-probabilities beam search adds up.
+        """Return whether the scores define a distribution over the next token: beam search then adds up its logarithm.
 
         If not, beam search adds up the scores themselves.
         """
@@ -137,17 +137,17 @@ class Method:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All parameters by name."""
+        """Return all parameters by name."""
         return {parameter.name: getattr(self, parameter.name) for parameter in self.parameters()}
 
     @property
     def label(self) -> str:
-        """The method with its parameters, for a table."""
+        """Return the method with its parameters, for a table."""
         return labelled(self.name, {p.name: getattr(self, p.name) for p in self.parameters() if p.in_label})
 
     @property
     def group(self) -> tuple[object, ...]:
-        """Equal for methods that :meth:`stacked` can make one of: all but their numbers agrees."""
+        """Return what is equal for methods that :meth:`stacked` can make one of: all of the rule but its numbers."""
         rule = (parameter for parameter in self.parameters() if not parameter.makes_contrast)
         values = ((parameter, getattr(self, parameter.name)) for parameter in rule)
         return (type(self), *(value for parameter, value in values if value is None or not parameter.is_number))

@@ -59,7 +59,7 @@ class Parameter:
 
     @property
     def is_number(self) -> bool:
-        """Whether its values are numbers."""
+        """Return whether its values are numbers."""
         return self.kind in (float, int)
 
     def of_field(self, declared: Field[Any]) -> Parameter:
@@ -125,7 +125,7 @@ class Parameter:
 
     @property
     def described_range(self) -> str:
-        """The range in words, for a table."""
+        """Return the range in words, for a table."""
         if self.range:
             return self.range
         if self.kind is bool:
@@ -164,7 +164,7 @@ def parameter(
 
 def strength(default: float, **declared: Any) -> Any:  # noqa: ANN401
     """Declare how much the contrast weighs; 0 is the main view alone."""
-    return parameter(default, help="weight of the contrast; 0 is plain decoding", at_least=0, **declared)
+    return parameter(default, help="weight of the contrast, 0 for none", at_least=0, **declared)
 
 
 def plausibility(default: float, **declared: Any) -> Any:  # noqa: ANN401

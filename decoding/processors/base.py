@@ -96,7 +96,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
 
     @property
     def step(self) -> int:
-        """The number of tokens generated so far, 0 while the first is scored."""
+        """Return the number of tokens generated so far, 0 while the first is scored."""
         return self._length - self._prompt_length
 
     def combine(self, main: Tensor, contrast: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The trace: what the contrast said of every token that was chosen. It was computed anyway; this keeps it."""
+"""Keep the log-probability of every chosen token under both views, which were computed anyway."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Trace:
-    """Per generated token, `[rows, new tokens]` each, aligned with the ids behind the prompt.
+    """Numbers about each generated token, `[rows, new tokens]` each, aligned with the ids behind the prompt.
 
-    A row that has ended goes on with padding while others are written; what stands there is of no meaning.
+    A row that has ended goes on with padding while the others are generated; its values there mean nothing.
 
     Args:
         main: Log-probability under the main view.
         contrast: Log-probability under the contrast.
-        plausible: How many tokens the method left to choose from.
-        coefficients: The method's own, by name (CODE's divergence, DoLa's layer).
+        plausible: Number of tokens that the method did not mask.
+        coefficients: The method's coefficients by name (CODE's divergence, DoLa's layer).
     """
 
     main: Tensor
@@ -28,9 +28,9 @@ class Trace:
 
     @property
     def difference(self) -> Tensor:
-        """`main - contrast`, in nats: how much more likely the main view's input made the token.
+        """Return `main - contrast`, in nats: how much more likely the main view's input made the token.
 
-        Under CAD: what the documents are responsible for.
+        Under CAD it is what the documents are responsible for.
         """
         return self.main - self.contrast
 
@@ -43,7 +43,7 @@ class _Step:
     coefficients: dict[str, Tensor]
 
     def chosen(self, tokens: Tensor) -> _Step:
-        """The step once the tokens `[rows]` that it led to are known."""
+        """Return the step with the log-probabilities of the tokens `[rows]` that it led to."""
         return replace(self, main=_of(self.main, tokens), contrast=_of(self.contrast, tokens))
 
 
@@ -55,7 +55,10 @@ def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
 
 
 class TraceRecorder:
-    """Keeps one number a token and view. Which token a step chose shows at the next step, or in the final sequences."""
+    """Keeps one number for each token and view.
+
+    The token that a step chose is known at the next step, or from the final sequences.
+    """
 
     def __init__(self) -> None:
         self._steps: list[_Step] = []
@@ -64,13 +67,13 @@ class TraceRecorder:
         self._reordered = False
 
     def begin(self, ids: Tensor) -> None:
-        """A new generation, with these prompts `[rows, length]`."""
+        """Begin with the prompts `[rows, length]` of a new generation."""
         self._steps, self._ids, self._reordered, self._prompt_length = [], None, False, ids.shape[1]
 
     def record(
         self, ids: Tensor, *, main: Tensor, contrast: Tensor, combined: Tensor, coefficients: dict[str, Tensor]
     ) -> None:
-        """Take in one step: the ids `[rows, length]` before it, three views `[rows, vocab]`, coefficients `[rows]`."""
+        """Record one step: the ids `[rows, length]` before it, three views `[rows, vocab]`, coefficients `[rows]`."""
         if self._ids is not None:
             self._reordered |= not torch.equal(ids[:, :-1], self._ids)
             if not self._reordered:
@@ -82,7 +85,7 @@ class TraceRecorder:
             self._steps.append(_Step(*log_probabilities, plausible, coefficients))
 
     def trace(self, sequences: Tensor) -> Trace:
-        """The record of the tokens behind the prompt in `sequences` `[rows, length]`."""
+        """Return the record of the tokens behind the prompt in `sequences` `[rows, length]`."""
         if self._reordered:
             raise ValueError(
                 "a trace has to be of greedy decoding or sampling, but rows were reordered by a beam search"

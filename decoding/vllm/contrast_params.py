@@ -1,21 +1,19 @@
-"""What a request says about its contrast: the `cf_` keys of `SamplingParams.extra_args`, or `vllm_xargs` over HTTP.
+"""The contrast that a request asks for: the `cf_` keys of `SamplingParams.extra_args`, or of `vllm_xargs` over HTTP.
 
-They are flat, because vLLM's `vllm_xargs` may not nest. They are read here, in the server's front end and in the engine
-core alike; the parameters of a method have the ranges and the defaults of its dataclass.
+Keys are flat, because vLLM's `vllm_xargs` may not nest. They are parsed here, once in the server's process and once in
+the engine core; everywhere else a contrast is a typed object. A method's parameters have the ranges and the defaults of
+its dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..methods import METHODS
 from ..methods.method import Method
 from ..methods.parameters import Parameter, check_choice, check_flag, check_integer
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 PREFIX = "cf_"
 RESERVED = "_cf_"
@@ -27,23 +25,24 @@ CUT_CONTEXT = "cf_cut_context"
 WITHOUT_ADAPTER = "cf_without_adapter"
 SEED = "cf_seed"
 TEXT_KEYS = ("cf_contrast_prompt", "cf_contrast_messages", "cf_documents")
-"""Text becomes :data:`CONTRAST_IDS` before a request reaches the engine: it has no tokenizer."""
+"""Texts become :data:`CONTRAST_IDS` before a request reaches the engine, which has no tokenizer."""
+MEMBER = "_cf_member"
+"""Key of a :class:`PairMember`."""
 
 LEAST_TOKENS = 2
-"""Of both prompts of a pair: up to the last token a member fills its cache alone, and it has to have something to
-fill."""
+"""The shortest prompt of a pair: its requests read up to their last token before they sample together."""
 
 
 @dataclass(frozen=True)
-class PairRequest:
-    """The contrast that one request asks for, checked as far as the request alone tells.
+class ContrastParams:
+    """The contrast that a request asks for, checked as far as the request alone tells.
 
     Args:
         method: The method with its parameters.
-        contrast_ids: The contrast's prompt, if it was given.
-        without_adapter: The contrast runs without the request's LoRA adapter, on the main prompt unless another one is
-            given.
-        seed: Of what is drawn for the contrast's images: the i-th draws with `seed + i`.
+        contrast_ids: Token ids of the contrast prompt, if they are given.
+        without_adapter: Whether the contrast runs without the request's LoRA adapter, on the main prompt unless another
+            one is given.
+        seed: The seed of what is drawn for the contrast's images: the i-th draws with `seed + i`.
     """
 
     method: Method
@@ -53,84 +52,123 @@ class PairRequest:
 
     @property
     def cut_context(self) -> int | None:
-        """How many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
+        """Return how many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
         return getattr(self.method, "cut_context", None)
 
     @property
     def changes_image(self) -> bool:
-        """Whether the contrast is the main prompt with its images changed."""
+        """Return whether the contrast is the main prompt with its images changed."""
         return self.method.contrast == "image"
 
-    def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
-        """Return the method's scores `[rows, vocab]`, float32, for the logits `[rows, vocab]` of two views."""
-        return self.method.scores(main, contrast)
-
-    def other_prompt(self, prompt: Sequence[int]) -> list[int]:
-        """Return the contrast's prompt, given the main one's token ids."""
+    def contrast_prompt(self, prompt: Sequence[int]) -> list[int]:
+        """Return the token ids of the contrast prompt, given those of the main prompt."""
         if self.contrast_ids is not None:
             return list(self.contrast_ids)
         return list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)
 
-    def other_tokens(self, prompt_tokens: int) -> int:
-        """Return the length of the contrast's prompt, given the main one's."""
+    def contrast_tokens(self, prompt_tokens: int) -> int:
+        """Return the length of the contrast prompt, given that of the main prompt."""
         if self.contrast_ids is not None:
             return len(self.contrast_ids)
         return prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)
 
 
+@dataclass(frozen=True)
+class PairMember:
+    """What a worker must know about a request of a pair; travels in its `extra_args` under :data:`MEMBER`.
+
+    Args:
+        pair: An id that the requests of one pair share.
+        is_main: Whether it is the request that the client sent.
+        method: The method with its parameters.
+        seed: The client's seed, if this package applies it; see
+            :mod:`counterfoil.decoding.vllm.worker.logits_processor`.
+    """
+
+    pair: str
+    is_main: bool
+    method: Method
+    seed: int | None = None
+
+
+def member_of(extra_args: Mapping[str, Any] | None) -> PairMember | None:
+    """Return the pair member that `extra_args` hold, or `None` for a request without a pair."""
+    return extra_args.get(MEMBER) if extra_args else None
+
+
 class ParsedArgs(dict[str, Any]):
     """`extra_args` that this process has parsed already, with the result.
 
-    Whoever copies or sends them handles a dictionary. The engine core is another process: it gets a plain one, and
+    To anyone who copies or sends them they are a dictionary. The engine core, another process, gets a plain one and
     parses it.
 
     Args:
         extra_args: The arguments.
-        params: What :func:`pair_request` made of them.
+        params: What :func:`parse_contrast` made of them.
     """
 
-    def __init__(self, extra_args: Mapping[str, Any], params: PairRequest) -> None:
+    def __init__(self, extra_args: Mapping[str, Any], params: ContrastParams) -> None:
         super().__init__(extra_args)
         self.params = params
 
 
 def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
-    """Whether any key is this library's."""
-    return any(isinstance(key, str) and key.startswith((PREFIX, RESERVED)) for key in extra_args or ())
+    """Return whether any key is this library's, in whatever case it is written."""
+    return any(isinstance(key, str) and key.lower().startswith((PREFIX, RESERVED)) for key in extra_args or ())
 
 
-def pair_request(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = False) -> PairRequest | None:
+def flag_keys() -> frozenset[str]:
+    """Return the keys whose values are true or false."""
+    parameters = (parameter for method in served_methods().values() for parameter in _served(method))
+    return frozenset(
+        {WITHOUT_ADAPTER, *(PREFIX + parameter.name for parameter in parameters if parameter.kind is bool)}
+    )
+
+
+def check_case(key: str) -> None:
+    """Reject a key of this library that is not in lower case.
+
+    Raises:
+        ValueError: Names the key and its right form.
+    """
+    if key != key.lower():
+        raise ValueError(f"`{key}` is not known: keys are in lower case, `{key.lower()}`")
+
+
+def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = False) -> ContrastParams | None:
     """Return the contrast that `extra_args` asks for, or `None` for a plain request.
 
     Args:
-        extra_args: Of `SamplingParams`; keys of other plug-ins are left alone.
-        amateur_model: The engine runs two models: contrastive decoding takes the second one for its other view, and
+        extra_args: The `extra_args` of `SamplingParams`; keys of other plug-ins are left alone.
+        amateur_model: Whether the engine runs two models: contrastive decoding then contrasts with the second one, and
             there is no other method.
 
     Raises:
-        ValueError: An unknown key or method, a value out of range, or no contrast (or more than one); the message names
-            the key, the value and the remedy.
+        ValueError: For an unknown key or method, a value out of range, no contrast or more than one; names the key, the
+            value and the remedy.
     """
     if isinstance(extra_args, ParsedArgs):
         return extra_args.params
     if not has_contrast_keys(extra_args):
         return None
     assert extra_args is not None
-    given = {key: value for key, value in extra_args.items() if key.startswith((PREFIX, RESERVED))}
+    given = {key: value for key, value in extra_args.items() if has_contrast_keys({key: value})}
+    for key in given:
+        check_case(key)
     method = _method_class(given, amateur_model)
     _refuse_unknown(given, method)
     if WITHOUT_ADAPTER in given:
         check_flag(WITHOUT_ADAPTER, given[WITHOUT_ADAPTER])
     if SEED in given:
         check_integer(SEED, given[SEED], 0)
-    pair = PairRequest(
+    params = ContrastParams(
         method(**{p.name: _checked(p, given[PREFIX + p.name]) for p in _served(method) if PREFIX + p.name in given}),
         contrast_ids=_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else None,
         without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
         seed=given.get(SEED, 0),
     )
-    _check_contrast(pair, amateur_model)
-    return pair
+    _check_contrast(params, amateur_model)
+    return params
 
 
 def served_methods() -> dict[str, type[Method]]:
@@ -189,23 +227,23 @@ def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
         raise ValueError(f"`{CUT_CONTEXT}` has to go with contrastive_decoding, but `{METHOD}` is {method.name!r}")
 
 
-def _check_contrast(pair: PairRequest, amateur_model: bool) -> None:
-    if pair.cut_context is not None and pair.contrast_ids is not None:
+def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
+    if params.cut_context is not None and params.contrast_ids is not None:
         raise ValueError(f"`{CUT_CONTEXT}` has to be the only contrast, but `{CONTRAST_IDS}` is given as well")
-    given = pair.contrast_ids is not None or pair.cut_context is not None or pair.without_adapter
+    given = params.contrast_ids is not None or params.cut_context is not None or params.without_adapter
     if amateur_model:
         if given:
             raise ValueError(
                 "the contrast has to be left out, but is given: this engine contrasts with its amateur model"
             )
-    elif pair.changes_image:
+    elif params.changes_image:
         if given:
             raise ValueError(
-                f"the contrast of {pair.method.name} is an image made from the request's own: leave it out"
+                f"the contrast of {params.method.name} is an image made from the request's own: leave it out"
             )
     elif not given:
         raise ValueError(
-            f"{pair.method.name} has to be given something to contrast with, but has none: give "
+            f"{params.method.name} has to be given something to contrast with, but has none: give "
             f"{', '.join(TEXT_KEYS[:2])}, {TEXT_KEYS[2]} or {CONTRAST_IDS}"
         )
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, PairRequest, has_contrast_keys
+from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, ContrastParams, has_contrast_keys
 
 AMATEUR = "counterfoil_amateur"
 """The entry of the model's config that names the amateur, in an engine that runs two models."""
@@ -62,11 +62,11 @@ class EngineLimits:
         tokens = (self.blocks - 1) * self.block_size - 2 * (self.block_size - 1)
         return min(room, (tokens - prompt_tokens - contrast_tokens) // 2)
 
-    def check(self, pair: PairRequest, prompt_tokens: int, new_tokens: int | None = None) -> None:
+    def check(self, params: ContrastParams, prompt_tokens: int, new_tokens: int | None = None) -> None:
         """Reject a pair that this engine cannot serve.
 
         Args:
-            pair: The contrast that a request asks for.
+            params: The contrast that a request asks for.
             prompt_tokens: Length of the main prompt.
             new_tokens: How many tokens the request asks for, if it says so.
 
@@ -80,7 +80,7 @@ class EngineLimits:
                 f"a contrast needs two sequences at a time, but --max-num-seqs is {self.max_num_seqs}: start the "
                 "server with 2 or more"
             )
-        contrast_tokens = pair.other_tokens(prompt_tokens)
+        contrast_tokens = params.contrast_tokens(prompt_tokens)
         for name, length in (("the prompt", prompt_tokens), ("the contrast", contrast_tokens)):
             if length < LEAST_TOKENS:
                 raise ValueError(f"{name} has to have at least {LEAST_TOKENS} tokens for a pair, but has {length}")
@@ -89,7 +89,7 @@ class EngineLimits:
                     f"{name} has to be shorter than the model's longest sequence of {self.max_model_len} tokens, but "
                     f"has {length}: shorten it, or start the server with a larger --max-model-len"
                 )
-        for token in pair.contrast_ids or ():
+        for token in params.contrast_ids or ():
             if token >= self.vocabulary_size:
                 raise ValueError(
                     f"`{CONTRAST_IDS}` has to hold token ids of this model, below {self.vocabulary_size}, but holds "

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, pair_request
+from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, parse_contrast
 from .contrast_prompts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def chat_request(
     conversations = both_conversations([dict(message) for message in messages], keys)
     options = {"add_generation_prompt": True, **(template or {}), "tokenize": True, "return_dict": True}
     templated: Any = tokenizer.apply_chat_template
-    prompts = [view and templated(list(map(_as_text, view)), **options)["input_ids"] for view in conversations]
-    return _request(keys, *prompts)
+    main, contrast = (view and templated(list(map(_as_text, view)), **options)["input_ids"] for view in conversations)
+    return _request(keys, main, contrast)
 
 
 def prompt_request(
@@ -81,7 +81,9 @@ def prompt_request(
 ) -> OfflineRequest:
     """Return the request for a prompt with a contrast; arguments and errors are those of :func:`chat_request`."""
     keys = _keys(method, {DOCUMENTS_KEY: documents, PROMPT_KEY: contrast_prompt}, parameters)
-    return _request(keys, *[view and tokenizer(view)["input_ids"] for view in both_prompts(prompt, keys)])
+    encoded: Any = tokenizer
+    main, contrast = (view and encoded(view)["input_ids"] for view in both_prompts(prompt, keys))
+    return _request(keys, main, contrast)
 
 
 def _keys(method: str, texts: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,9 +106,9 @@ def _as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "content": texts[0]}
 
 
-def _request(keys: Mapping[str, Any], main: Sequence[int], contrast: Sequence[int] | None) -> OfflineRequest:
+def _request(keys: Mapping[str, Any], main: Any, contrast: Any) -> OfflineRequest:  # noqa: ANN401
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
     if contrast is not None:
         extra_args[CONTRAST_IDS] = list(contrast)
-    pair_request(extra_args)
+    parse_contrast(extra_args)
     return OfflineRequest({"prompt_token_ids": list(main)}, extra_args)

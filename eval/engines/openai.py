@@ -54,7 +54,7 @@ class EndpointEngine:
         try:
             from openai import OpenAI, OpenAIError  # noqa: PLC0415
         except ImportError as error:
-            raise ImportError('a server is asked with openai: pip install "counterfoil[judge]"') from error
+            raise ImportError(f'a server is asked with openai ({error}): pip install "counterfoil[judge]"') from error
         self._client = OpenAI(base_url=url, api_key=api_key or "none")
         try:
             # vLLM lists every name of a model and says as `root` what it loaded: two names are no choice.

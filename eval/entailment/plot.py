@@ -16,7 +16,7 @@ def plot_reliability(report: EntailmentReport, path: Path) -> None:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError('The plot needs matplotlib: pip install "counterfoil[eval]"') from error
+        raise ImportError(f'The plot needs matplotlib ({error}): pip install "counterfoil[eval]"') from error
     figure = Figure(figsize=(4.6, 4.4), layout="constrained")
     axes = figure.add_subplot(xlabel="stated probability of support", ylabel="share that is supported")
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="perfect")

@@ -46,7 +46,7 @@ def mauve(
     try:
         from mauve import compute_mauve  # noqa: PLC0415  (seconds to import)
     except ImportError as error:
-        raise ImportError('MAUVE needs mauve-text: pip install "counterfoil[eval]"') from error
+        raise ImportError(f'MAUVE needs mauve-text ({error}): pip install "counterfoil[eval]"') from error
     found: Any = compute_mauve(
         p_features=_features([one for one, _ in pairs], language),
         q_features=_features([other for _, other in pairs], language),

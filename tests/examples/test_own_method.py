@@ -58,10 +58,10 @@ def test_eval_run_has_a_row_for_it(installed: Path, tmp_path: Path) -> None:
 
 def test_a_server_takes_its_keys(installed: Path) -> None:
     code = (
-        "from counterfoil.decoding.vllm.contrast_params import pair_request\n"
-        "pair = pair_request({'cf_method': 'adacad', 'cf_scale': 2.0, 'cf_contrast_ids': [1, 2]})\n"
+        "from counterfoil.decoding.vllm.contrast_params import parse_contrast\n"
+        "pair = parse_contrast({'cf_method': 'adacad', 'cf_scale': 2.0, 'cf_contrast_ids': [1, 2]})\n"
         "print(pair.method.label)\n"
-        "try: pair_request({'cf_method': 'adacad', 'cf_scale': -1, 'cf_contrast_ids': [1, 2]})\n"
+        "try: parse_contrast({'cf_method': 'adacad', 'cf_scale': -1, 'cf_contrast_ids': [1, 2]})\n"
         "except ValueError as error: print(error)"
     )
     env = {**os.environ, "PYTHONPATH": str(installed)}

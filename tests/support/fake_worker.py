@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from counterfoil.decoding.vllm.member import member_of
+from counterfoil.decoding.vllm.contrast_params import member_of
 from vllm.v1.outputs import ModelRunnerOutput
 
 EOS = 2

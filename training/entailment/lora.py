@@ -23,7 +23,7 @@ def build(base: str, recipe: Recipe) -> tuple[PreTrainedTokenizerBase, PairNetwo
     try:
         from peft import LoraConfig, get_peft_model  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError('Training needs peft: pip install "counterfoil[train]"') from error
+        raise ImportError(f'Training needs peft ({error}): pip install "counterfoil[train]"') from error
     from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415
 
     torch.manual_seed(recipe.seed)

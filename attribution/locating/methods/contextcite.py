@@ -136,7 +136,9 @@ def _fitted(masks: Tensor, target: Tensor, penalty: float) -> list[float]:
     try:
         from sklearn.linear_model import Lasso  # noqa: PLC0415 (an extra)
     except ImportError as error:
-        raise ImportError('the method contextcite needs scikit-learn: pip install "counterfoil[locate]"') from error
+        raise ImportError(
+            f'the method contextcite needs scikit-learn ({error}): pip install "counterfoil[locate]"'
+        ) from error
     there = masks.double()
     spread = there.std(0, correction=0)
     scaled = (there - there.mean(0)) / spread.clamp_min(1e-12)

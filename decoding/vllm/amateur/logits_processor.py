@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -13,8 +12,9 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 )
 
 from ...methods.method import Method
-from ..contrast_params import PairRequest, pair_request
+from ..contrast_params import parse_contrast
 from ..engine_limits import check_prompt_logprobs, check_switch
+from ..worker.pair_rows import grouped_rows
 from .config import register
 from .model import ExpertAndAmateur
 
@@ -27,44 +27,48 @@ register()
 
 
 class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
-    """Contrasts the rows that ask for it with the amateur's rows of the same step; others it leaves as they are.
+    """Contrasts the rows that ask for it with the amateur's rows of the same step; other rows stay as they are.
 
     Args:
-        vllm_config: The engine's.
+        vllm_config: The engine's configuration.
         second: The device (V1) or the state of all requests (V2).
         is_pin_memory: Given by V1 alone.
     """
 
     def __init__(self, vllm_config: Any, second: Any, is_pin_memory: bool | None = None) -> None:  # noqa: ANN401
-        self.asked: dict[int, PairRequest] = {}  # by row under V1, by slot under V2
-        self.uses_slots = is_pin_memory is None
+        self._methods: dict[int, Method] = {}  # by row under V1, by slot under V2
+        self._by_slot = is_pin_memory is None
 
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
-        """Raise `ValueError` for a contrast that is not one; called before a request reaches the engine."""
+        """Reject a contrast that cannot be served; called before a request reaches the engine.
+
+        Raises:
+            ValueError: Names the key, its value and the remedy.
+        """
         check_switch(sampling_params)
-        if pair_request(sampling_params.extra_args, amateur_model=True) is not None:
+        if parse_contrast(sampling_params.extra_args, amateur_model=True) is not None:
             check_prompt_logprobs(sampling_params.prompt_logprobs)
 
     def is_argmax_invariant(self) -> bool:
-        """No: that is the point."""
+        """Return false: changing the likeliest token is the purpose."""
         return False
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
         """Follow the rows of Model Runner V1."""
-        process_dict_updates(self.asked, batch_update, lambda params, *_: _asked(params))
+        process_dict_updates(self._methods, batch_update, lambda params, *_: _method(params))
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
-        """Follow the slots of Model Runner V2; whether the request asks for a contrast."""
-        self.asked.pop(req_idx, None)
-        asked = _asked(sampling_params)
-        if asked is not None:
-            self.asked[req_idx] = asked
-        return asked is not None
+        """Follow the slots of Model Runner V2; return whether the request asks for a contrast."""
+        method = _method(sampling_params)
+        self._methods.pop(req_idx, None)
+        if method is not None:
+            self._methods[req_idx] = method
+        return method is not None
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
-        """Put the contrastive scores in each row of `logits` `[rows, vocab]` that asked for them, in place."""
-        if not self.asked:
+        """Put the method's scores into each row of `logits` `[rows, vocab]` that asks for a contrast, in place."""
+        if not self._methods:
             return logits
         amateur = ExpertAndAmateur.amateur_logits
         if amateur is None or amateur.shape != logits.shape:
@@ -72,21 +76,13 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
                 f"the amateur's logits have to be of the same rows as the expert's {list(logits.shape)}, but are "
                 f"{None if amateur is None else list(amateur.shape)}"
             )
-        rows = dict(enumerate(ctx.idx_mapping_np.tolist())) if self.uses_slots else {row: row for row in self.asked}
-        for methods in _grouped({row: self.asked[place] for row, place in rows.items() if place in self.asked}):
-            group = list(methods)
-            stacked = type(methods[group[0]]).stacked(list(methods.values()), logits)
-            logits[group] = stacked.scores(logits[group], amateur[group]).to(logits.dtype)
+        places = ctx.idx_mapping_np.tolist() if self._by_slot else range(len(logits))
+        methods = ((row, self._methods[place]) for row, place in enumerate(places) if place in self._methods)
+        for group in grouped_rows((method, row, row) for row, method in methods):
+            group.put_scores(logits, amateur)
         return logits
 
 
-def _asked(params: SamplingParams) -> PairRequest | None:
-    return pair_request(params.extra_args, amateur_model=True)
-
-
-def _grouped(asked: Mapping[int, PairRequest]) -> list[dict[int, Method]]:
-    """Return the methods by row, those that one call can serve together."""
-    groups: dict[tuple[object, ...], dict[int, Method]] = {}
-    for row, pair in asked.items():
-        groups.setdefault(pair.method.group, {})[row] = pair.method
-    return list(groups.values())
+def _method(params: SamplingParams) -> Method | None:
+    contrast = parse_contrast(params.extra_args, amateur_model=True)
+    return None if contrast is None else contrast.method

@@ -1,8 +1,8 @@
-"""The pictures that a twin sees: the same, none, or others that are made of the main request's.
+"""The images of a contrast request: those of the main request, none, or changed ones.
 
-Made here, from what the model reads (resized, cropped, normalised pixels): the engine core has no file and no URL.
-A changed picture gets a name of its own. vLLM keeps encoded pictures and prompts by name, and under the old one the
-twin would be shown the picture as it was.
+Changed images are made here from what the model reads (resized, cropped, normalised pixels), because the engine core
+has no file and no URL. A changed image gets an identifier of its own: vLLM caches encoded images and prompts by
+identifier, and under the old one the contrast request would be given the image as it was.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ...by_name import processor_class
 from ...methods.method import Method
-from ..contrast_params import PairRequest
+from ..contrast_params import ContrastParams
 
 if TYPE_CHECKING:
     from vllm.config import ModelConfig  # pyright: ignore[reportMissingImports]
@@ -30,16 +30,17 @@ PIXELS = "pixel_values"
 GRID = "image_grid_thw"
 
 
-def contrast_features(main: Request, contrast: PairRequest, config: ModelConfig) -> list[MultiModalFeatureSpec]:
-    """The twin's pictures, in the order of the main request's.
+def contrast_features(main: Request, contrast: ContrastParams, config: ModelConfig) -> list[MultiModalFeatureSpec]:
+    """Return the contrast request's images, in the order of the main request's.
 
     Args:
         main: The client's request.
-        contrast: What it asked for.
-        config: The model's.
+        contrast: The contrast that it asks for.
+        config: The model's configuration.
 
     Raises:
-        ValueError: There is no picture to change, or none that can be; or a contrast of its own asks for one.
+        ValueError: If the method changes images and there is none, or none that can be changed, or if a contrast prompt
+            has an image's place in it.
     """
     features = main.mm_features
     if contrast.changes_image:
@@ -48,15 +49,15 @@ def contrast_features(main: Request, contrast: PairRequest, config: ModelConfig)
         _check_text_alone(main, contrast.contrast_ids)
         return []
     if features and contrast.cut_context is not None:
-        raise ValueError("`cf_cut_context` has to go with a prompt of text alone, but there are pictures in it")
+        raise ValueError("`cf_cut_context` has to go with a prompt of text alone, but there are images in it")
     if not contrast.without_adapter:
         return list(features)
-    # A name has the adapter in it that encoded the picture.
+    # The identifier names the adapter that encoded the image.
     return [replace(feature, identifier=feature.mm_hash or feature.identifier) for feature in features]
 
 
 def _check_text_alone(main: Request, contrast_ids: Sequence[int]) -> None:
-    """Raise for a contrast with the place of a picture in it: there would be none to see there."""
+    """Reject a contrast prompt with an image's placeholder in it: there would be no image for it."""
     prompt = main.prompt_token_ids or []
     places: set[int] = set()
     for feature in main.mm_features:
@@ -67,24 +68,24 @@ def _check_text_alone(main: Request, contrast_ids: Sequence[int]) -> None:
     for token in contrast_ids:
         if token in places:
             raise ValueError(
-                f"`cf_contrast_ids` has to be text alone where the prompt has a picture, but holds its token {token}"
+                f"`cf_contrast_ids` has to be text alone if the prompt has an image, but holds its token {token}"
             )
 
 
 def _changed_features(
-    features: Sequence[MultiModalFeatureSpec], contrast: PairRequest, config: ModelConfig
+    features: Sequence[MultiModalFeatureSpec], contrast: ContrastParams, config: ModelConfig
 ) -> list[MultiModalFeatureSpec]:
     if not features:
-        raise ValueError(f"{contrast.method.name} has to be given a picture, but the prompt has none")
+        raise ValueError(f"{contrast.method.name} has to be given an image, but the prompt has none")
     made = {p.name: getattr(contrast.method, p.name) for p in contrast.method.parameters() if p.makes_contrast}
     label = f"{contrast.method.name} {made} {contrast.seed}"
     changed = []
     for index, feature in enumerate(features):
         if feature.modality != "image":
-            raise ValueError(f"{contrast.method.name} has to be given pictures alone, but there is {feature.modality}")
+            raise ValueError(f"{contrast.method.name} has to be given images alone, but there is {feature.modality}")
         item = _pixels_of(feature, contrast.method.name)
         element = item[PIXELS]
-        pixels = _changed_pixels(item, contrast.method, contrast.seed + index, config)
+        pixels = changed_pixels(item, contrast.method, contrast.seed + index, config)
         data = type(item)({**item, PIXELS: replace(element, data=pixels)})
         name = f"{feature.identifier} {index} {label}"
         changed.append(replace(feature, data=data, identifier=name, mm_hash=None))
@@ -103,8 +104,18 @@ def _pixels_of(feature: MultiModalFeatureSpec, method: str) -> Any:  # noqa: ANN
     return item
 
 
-def _changed_pixels(item: Any, method: Method, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
-    """Return the pixels of the contrast, changed as the method's logits processor changes them for the same seed."""
+def changed_pixels(item: Any, method: Method, seed: int, config: ModelConfig) -> Tensor:  # noqa: ANN401
+    """Return the pixels of the contrast, changed as the method's logits processor changes them for the same seed.
+
+    Args:
+        item: vLLM's `MultiModalKwargsItem` of one image.
+        method: A method that changes images.
+        seed: The seed of what is drawn.
+        config: The model's configuration.
+
+    Raises:
+        ValueError: If this model's images cannot be changed as the method asks.
+    """
     kind = processor_class(method)
     if kind.changed_pixels is not None:
         pixels = item[PIXELS].data
@@ -143,7 +154,7 @@ def _pixels_of_changed_image(
 
 
 def _normalisation(config: ModelConfig, method: str) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation, `[3, 1, 1]` each, with which the model's own processor normalises pixels."""
+    """Return mean and standard deviation, `[3, 1, 1]` each, with which the model's processor normalises pixels."""
     reader = _image_processor(config.model, config.revision, config.trust_remote_code)
     mean, deviation = getattr(reader, "image_mean", None), getattr(reader, "image_std", None)
     if mean is None or deviation is None:

@@ -7,16 +7,14 @@ API, and aborts, stop strings, `n > 1` and streaming work on the main request as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vllm.platforms import current_platform  # pyright: ignore[reportMissingImports]
 from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
 from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
-from ..contrast_params import PairRequest, has_contrast_keys
+from ..contrast_params import MEMBER, ContrastParams, PairMember, has_contrast_keys
 from ..engine_limits import EngineLimits, check_prompt_logprobs
-from ..member import KEY, Member
 from .images import contrast_features
 from .kv_blocks import room_for_output
 
@@ -75,7 +73,7 @@ class PairTable:
         self._contrasts = {request_id for request_id in self._contrasts if request_id in self._pairs}
 
 
-def room_for_pair(request: Request, contrast: PairRequest, limits: EngineLimits, cache: KVCacheManager) -> int:
+def room_for_pair(request: Request, contrast: ContrastParams, limits: EngineLimits, cache: KVCacheManager) -> int:
     """Return how many tokens a pair may produce.
 
     Args:
@@ -99,7 +97,7 @@ def room_for_pair(request: Request, contrast: PairRequest, limits: EngineLimits,
         raise ValueError("`trace_decode_token_ids` has to be left out where a contrast is asked for: it chooses")
     check_prompt_logprobs(params.prompt_logprobs)
     limits.check(contrast, request.num_prompt_tokens)
-    prompts = [request.num_prompt_tokens, contrast.other_tokens(request.num_prompt_tokens)]
+    prompts = [request.num_prompt_tokens, contrast.contrast_tokens(request.num_prompt_tokens)]
     most = min(params.max_tokens, limits.max_model_len - max(prompts))
     room = room_for_output(cache, prompts, most)
     if room < 1:
@@ -110,7 +108,7 @@ def room_for_pair(request: Request, contrast: PairRequest, limits: EngineLimits,
     return room
 
 
-def make_contrast_request(main: Request, contrast: PairRequest, *, max_tokens: int, config: VllmConfig) -> Request:
+def make_contrast_request(main: Request, contrast: ContrastParams, *, max_tokens: int, config: VllmConfig) -> Request:
     """Return the contrast request of `main`.
 
     It takes every token from the main request and never ends before it: it knows no stop token, and its length is the
@@ -133,14 +131,14 @@ def make_contrast_request(main: Request, contrast: PairRequest, *, max_tokens: i
     assert main.prompt_token_ids is not None
     return Request(
         request_id=main.request_id + CONTRAST_SUFFIX,
-        prompt_token_ids=contrast.other_prompt(main.prompt_token_ids),
+        prompt_token_ids=contrast.contrast_prompt(main.prompt_token_ids),
         sampling_params=SamplingParams(
             temperature=params.temperature,
             max_tokens=max_tokens,
             ignore_eos=True,
             detokenize=False,
             skip_reading_prefix_cache=params.skip_reading_prefix_cache,
-            extra_args={KEY: Member(main.request_id, False, _without_prompt(contrast))},
+            extra_args={MEMBER: PairMember(main.request_id, False, contrast.method)},
         ),
         pooling_params=None,
         client_index=main.client_index,
@@ -153,7 +151,7 @@ def make_contrast_request(main: Request, contrast: PairRequest, *, max_tokens: i
     )
 
 
-def make_main_request(request: Request, contrast: PairRequest, *, max_tokens: int, own_seed: bool) -> None:
+def make_main_request(request: Request, contrast: ContrastParams, *, max_tokens: int, own_seed: bool) -> None:
     """Turn a client's request into the main request of a pair, in place.
 
     Args:
@@ -166,17 +164,12 @@ def make_main_request(request: Request, contrast: PairRequest, *, max_tokens: in
     params = request.sampling_params
     assert params is not None
     foreign = {key: value for key, value in (params.extra_args or {}).items() if not has_contrast_keys({key: value})}
-    member = Member(request.request_id, True, _without_prompt(contrast), params.seed if own_seed else None)
+    member = PairMember(request.request_id, True, contrast.method, params.seed if own_seed else None)
     request.sampling_params = params.clone()
-    request.sampling_params.extra_args = {**foreign, KEY: member}
+    request.sampling_params.extra_args = {**foreign, MEMBER: member}
     request.sampling_params.max_tokens = request.max_tokens = max_tokens
     if own_seed:
         request.sampling_params.seed = None
-
-
-def _without_prompt(contrast: PairRequest) -> PairRequest:
-    """Return what workers need to combine rows; thousands of prompt ids need not travel to them with every request."""
-    return replace(contrast, contrast_ids=None)
 
 
 def _check_adapter(main: Request, config: VllmConfig) -> None:

@@ -18,7 +18,7 @@ from vllm.v1.core.sched.request_queue import SchedulingPolicy  # pyright: ignore
 from vllm.v1.core.sched.scheduler import Scheduler  # pyright: ignore[reportMissingImports]
 from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImports]
 
-from ..contrast_params import has_contrast_keys, pair_request
+from ..contrast_params import has_contrast_keys, parse_contrast
 from ..engine_limits import EngineLimits, switched_off
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks
@@ -73,7 +73,7 @@ class PairScheduling(Base):
             super().add_request(request)
             return
         try:
-            contrast = pair_request(params.extra_args)
+            contrast = parse_contrast(params.extra_args)
             assert contrast is not None
             room = room_for_pair(request, contrast, self._limits(), self.kv_cache_manager)
             made = make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config)

@@ -11,6 +11,10 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
+from vllm.engine.arg_utils import EngineArgs
+from vllm.platforms import current_platform
+from vllm.utils.cpu_resource_utils import get_allowed_cpu_list, get_memory_node_info
+
 GIB = 1 << 30
 SMALL_CACHE = 2 * GIB
 """KV cache of the default model, in bytes; room for 46,000 tokens of SmolLM2-135M in float32."""
@@ -29,8 +33,6 @@ def choose_for_cpu(arguments: Namespace, *, default_model: bool) -> str | None:
     Returns:
         What was chosen and why, to be shown to the user; `None` if nothing was.
     """
-    from vllm.platforms import current_platform  # noqa: PLC0415
-
     if not current_platform.is_cpu():
         return None
     chosen = []
@@ -59,8 +61,6 @@ def choose_for_cpu(arguments: Namespace, *, default_model: bool) -> str | None:
 
 
 def _memory_given(arguments: Namespace) -> bool:
-    from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
-
     return (
         arguments.kv_cache_memory_bytes is not None
         or bool(os.environ.get("VLLM_CPU_KVCACHE_SPACE"))
@@ -70,7 +70,5 @@ def _memory_given(arguments: Namespace) -> bool:
 
 def _memory() -> tuple[int, int]:
     """Return the bytes of memory that this machine or container has, and how many are free, as vLLM counts them."""
-    from vllm.utils.cpu_resource_utils import get_allowed_cpu_list, get_memory_node_info  # noqa: PLC0415
-
     node = get_memory_node_info(max(get_allowed_cpu_list()[0].numa_node, 0))
     return node.total_memory, node.available_memory

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..contrast_params import has_contrast_keys
+from ..contrast_params import check_case, flag_keys, has_contrast_keys
 from ..engine_limits import DISABLE, switched_off
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
@@ -62,8 +62,8 @@ def check_body(body: bytes, path: str) -> None:
         path: The path of its endpoint.
 
     Raises:
-        ValueError: If a key is misspelt, not in `vllm_xargs`, or at an endpoint that takes no contrast, or if contrasts
-            are switched off; names the key.
+        ValueError: If a key is misspelt, is not in `vllm_xargs`, has a value that vLLM would change, or comes to an
+            endpoint that takes no contrast, or if contrasts are switched off; names the key.
     """
     try:
         # As `json.loads` reads bytes, and so as vLLM's server reads a body: UTF-8, UTF-16 or UTF-32.
@@ -74,28 +74,38 @@ def check_body(body: bytes, path: str) -> None:
     if not isinstance(request, dict):
         return
     keys = list(_keys(request))
-    for key, place in keys:
-        if key != key.lower():
-            raise ValueError(f"`{key}` is not known: keys are in lower case, `{key.lower()}`")
+    for key, value, place in keys:
+        check_case(key)
         if place != "vllm_xargs":
             raise ValueError(f"`{key}` has to be in `vllm_xargs`, but stands {place}")
+        _check_flags(key, value)
     if keys and switched_off():
         raise ValueError(f"contrasts are switched off on this server: {DISABLE} is set")
     if keys and path not in (CHAT, COMPLETIONS):
         raise ValueError(f"`{keys[0][0]}` is understood at {CHAT} and {COMPLETIONS}, but not at {path}")
 
 
-def _keys(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Iterate over the contrast keys of a request and the places where they stand."""
+def _check_flags(key: str, value: object) -> None:
+    """Reject true and false for a key that takes no such value: vLLM would turn them into 1 and 0 without notice."""
+    if key not in flag_keys():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, bool):
+                raise ValueError(
+                    f"`{key}` has to be given otherwise than by true and false, but is {json.dumps(value)}"
+                )
+
+
+def _keys(request: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Iterate over the contrast keys of a request, their values and the places where they stand."""
     places = [("beside it", request), ("vllm_xargs", request.get("vllm_xargs"))]
     for name in _WRAPPERS:
         inner = request.get(name)
         places.append((f"in `{name}`", inner))
         places.append((f"in `{name}`", inner.get("vllm_xargs") if isinstance(inner, dict) else None))
     for place, mapping in places:
-        for key in mapping if isinstance(mapping, dict) else ():
-            if has_contrast_keys({key.lower(): None}):
-                yield key, place
+        for key, value in mapping.items() if isinstance(mapping, dict) else ():
+            if has_contrast_keys({key: value}):
+                yield key, value, place
 
 
 def _is_json(scope: Scope) -> bool:

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..engine_limits import DISABLE, switched_off
 from .key_check import KeyCheck
-from .rendering import render_contrasts
 from .self_test import failures, refusal
 
 
@@ -58,8 +57,11 @@ def set_up(app: Any) -> str | None:  # noqa: ANN401
     try:
         app.router.middleware_stack = KeyCheck(app.router.middleware_stack)
         if not switched_off() and app.state.vllm_config.model_config.runner_type == "generate":
+            # A server that is switched off must start whatever has moved inside vLLM.
+            from .rendering import render_contrasts  # noqa: PLC0415
+
             render_contrasts(app.state)
-    except AttributeError as error:
+    except (AttributeError, ImportError) as error:
         return (
             f"this vLLM's server is not built as counterfoil expects it ({error}): see docs/compatibility.md for the "
             f"versions that are, or set {DISABLE}=1 to serve without contrasts"

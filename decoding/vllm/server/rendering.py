@@ -14,12 +14,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.entrypoints.serve.exception_handling.error_response import create_error_response
+from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
+from vllm.renderers.inputs.preprocess import extract_prompt_components
 
-from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, pair_request
+from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, parse_contrast
 from ..contrast_prompts import both_conversations, both_prompts
 from ..engine_limits import EngineLimits, check_prompt_logprobs
 
-Render = Callable[[Any], Awaitable[Any]]
+Request = Any
+"""vLLM's `ChatCompletionRequest` or `CompletionRequest`."""
+Serving = Any
+"""vLLM's `OpenAIServingChat` or `OpenAIServingCompletion`, which serves one endpoint."""
+Inputs = Any
+"""A list of vLLM's `EngineInput`, one for each prompt of a request."""
+Render = Callable[[Request], Awaitable[Any]]
 
 _OF_THE_ANSWER = ("max_tokens", "max_completion_tokens")
 """Fields of a request that the contrast does not share: the room for the answer is checked for both prompts at once."""
@@ -44,17 +54,17 @@ def render_contrasts(state: Any) -> None:  # noqa: ANN401  (starlette's State)
 
 
 class _Endpoint(Protocol):
-    serving: Any
+    serving: Serving
 
-    def contrast_of(self, request: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def contrast_of(self, request: Request, keys: Mapping[str, Any]) -> Request | None:
         """Leave the main prompt in `request`; return a request with the contrast prompt, or `None` without a text."""
         ...
 
-    async def render(self, contrast: Any) -> Any:  # noqa: ANN401
+    async def render(self, contrast: Request) -> Inputs | ErrorResponse:
         """Return the engine's inputs for a contrast, or the server's error response."""
         ...
 
-    def inputs(self, rendered: Any) -> Sequence[Any]:  # noqa: ANN401
+    def inputs(self, rendered: Inputs | tuple[object, Inputs]) -> Inputs:
         """Return the engine's inputs in what the original method returns."""
         ...
 
@@ -66,10 +76,10 @@ class _Chat:
         serving: vLLM's object that serves them.
     """
 
-    def __init__(self, serving: Any) -> None:  # noqa: ANN401
+    def __init__(self, serving: Serving) -> None:
         self.serving = serving
 
-    def contrast_of(self, request: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def contrast_of(self, request: Request, keys: Mapping[str, Any]) -> Request | None:
         request.messages, contrast = both_conversations(list(map(_listed, request.messages)), keys)
         if contrast is None:
             return None
@@ -77,12 +87,12 @@ class _Chat:
         contrast = type(request).model_validate({"messages": copy.deepcopy(contrast)})
         return request.model_copy(update={"messages": contrast.messages, **dict.fromkeys(_OF_THE_ANSWER)})
 
-    async def render(self, contrast: Any) -> Any:  # noqa: ANN401
+    async def render(self, contrast: Request) -> Inputs | ErrorResponse:
         # Past the cache of images: the server would otherwise believe that the engine has those of the contrast.
         rendered = await self.serving.online_renderer.render_chat(contrast, skip_mm_cache=True)
         return self.inputs(rendered) if isinstance(rendered, tuple) else rendered
 
-    def inputs(self, rendered: Any) -> Sequence[Any]:  # noqa: ANN401
+    def inputs(self, rendered: Inputs | tuple[object, Inputs]) -> Inputs:
         _conversation, inputs = rendered
         return inputs
 
@@ -94,29 +104,27 @@ class _Completion:
         serving: vLLM's object that serves them.
     """
 
-    def __init__(self, serving: Any) -> None:  # noqa: ANN401
+    def __init__(self, serving: Serving) -> None:
         self.serving = serving
 
-    def contrast_of(self, request: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def contrast_of(self, request: Request, keys: Mapping[str, Any]) -> Request | None:
         request.prompt, contrast = both_prompts(request.prompt, keys)
         if contrast is None:
             return None
         return request.model_copy(update={"prompt": contrast, "prompt_embeds": None, "max_tokens": None})
 
-    async def render(self, contrast: Any) -> Any:  # noqa: ANN401
+    async def render(self, contrast: Request) -> Inputs | ErrorResponse:
         return await self.serving.online_renderer.render_completion(contrast, skip_mm_cache=True)
 
-    def inputs(self, rendered: Any) -> Sequence[Any]:  # noqa: ANN401
+    def inputs(self, rendered: Inputs | tuple[object, Inputs]) -> Inputs:
         return rendered
 
 
 def _with_contrast(render: Render, endpoint: _Endpoint, state: Any) -> Render:  # noqa: ANN401
     """Return the method that takes the place of `render`."""
-    from vllm.entrypoints.serve.engine.protocol import ErrorResponse  # noqa: PLC0415
-    from vllm.entrypoints.serve.exception_handling.error_response import create_error_response  # noqa: PLC0415
 
     @functools.wraps(render)
-    async def with_contrast(request: Any) -> Any:  # noqa: ANN401
+    async def with_contrast(request: Request) -> object:
         if not has_contrast_keys(request.vllm_xargs):
             return await render(request)
         limits = EngineLimits.of(state.vllm_config)
@@ -124,7 +132,7 @@ def _with_contrast(render: Render, endpoint: _Endpoint, state: Any) -> Render:  
             extra_args = await _rendered_args(request, endpoint)
             if isinstance(extra_args, ErrorResponse):
                 return extra_args
-            params = pair_request(extra_args, amateur_model=limits.amateur_model)
+            params = parse_contrast(extra_args, amateur_model=limits.amateur_model)
         except ValueError as error:
             return create_error_response(_described(error), param="vllm_xargs")
         assert params is not None
@@ -145,13 +153,11 @@ def _with_contrast(render: Render, endpoint: _Endpoint, state: Any) -> Render:  
     return with_contrast
 
 
-async def _rendered_args(request: Any, endpoint: _Endpoint) -> Any:  # noqa: ANN401
+async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any] | ErrorResponse:
     """Return the request's `vllm_xargs` with a contrast that was given as text as token ids, or an error response.
 
     The main prompt stays in the request.
     """
-    from vllm.entrypoints.serve.engine.protocol import ErrorResponse  # noqa: PLC0415
-    from vllm.entrypoints.serve.exception_handling.error_response import create_error_response  # noqa: PLC0415
 
     if request.use_beam_search:
         raise ValueError("`use_beam_search` has to be left out where a contrast is asked for: there are no beams")
@@ -174,8 +180,7 @@ async def _rendered_args(request: Any, endpoint: _Endpoint) -> Any:  # noqa: ANN
     return {**extra_args, CONTRAST_IDS: list(_token_ids(endpoint.serving, rendered[0], "the contrast"))}
 
 
-def _token_ids(serving: Any, prompt: Any, name: str) -> Sequence[int]:  # noqa: ANN401
-    from vllm.renderers.inputs.preprocess import extract_prompt_components  # noqa: PLC0415
+def _token_ids(serving: Serving, prompt: Inputs, name: str) -> Sequence[int]:
 
     ids = extract_prompt_components(serving.model_config, prompt).token_ids
     if not ids:
@@ -183,9 +188,8 @@ def _token_ids(serving: Any, prompt: Any, name: str) -> Sequence[int]:  # noqa: 
     return ids
 
 
-def _new_tokens(request: Any, serving: Any, prompt_tokens: int) -> int | None:  # noqa: ANN401
+def _new_tokens(request: Request, serving: Serving, prompt_tokens: int) -> int | None:
     """Return how many tokens a request asks for, as vLLM limits it; `None` if the request does not say."""
-    from vllm.entrypoints.serve.utils.api_utils import get_max_tokens  # noqa: PLC0415
 
     asked = getattr(request, "max_completion_tokens", None)
     asked = request.max_tokens if asked is None else asked
@@ -201,7 +205,7 @@ def _new_tokens(request: Any, serving: Any, prompt_tokens: int) -> int | None:  
     )
 
 
-def _forget_images(serving: Any, inputs: Sequence[Any]) -> None:  # noqa: ANN401
+def _forget_images(serving: Serving, inputs: Inputs) -> None:
     """Take back that the engine has the images of a request which it never gets."""
     cache = serving.online_renderer.renderer.mm_processor_cache
     for one in inputs:

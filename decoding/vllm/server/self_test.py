@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, pair_request
+from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, parse_contrast
 from ..engine_limits import DISABLE, EngineLimits, switched_off
 
 ATTEMPTS = 4
@@ -113,8 +113,8 @@ async def _compared(
     allowed: float,
 ) -> tuple[str | None, bool]:
     extra_args = {METHOD: "cad", f"{PREFIX}strength": STRENGTH, CONTRAST_IDS: other}
-    pair = pair_request(extra_args)
-    assert pair is not None
+    params = parse_contrast(extra_args)
+    assert params is not None
     decoded = await engine(main, max_tokens=TOKENS, allowed_token_ids=choices, extra_args=extra_args)
     tokens = list(decoded.token_ids)
     if len(tokens) != TOKENS or not set(tokens) <= set(choices):
@@ -122,7 +122,7 @@ async def _compared(
     views = [view + tokens[:step] for step in range(TOKENS) for view in (main, other)]
     # One after the other: an engine that is given many at once may run them in other shapes, which round differently.
     rows = torch.stack([await _log_probabilities(engine, view, choices) for view in views])
-    scores = pair.scores(rows[::2], rows[1::2])
+    scores = params.method.scores(rows[::2], rows[1::2])
     best = scores.amax(-1)
     chosen = scores.gather(-1, torch.tensor([[choices.index(token)] for token in tokens]))[:, 0]
     plain = scores.gather(-1, rows[::2].argmax(-1, keepdim=True))[:, 0]

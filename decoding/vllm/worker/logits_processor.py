@@ -29,7 +29,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
     LogitsProcessor as SlotLogitsProcessor,
 )
 
-from ..contrast_params import pair_request
+from ..contrast_params import parse_contrast
 from ..engine_limits import check_prompt_logprobs, check_switch
 from .pair_rows import BatchRows, SlotRows, all_rows
 
@@ -71,7 +71,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
             ValueError: Names the key, its value and the remedy.
         """
         check_switch(sampling_params)
-        if pair_request(sampling_params.extra_args) is not None:
+        if parse_contrast(sampling_params.extra_args) is not None:
             check_prompt_logprobs(sampling_params.prompt_logprobs)
 
     def is_argmax_invariant(self) -> bool:
@@ -89,7 +89,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each main row of `logits` `[rows, vocab]`, in place."""
         for group in self.rows.pairs(ctx and ctx.idx_mapping_np):
-            logits[group.main] = group.scores(logits).to(logits.dtype)
+            group.put_scores(logits, logits)
         return logits
 
     def copy_tokens(self, sampled: Tensor, slots: Any = None) -> None:  # noqa: ANN401

@@ -6,14 +6,14 @@ rows of each step anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 
 from ...methods.method import Method
-from ..member import Member, member_of
+from ..contrast_params import PairMember, member_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class PairRows:
-    """Rows of one step that one call of a method combines, each pair with parameters of its own.
+    """Rows of one step that one call of a method combines, each pair with its own parameters.
 
     Args:
         methods: The method of each pair with its parameters; all are of one group, see :meth:`.Method.stacked`.
         main: The row of each main request.
-        contrast: The row of its contrast request, in the same order.
+        contrast: The row of its contrast, in the same order.
     """
 
     methods: list[Method] = field(default_factory=list)
@@ -36,30 +36,48 @@ class PairRows:
     contrast: list[int] = field(default_factory=list)
     _stacked: Method | None = None
 
-    def scores(self, logits: Tensor) -> Tensor:
-        """Return the scores of the main rows, `[pairs, vocab]` float32, out of the logits `[rows, vocab]` of a step."""
+    def put_scores(self, logits: Tensor, contrast: Tensor) -> None:
+        """Put the method's scores into the main rows of `logits`, in place.
+
+        Args:
+            logits: `[rows, vocab]` logits of a step.
+            contrast: `[rows, vocab]` logits with the contrast rows; `logits` itself if they are rows of the same step.
+        """
         if self._stacked is None:
             self._stacked = type(self.methods[0]).stacked(self.methods, logits)
-        return self._stacked.scores(logits[self.main], logits[self.contrast])
+        scores = self._stacked.scores(logits[self.main], contrast[self.contrast])
+        logits[self.main] = scores.to(logits.dtype)
 
 
-def pair_rows(members: Mapping[int, Member]) -> list[PairRows]:
+def grouped_rows(rows: Iterable[tuple[Method, int, int]]) -> list[PairRows]:
+    """Group rows that one call of a method can combine.
+
+    Args:
+        rows: Each pair's method, its main row and its contrast row.
+    """
+    groups: dict[tuple[object, ...], PairRows] = {}
+    for method, main, contrast in rows:
+        group = groups.setdefault(method.group, PairRows())
+        group.methods.append(method)
+        group.main.append(main)
+        group.contrast.append(contrast)
+    return list(groups.values())
+
+
+def pair_rows(members: Mapping[int, PairMember]) -> list[PairRows]:
     """Return the pairs of which both requests have a row.
 
     A request alone is still reading its prompt; vLLM throws away what it samples.
 
     Args:
-        members: By row.
+        members: The request in each row.
     """
     contrasts = {member.pair: row for row, member in members.items() if not member.is_main}
-    groups: dict[tuple[object, ...], PairRows] = {}
-    for row, member in members.items():
-        if member.is_main and member.pair in contrasts:
-            group = groups.setdefault(member.contrast.method.group, PairRows())
-            group.methods.append(member.contrast.method)
-            group.main.append(row)
-            group.contrast.append(contrasts[member.pair])
-    return list(groups.values())
+    return grouped_rows(
+        (member.method, row, contrasts[member.pair])
+        for row, member in members.items()
+        if member.is_main and member.pair in contrasts
+    )
 
 
 def all_rows(groups: Sequence[PairRows]) -> tuple[list[int], list[int]]:
@@ -76,7 +94,7 @@ class BatchRow:
         output_ids: The tokens that the request has produced; the runner's own list, which grows.
     """
 
-    member: Member
+    member: PairMember
     output_ids: Sequence[int]
 
     @classmethod
@@ -116,7 +134,7 @@ class SlotRows:
     """The rows of pairs under Model Runner V2."""
 
     def __init__(self) -> None:
-        self._members: dict[int, Member] = {}
+        self._members: dict[int, PairMember] = {}
 
     def put(self, slot: int, params: SamplingParams) -> bool:
         """Put a request into a slot, in place of the one before; return whether it belongs to a pair."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from counterfoil.attribution import Document, Judgement, score_citations
-from counterfoil.attribution.scoring.alce import claims
+from counterfoil.attribution.scoring.alce import claims, sentences
 from counterfoil.attribution.scoring.score import Answer, Scoring, score_each
 
 DOCUMENTS = [
@@ -48,6 +48,23 @@ def test_table(answer, recall, precision, words):
     report = score_citations(answer, DOCUMENTS, entailment=words, mode="alce", sentences=split, quotes=False)
     assert 100 * report.recall == pytest.approx(recall)
     assert 100 * report.precision == pytest.approx(precision)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1] A is. [2] B is. [3] C is.", ["[1] A is.", "[2] B is.", "[3] C is."]),
+        ("A is. [1] B is. [2]", ["A is.", "[1] B is.", "[2]"]),
+        ("A is [1]. B is [2][3].", ["A is [1].", "B is [2][3]."]),
+        ("A is. [1][2] B is.", ["A is.", "[1][2] B is."]),
+        ("A is. B is! [1] “C is.” [2] D.", ["A is.", "B is!", "[1] “C is.”", "[2] D."]),
+        ("", []),
+    ],
+)
+def test_without_a_splitter_sentences_are_cut_at_markers_as_punkt_does(text, expected):
+    found = sentences(text)
+    assert [span.text for span in found] == expected
+    assert all(text[span.start : span.end] == span.text for span in found)
 
 
 def test_a_marker_behind_the_full_stop_goes_with_the_next_sentence_as_punkt_cuts(words):

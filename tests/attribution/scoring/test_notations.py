@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from counterfoil.attribution import Document, cite, score_citations
+from counterfoil.attribution import Document, Scoring, cite, score_citations
 from counterfoil.attribution.io.files import score_files
 from counterfoil.attribution.text.statements import statements
 
@@ -18,7 +18,7 @@ FACTS = (
     "The keeper lived there for nineteen years.",
 )
 # Scripts that the local judge cannot read.
-UNREADABLE = {"thai unrelated", "korean unrelated", "russian unrelated"}
+UNREADABLE = {"thai unrelated", "korean unrelated", "russian unrelated", "zh"}
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS.keys() - UNREADABLE))
@@ -39,8 +39,9 @@ def test_every_statement_has_its_own_citation(name):
     assert not any(mark in statement.text for statement in found for mark in ("[]", "[1]", "】", "()", "http", "<sup>"))
 
 
-def test_alces_own_post_hoc_citations():
-    (scored,) = score_files([DATA / "alce_post_hoc.json"])
+@pytest.mark.parametrize("mode", ["strict", "alce"])
+def test_alces_own_post_hoc_citations(mode):
+    (scored,) = score_files([DATA / "alce_post_hoc.json"], scoring=Scoring(mode))
     assert (scored.report.recall, scored.report.precision) == (1.0, 1.0)
 
 

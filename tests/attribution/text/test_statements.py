@@ -48,6 +48,7 @@ def read(answer, n_documents=3, **options):
             [("It rained.", (1,), ()), ("Hail.", (), ())],
         ),
         ("\u200bIt rained\u202f[1].\u200b", [("It rained.", (1,), ())]),
+        ("It rained. (Source: [1]) It snowed (see [2], [3]).", [("It rained.", (1,), ()), ("It snowed.", (2, 3), ())]),
         ("It rained. ```\na[1]. b[2]\n```", [("It rained.", (), ())]),
     ],
 )

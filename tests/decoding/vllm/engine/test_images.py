@@ -12,9 +12,9 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 import numpy as np
 import torch
 from counterfoil.decoding.images import add_noise, draw_transform
-from counterfoil.decoding.methods import code
-from counterfoil.decoding.methods.ritual import TRANSFORMS
-from counterfoil.decoding.vllm.engine.images import _transformed
+from counterfoil.decoding.methods.code import CODE
+from counterfoil.decoding.methods.ritual import RITUAL, TRANSFORMS
+from counterfoil.decoding.vllm.engine.images import changed_pixels
 from PIL import Image
 from vllm import SamplingParams
 
@@ -67,8 +67,8 @@ def chosen(rule, main: np.ndarray, other: np.ndarray) -> list[int]:
     return [int(rule(m, o).argmax()) for m, o in zip(main, other, strict=True)]
 
 
-def test_vcd_is_the_rule_on_a_noised_picture(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
-    """Twice, so that pictures and prompts come from vLLM's caches the second time; beside plain requests."""
+def test_vcd_is_the_rule_on_a_noised_image(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
+    """Twice, so that images and prompts come from vLLM's caches the second time; beside plain requests."""
     keys = [{"method": "vcd", "noise_step": 500, "seed": seed} for seed in range(3)]
     requests = [prompt(text, image) for text, image in zip(TEXTS, images, strict=True)]
     for _ in range(2):
@@ -83,7 +83,7 @@ def test_vcd_is_the_rule_on_a_noised_picture(vision: TinyVision, engine: Engine,
     assert found[:3] != found[3:], "noise changes what is said"
 
 
-def test_every_picture_has_its_own_noise(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
+def test_every_image_has_its_own_noise(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
     text = "w10 <image> w11 <image> w12"
     found = engine.tokens([prompt(text, images[:2])], [greedy(method="vcd", noise_step=700, seed=5)])[0]
     inputs = inputs_of(vision, text, images[:2])
@@ -93,7 +93,7 @@ def test_every_picture_has_its_own_noise(vision: TinyVision, engine: Engine, ima
     assert found == chosen(vcd, all_logits(vision, inputs, found), all_logits(vision, other, found))
 
 
-def test_ritual_is_the_rule_on_a_transformed_picture(
+def test_ritual_is_the_rule_on_a_transformed_image(
     vision: TinyVision, engine: Engine, images: list[Image.Image]
 ) -> None:
     for transform in ("horizontal_flip", "rotation"):
@@ -111,20 +111,20 @@ def test_the_identity_is_a_temperature(vision: TinyVision, engine: Engine, image
 
 
 @pytest.mark.parametrize("transform", [*TRANSFORMS, "identity"])
-def test_transformed_pixels_are_those_of_the_transformed_picture(
+def test_transformed_pixels_are_those_of_the_transformed_image(
     vision: TinyVision, images: list[Image.Image], transform: str
 ) -> None:
-    """Where the picture has the model's size already, it makes no difference that it was read before."""
+    """If the image has the model's size already, it makes no difference that it was read before."""
     item = {"pixel_values": SimpleNamespace(data=inputs_of(vision, TEXTS[0], images[0])["pixel_values"][0])}
     config = SimpleNamespace(model=str(saved_vision()[0]), revision=None, trust_remote_code=False)
-    found = _transformed(item, {"seed": 2, "transform": transform}, 0, config)
+    found = changed_pixels(item, RITUAL(transform=transform), 2, config)
     seen = draw_transform(images[0], 2, transform)(images[0])
     seen = seen if seen.size == images[0].size else seen.resize(images[0].size, Image.Resampling.BICUBIC)
     expected = inputs_of(vision, TEXTS[0], seen)["pixel_values"][0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
-def test_code_puts_a_description_in_the_place_of_the_picture(
+def test_code_puts_a_description_in_the_place_of_the_image(
     vision: TinyVision, engine: Engine, images: list[Image.Image]
 ) -> None:
     described = "w10 w40 w41 w42 w43 w44 w11 w12 w13"
@@ -135,12 +135,12 @@ def test_code_puts_a_description_in_the_place_of_the_picture(
     # The engine forbids markers in the main view alone.
     plain = all_logits(vision, other, found)
     plain[:, VOCABULARY:] += 100
-    scores = code(torch.from_numpy(main), torch.from_numpy(plain), k=0.5)
+    scores = CODE(k=0.5).scores(torch.from_numpy(main), torch.from_numpy(plain))
     assert found == scores.argmax(-1).tolist()
 
 
 REFUSED = {
-    "no picture": ("w10 w11 w12", None, {"method": "vcd"}, "has none"),
+    "no image": ("w10 w11 w12", None, {"method": "vcd"}, "has none"),
     "its place in the contrast": (
         TEXTS[0],
         0,
@@ -163,4 +163,4 @@ def test_refused_with_the_reason(engine: Engine, images: list[Image.Image], why:
 def test_two_tiles_are_refused_by_ritual() -> None:
     item = {"pixel_values": SimpleNamespace(data=torch.zeros(2, 3, 4, 4))}
     with pytest.raises(ValueError, match="one image of one tile"):
-        _transformed(item, {"seed": 0, "transform": None}, 0, None)
+        changed_pixels(item, RITUAL(), 0, SimpleNamespace())

@@ -131,6 +131,15 @@ def test_a_key_that_is_spelt_with_escapes_is_found(key: str, position: int) -> N
         assert (status, reached) == (400, [])
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("cf_strength", True), ("cf_contrast_ids", [1, False]), ("cf_documents", [True])]
+)
+def test_true_and_false_are_refused_where_vllm_would_make_numbers_of_them(key: str, value: object) -> None:
+    assert f"`{key}` has to be given otherwise than by true and false" in refused({"vllm_xargs": {**CAD, key: value}})
+    body = json.dumps({"vllm_xargs": {**CAD, "cf_without_adapter": True}}).encode()
+    assert posted(body) == (200, b"answered", [body])
+
+
 def test_a_server_that_is_switched_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
     assert "COUNTERFOIL_DISABLE is set" in refused({"messages": [], "vllm_xargs": CAD})

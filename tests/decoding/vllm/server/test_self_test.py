@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from counterfoil.decoding.vllm.contrast_params import pair_request
+from counterfoil.decoding.vllm.contrast_params import parse_contrast
 from counterfoil.decoding.vllm.engine_limits import EngineLimits
 from counterfoil.decoding.vllm.server.self_test import failure, tolerance
 
@@ -29,7 +29,7 @@ class Engine:
         self.fault, self.noise = fault, noise
 
     async def __call__(self, prompt: list[int], **sampling: Any) -> Any:
-        pair = pair_request(sampling.get("extra_args"))
+        pair = parse_contrast(sampling.get("extra_args"))
         allowed = sampling.get("allowed_token_ids") or range(VOCABULARY)
         tokens: list[int] = []
         for _ in range(sampling["max_tokens"]):
@@ -51,7 +51,7 @@ class Engine:
         other = logits([*(prompt if self.fault == "same prompt" else pair.contrast_ids), *behind])
         if self.fault == "other way round":
             scores, other = other, scores
-        return pair.scores(scores[None], other[None])[0]
+        return pair.method.scores(scores[None], other[None])[0]
 
 
 def verdict(engine: Engine, allowed: float = tolerance(torch.float32), limits: EngineLimits = LIMITS) -> str | None:

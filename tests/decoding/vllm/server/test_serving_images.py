@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("vllm", reason="the server is vLLM's")
 
-from counterfoil.decoding.images import noised
+from counterfoil.decoding.images import add_noise
 from openai import BadRequestError, OpenAI
 from PIL import Image
 
@@ -78,7 +78,7 @@ def expected(image: Image.Image, prompt: list[int], new: list[int], seed: int) -
     text = vision.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
     inputs = dict(vision.processor(text=[text], images=[[image]], return_tensors="pt"))
     assert inputs["input_ids"][0].tolist() == prompt
-    main, contrast = (all_logits(vision, i, new) for i in (inputs, noised(inputs, step=500, seeds=[seed])))
+    main, contrast = (all_logits(vision, i, new) for i in (inputs, add_noise(inputs, step=500, seeds=[seed])))
     return [int(vcd(m, c).argmax()) for m, c in zip(main, contrast, strict=True)]
 
 

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from counterfoil.decoding.methods import CAD
 from counterfoil.decoding.vllm import PROCESSOR
-from counterfoil.decoding.vllm.contrast_params import PairRequest
-from counterfoil.decoding.vllm.member import KEY, Member
+from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
 from scipy import stats
 from vllm.sampling_params import SamplingParams
@@ -36,12 +35,12 @@ from vllm.v1.worker.gpu.sample.sampler import Sampler as SlotSampler
 pytestmark = pytest.mark.engine
 
 VOCABULARY = 11
-ONE = PairRequest(CAD(strength=1.0))
-TWO = PairRequest(CAD(strength=2.0))
+ONE = CAD(strength=1.0)
+TWO = CAD(strength=2.0)
 
 
-def params(pair: str | None = None, main: bool = True, contrast: PairRequest = ONE, seed: int | None = None):
-    extra = None if pair is None else {KEY: Member(pair, main, contrast, seed)}
+def params(pair: str | None = None, main: bool = True, method: CAD = ONE, seed: int | None = None):
+    extra = None if pair is None else {MEMBER: PairMember(pair, main, method, seed)}
     return SamplingParams(extra_args=extra)
 
 

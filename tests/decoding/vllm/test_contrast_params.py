@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import pytest
-from counterfoil.decoding.vllm.contrast_params import PairRequest, has_contrast_keys, pair_request, served_methods
-from counterfoil.decoding.vllm.engine_limits import EngineLimits
+from counterfoil.decoding.vllm.contrast_params import (
+    ContrastParams,
+    ParsedArgs,
+    flag_keys,
+    has_contrast_keys,
+    parse_contrast,
+    served_methods,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,41 +50,41 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @unhurried
-@given(requests(), st.dictionaries(st.text(min_size=1).filter(lambda key: "cf_" not in key), st.integers()))
+@given(requests(), st.dictionaries(st.text(min_size=1).filter(lambda key: "cf_" not in key.lower()), st.integers()))
 def test_what_is_given_is_taken_and_the_rest_is_the_methods_default(keys: dict[str, Any], others: dict) -> None:
-    pair = pair_request({**others, **keys})
+    params = parse_contrast({**others, **keys})
 
-    assert pair is not None
-    assert pair.method.name == keys["cf_method"]
-    assert pair.contrast_ids == tuple(keys["cf_contrast_ids"])
-    parameters = {key[3:]: value for key, value in keys.items() if key[3:] in PARAMETERS[pair.method.name]}
-    assert pair.method == METHODS[pair.method.name](**parameters)
+    assert params is not None
+    assert params.method.name == keys["cf_method"]
+    assert params.contrast_ids == tuple(keys["cf_contrast_ids"])
+    parameters = {key[3:]: value for key, value in keys.items() if key[3:] in PARAMETERS[params.method.name]}
+    assert params.method == METHODS[params.method.name](**parameters)
 
 
 @unhurried
 @given(requests())
 def test_a_request_survives_the_way_over_http(keys: dict[str, Any]) -> None:
-    assert pair_request(json.loads(json.dumps(keys))) == pair_request(keys)
+    assert parse_contrast(json.loads(json.dumps(keys))) == parse_contrast(keys)
 
 
 @unhurried
 @given(requests(), requests())
-def test_rows_are_combined_at_once_only_under_one_rule(one: dict[str, Any], two: dict[str, Any]) -> None:
-    first, second = pair_request(one), pair_request(two)
+def test_rows_are_combined_at_once_only_by_one_rule(one: dict[str, Any], two: dict[str, Any]) -> None:
+    first, second = parse_contrast(one), parse_contrast(two)
 
     assert first is not None
     assert second is not None
     numbers = {p.name for p in first.method.parameters() if p.is_number}
-    chosen = [{k: v for k, v in pair.method.settings.items() if k not in numbers} for pair in (first, second)]
+    chosen = [{k: v for k, v in params.method.settings.items() if k not in numbers} for params in (first, second)]
     alike = type(first.method) is type(second.method) and chosen[0] == chosen[1]
     assert (first.method.group == second.method.group) == alike
 
 
 @unhurried
-@given(st.dictionaries(st.text().filter(lambda key: not key.startswith(("cf_", "_cf_"))), st.integers()))
+@given(st.dictionaries(st.text().filter(lambda key: not key.lower().startswith(("cf_", "_cf_"))), st.integers()))
 def test_keys_of_others_are_left_alone(keys: dict) -> None:
     assert not has_contrast_keys(keys)
-    assert pair_request(keys) is None
+    assert parse_contrast(keys) is None
 
 
 anything = st.recursive(
@@ -95,14 +102,14 @@ anything = st.recursive(
         min_size=1,
     )
 )
-def test_whatever_comes_is_a_pair_or_an_error_that_names_a_key(keys: dict[str, Any]) -> None:
+def test_whatever_comes_is_a_contrast_or_an_error_that_names_a_key(keys: dict[str, Any]) -> None:
     try:
-        pair = pair_request(keys)
+        params = parse_contrast(keys)
     except ValueError as error:
         assert any(key in str(error) for key in keys) or "contrast" in str(error)  # noqa: PT017
     else:
-        assert isinstance(pair, PairRequest)
-        assert {f"cf_{name}" for name in pair.method.settings} | {
+        assert isinstance(params, ContrastParams)
+        assert {f"cf_{name}" for name in params.method.settings} | {
             "cf_seed",
             "cf_method",
             "cf_contrast_ids",
@@ -122,6 +129,8 @@ def test_whatever_comes_is_a_pair_or_an_error_that_names_a_key(keys: dict[str, A
         ({**CAD, "cf_strength": float("nan")}, "`cf_strength` has to be a number"),
         ({**CAD, "cf_plausibility": 1}, "`cf_plausibility` is not known: cad takes cf_strength"),
         ({**CAD, "_cf_member": 1}, "`_cf_member` has to be left out"),
+        ({**CAD, "CF_STRENGTH": 1}, "`CF_STRENGTH` is not known: keys are in lower case, `cf_strength`"),
+        ({"Cf_Method": "cad"}, "`Cf_Method` is not known: keys are in lower case, `cf_method`"),
         ({"cf_method": "cad"}, "cad has to be given something to contrast with"),
         ({**CAD, "cf_contrast_ids": []}, "`cf_contrast_ids` has to hold at least 2 token ids, but is empty"),
         ({**CAD, "cf_contrast_ids": [1]}, "`cf_contrast_ids` has to hold at least 2 token ids, but holds 1"),
@@ -142,20 +151,20 @@ def test_whatever_comes_is_a_pair_or_an_error_that_names_a_key(keys: dict[str, A
 )
 def test_what_is_wrong_is_named_with_its_value(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        pair_request(keys)
+        parse_contrast(keys)
 
 
 def test_an_engine_with_an_amateur_contrasts_with_that_alone() -> None:
-    pair = pair_request({"cf_method": "contrastive_decoding", "cf_strength": 1.0}, amateur_model=True)
-    assert pair is not None
-    assert pair.contrast_ids is None
+    params = parse_contrast({"cf_method": "contrastive_decoding", "cf_strength": 1.0}, amateur_model=True)
+    assert params is not None
+    assert params.contrast_ids is None
     with pytest.raises(ValueError, match="not served here"):
-        pair_request(CAD, amateur_model=True)
+        parse_contrast(CAD, amateur_model=True)
     with pytest.raises(ValueError, match="contrasts with its amateur model"):
-        pair_request({"cf_method": "contrastive_decoding", "cf_contrast_ids": IDS}, amateur_model=True)
+        parse_contrast({"cf_method": "contrastive_decoding", "cf_contrast_ids": IDS}, amateur_model=True)
 
 
-def test_the_other_prompt_is_the_given_one_the_end_of_the_main_one_or_the_main_one() -> None:
+def test_the_contrast_prompt_is_the_given_one_the_end_of_the_main_one_or_the_main_one() -> None:
     prompt = list(range(10))
     cut = {"cf_method": "contrastive_decoding", "cf_cut_context": 3}
     for keys, expected in [
@@ -164,42 +173,23 @@ def test_the_other_prompt_is_the_given_one_the_end_of_the_main_one_or_the_main_o
         ({**cut, "cf_cut_context": 99}, prompt),
         ({"cf_method": "cad", "cf_without_adapter": 1}, prompt),
     ]:
-        pair = pair_request(keys)
-        assert pair is not None
-        assert pair.other_prompt(prompt) == expected
-        assert pair.other_tokens(len(prompt)) == len(expected)
+        params = parse_contrast(keys)
+        assert params is not None
+        assert params.contrast_prompt(prompt) == expected
+        assert params.contrast_tokens(len(prompt)) == len(expected)
 
 
-LIMITS = EngineLimits(max_model_len=64, max_num_seqs=4, vocabulary_size=100, blocks=9, block_size=8)
+def test_what_is_parsed_is_not_parsed_again_in_the_same_process() -> None:
+    params = parse_contrast(CAD)
+    assert params is not None
+    args = ParsedArgs({**CAD, "other": 1}, params)
+    assert args == {**CAD, "other": 1}
+    for kept in (args, copy.copy(args), copy.deepcopy(args)):
+        assert parse_contrast(kept) == params
+    assert parse_contrast(args) is params
+    # The engine core gets a dictionary and makes the same of it.
+    assert parse_contrast(json.loads(json.dumps(args))) == params
 
 
-@pytest.mark.parametrize(
-    ("limits", "keys", "prompt", "asked", "message"),
-    [
-        (EngineLimits(64, 1, 100), CAD, 8, None, "two sequences at a time, but --max-num-seqs is 1"),
-        (LIMITS, CAD, 1, None, "the prompt has to have at least 2 tokens"),
-        (LIMITS, CAD, 64, None, "the prompt has to be shorter than .* 64 tokens, but has 64"),
-        (LIMITS, {**CAD, "cf_contrast_ids": [1] * 64}, 8, None, "the contrast has to be shorter than"),
-        (LIMITS, {**CAD, "cf_contrast_ids": [1, 100]}, 8, None, "below 100, but holds 100"),
-        (LIMITS, {**CAD, "cf_contrast_ids": [1] * 40}, 40, None, "there is room for 0 new tokens"),
-        (LIMITS, CAD, 8, 57, r"prompt \(8 tokens\), contrast \(3\) and 57 new tokens .* room for 19 new tokens"),
-    ],
-)
-def test_what_does_not_fit_the_engine_is_refused(
-    limits: EngineLimits, keys: dict[str, Any], prompt: int, asked: int | None, message: str
-) -> None:
-    pair = pair_request(keys)
-    assert pair is not None
-    with pytest.raises(ValueError, match=message):
-        limits.check(pair, prompt, asked)
-
-
-@unhurried
-@given(st.integers(2, 60), st.integers(2, 60), st.integers(4, 200), st.sampled_from([1, 4, 16]))
-def test_a_pair_that_fits_has_a_block_for_each_of_its_tokens(main: int, other: int, blocks: int, size: int) -> None:
-    limits = EngineLimits(max_model_len=64, max_num_seqs=2, vocabulary_size=10, blocks=blocks, block_size=size)
-    room = limits.room(main, other)
-    if room > 0:
-        needed = sum(-(-(length + room) // size) for length in (main, other))
-        assert needed <= blocks - 1
-        assert max(main, other) + room <= 64
+def test_flags_are_what_takes_true_and_false() -> None:
+    assert flag_keys() == {"cf_without_adapter", "cf_normalize"}
