@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from .alignment import Alignment, aligned
 from .differences import LEAST_COVERAGE, Difference, replaced
 from .findings import Finding, FindingKind
-from .quantities import same_quantity
+from .numbers import same_quantity
 from .roles import misbound, swapped, turned_voice
-from .scope import denied_in_one, modal, quantified, restricted
+from .scope import denied_in_one, denies_either, modal, quantified, restricted
+from .tokens import Token
 
 VERSION = 1
 """Changes whenever the findings or their weights do: a part of the name of every judge that the check stands beside."""
+
+ROLE_COVERAGE = 0.85
+"""Share of the statement's words that must stand in the source before who did what to whom is compared."""
 
 TURNING = frozenset({FindingKind.OPPOSITE, FindingKind.UNIT})
 
@@ -44,9 +48,10 @@ def check_details(premise: str, hypothesis: str) -> tuple[Finding, ...]:
 def _differences(texts: tuple[str, str], found: Alignment) -> Iterator[Difference]:
     words = replaced(texts, found)
     differences = _without_conversions(found, words.differences)
-    negation = denied_in_one(found)
+    kept = [each for each in differences if not _turned_twice(found, each)]
+    negation = denied_in_one(found) if len(kept) == len(differences) else None
+    differences = kept
     if negation is not None and words.n_opposites:
-        # Two turns cancel: "not safe" and "unsafe".
         differences = [each for each in differences if each.kind not in TURNING]
     elif negation is not None:
         differences.append(negation)
@@ -54,9 +59,14 @@ def _differences(texts: tuple[str, str], found: Alignment) -> Iterator[Differenc
     if (only := restricted(found)) is not None:
         differences.append(only)
     differences += modal(found)
-    if found.coverage >= 0.7:
+    if found.coverage >= ROLE_COVERAGE:
         differences = _with_roles(found, differences, converse=words.converse)
     yield from differences
+
+
+def _turned_twice(found: Alignment, each: Difference) -> bool:
+    """Return whether two turns cancel: "not safe" and "unsafe"."""
+    return each.kind in TURNING and each.there is not None and denies_either(found, each.here[0], each.there[0])
 
 
 def _without_conversions(found: Alignment, differences: list[Difference]) -> list[Difference]:
@@ -66,7 +76,9 @@ def _without_conversions(found: Alignment, differences: list[Difference]) -> lis
     same = {
         here
         for here, there in [*numbers.items(), *((i - 1, j - 1) for i, j in units.items())]
-        if here >= 0 and there >= 0 and same_quantity(found.statement, here, found.source, there)
+        if (one := _quantity(found.statement, here))
+        and (other := _quantity(found.source, there))
+        and same_quantity(one, other)
     }
     return [
         each
@@ -76,6 +88,13 @@ def _without_conversions(found: Alignment, differences: list[Difference]) -> lis
             or (each.kind is FindingKind.UNIT and each.here[0] - 1 in same)
         )
     ]
+
+
+def _quantity(tokens: Sequence[Token], position: int) -> tuple[float, str] | None:
+    """Return the value at a position and the unit behind it; `None` if there is no such thing."""
+    if not 0 <= position < len(tokens) - 1 or not tokens[position].key.startswith("#"):
+        return None
+    return float(tokens[position].key[1:]), tokens[position + 1].low
 
 
 def _with_roles(found: Alignment, differences: list[Difference], *, converse: bool) -> list[Difference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from os.path import commonprefix
 from typing import NamedTuple
 
 from .alignment import Alignment
@@ -75,6 +76,10 @@ def replaced(texts: tuple[str, str], found: Alignment) -> Replaced:
             continue
         flip = _antonym(found, here, token)
         if flip is not None and token.kind is not Kind.NAME:
+            left, right, _ = sides(found, here, flip, 4)
+            if left and right:  # "lent to A by B" is "borrowed by A from B"
+                converse = True
+                continue
             differences.append(Difference(FindingKind.OPPOSITE, (here, here), (flip, flip)))
             n_opposites += 1
             continue
@@ -87,6 +92,7 @@ def _number(found: Alignment, here: int, token: Token) -> Iterator[Difference]:
     if found.coverage < 0.6 or any(other.key == token.key for other in found.source) or token.low in _INEXACT:
         return
     others = [n for n in found.gap(here) if found.source[n].kind is Kind.NUMBER]
+    others = [n for n in others if found.source[n].is_year == token.is_year or found.source[n].low[0].isdigit()]
     if not others and found.coverage >= 0.75 and token.key not in found.known:
         others = [
             n for n in found.free if found.source[n].kind is Kind.NUMBER and found.source[n].is_year == token.is_year
@@ -167,8 +173,9 @@ class _Names:
         self._spelled = {
             word.lower()
             for run in runs
-            if "".join(word[0] for word in run.split() if word[0].isupper()).lower() in found.known
-            for word in re.findall(r"\w+", run)
+            for spelled in _tails([word for word in run.split() if word[0].isupper()])
+            if "".join(word[0] for word in spelled).lower() in found.known
+            for word in re.findall(r"\w+", " ".join(spelled))
         }
 
     def knows(self, token: Token, found: Alignment) -> bool:
@@ -182,8 +189,17 @@ class _Names:
         return _alias(low, found.known)
 
 
+def _tails(words: list[str]) -> Iterator[list[str]]:
+    """Yield the words without the first none, one, two ..., down to two: "The United Kingdom", "United Kingdom"."""
+    for first in range(len(words) - 1):
+        yield words[first:]
+
+
 def _alias(word: str, known: set[str]) -> bool:
-    if any(word in group and group & known for group in ALIASES):
+    if len(word) > 5 and any(_one_slip(word, other) for other in known):
+        return True
+    known = known | {other.removesuffix("s") for other in known}
+    if any({word, word.removesuffix("s")} & group and group & known for group in ALIASES):
         return True
     if any(known.intersection(part) for parts in classes() for part in parts if word in part):
         return True
@@ -192,3 +208,15 @@ def _alias(word: str, known: set[str]) -> bool:
         (word.endswith(_DEMONYM_ENDS) or other.endswith(_DEMONYM_ENDS)) and (len(other) <= 6 or other[:5] == word[:5])
         for other in near
     )
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Return whether two words that begin alike differ in one letter, or in two that were exchanged."""
+    if one[0] != other[:1] or abs(len(one) - len(other)) > 1:
+        return False
+    head = len(commonprefix((one, other)))
+    tail = len(commonprefix((one[: head - 1 : -1], other[: head - 1 : -1])))
+    longest = max(len(one), len(other))
+    if head + tail >= longest - 1:
+        return True
+    return one[head : head + 2] == other[head : head + 2][::-1] and head + tail >= longest - 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from importlib.resources import files
 
+import regex
 import simplemma
 
 
@@ -50,6 +51,10 @@ MONTHS = _WORDS["months"][0]
 _AMBIGUOUS = {"rose": "rise", "left": "leave", "lay": "lie", "fell": "fall", "worse": "bad"}
 _NAMED_ALIKE = ("monday", "january", "kilometre", "kilogram", "litre", "celsius", "dollar", "watt", "kilobyte")
 _NEGATIVE_PREFIXES = ("un", "in", "im", "non", "dis", "ir", "il", "de")
+
+LEAST_KNOWN = 0.7
+"""Share of a text's words in lower case that must be English; English has 0.75 and more, others mostly below 0.6."""
+_WORD_IN_LOWER_CASE = regex.compile(r"\b\p{Ll}[\p{L}'’]*")
 
 
 @cache
@@ -119,6 +124,14 @@ def lemma(word: str) -> str:
 def is_word(word: str) -> bool:
     """Return whether a word in lower case is English."""
     return simplemma.is_known(word, "en")
+
+
+@lru_cache(4096)
+def is_english(text: str) -> bool:
+    """Return whether most words of a text are English; one without a word in lower case counts as English."""
+    words = _WORD_IN_LOWER_CASE.findall(text)
+    known = sum(is_word(word.partition("'")[0].partition("’")[0]) for word in words)
+    return known >= LEAST_KNOWN * len(words)
 
 
 @lru_cache(65536)

@@ -1,12 +1,18 @@
-"""Values of numbers, dates and times, however they are written: `10 million`, `10,000,000`, `ten million`; `3,5`."""
+"""Values of numbers, times and quantities, however they are written: `10 million`, `10,000,000`; `3.5 km`, `3500 m`."""
 
 from __future__ import annotations
 
+import math
 import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from text_to_num import text2num
 
-from .lexicon import CARDINALS
+from .lexicon import CARDINALS, units
+
+if TYPE_CHECKING:
+    from pint import UnitRegistry
 
 SCALES = {
     "hundred": 1e2,
@@ -82,3 +88,32 @@ def clock(hour: str, minute: str | None) -> float | None:
     """Return the minutes since midnight or noon of a time of day; `None` if it is none."""
     h, m = int(hour), int(minute or 0)
     return float((h % 12) * 60 + m) if h <= 24 and m < 60 else None
+
+
+TOLERANCE = 0.02
+"""How far two quantities may be apart, as a share: who converts a unit rounds as well."""
+
+_PINT = {"celsius": "degC", "fahrenheit": "degF", "pounds": "pound", "lbs": "pound"}
+
+
+def same_quantity(one: tuple[float, str], other: tuple[float, str]) -> bool:
+    """Return whether two values with their units are one quantity: 3.5 `km` and 3500 `m`."""
+    here, there = _quantity(*one), _quantity(*other)
+    if here is None or there is None or here.dimensionality != there.dimensionality:
+        return False
+    return math.isclose(here.magnitude, there.to(here.units).magnitude, rel_tol=TOLERANCE)
+
+
+def _quantity(value: float, unit: str) -> Any:  # noqa: ANN401 (pint's quantity)
+    if unit not in units():
+        return None
+    registry = _registry()
+    name = _PINT.get(unit, unit)
+    return registry.Quantity(value, name) if name in registry else None
+
+
+@cache
+def _registry() -> UnitRegistry:
+    import pint  # noqa: PLC0415 (half a second, and needed only where two units differ)
+
+    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)

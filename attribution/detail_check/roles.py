@@ -135,7 +135,7 @@ def _relations(found: Alignment) -> Iterator[tuple[int, int]]:
         token, there = found.statement[here], found.pairs[here]
         if not (token.kind is Kind.WORD or token.low in PREPOSITIONS or token.low == "then"):
             continue
-        if _SYMMETRIC.search(token.low) or token.low in {"not", "also"} | ONLY or token.low in QUANTIFIERS:
+        if _SYMMETRIC.search(token.low) or token.low in {"not", "also", "by"} | ONLY or token.low in QUANTIFIERS:
             continue
         if token.kind is Kind.WORD and (_noun(found.statement, here) or _noun(found.source, there)):
             continue
@@ -185,6 +185,8 @@ def _passive(tokens: Sequence[Token], verb: int) -> bool:
     ):
         return False
     low = tokens[verb].low
+    if low.endswith(("ing", "ment", "ments")):
+        return False
     participle = low.endswith(("ed", "en", "wn")) or lemma(low) != low
     return participle or any(token.low in BE for token in tokens[max(0, verb - 3) : verb])
 

@@ -31,6 +31,11 @@ def denied_in_one(found: Alignment) -> Difference | None:
     return None
 
 
+def denies_either(found: Alignment, here: int, there: int) -> bool:
+    """Return whether one of two words, in the statement and in the source, is denied and the other is not."""
+    return _denied(found.statement, here) != _denied(found.source, there)
+
+
 def _in_company(found: Alignment, here: int) -> bool:
     """Return whether a content word near this one is aligned near its place as well."""
     return any(

@@ -54,6 +54,7 @@ class Token:
 _PHRASES = {
     "in favour of": "favouring", "in favor of": "favouring", "at least": "atleast", "at most": "atmost",
     "no more than": "atmost", "no less than": "atleast", "no fewer than": "atleast", "up to": "atmost",
+    "fewer than": "atmost", "more than half": "most",
     "a few": "several", "no longer": "not", "have to": "must", "has to": "must", "had to": "must",
     "required to": "must", "per cent": "%",
 }  # fmt: skip
@@ -74,7 +75,7 @@ _TOKEN = re.compile(
   | (?P<phrase>\b(?:{"|".join(phrase.replace(" ", r"[ ]") for phrase in _PHRASES)})\b)
   | (?P<cannot>\bcannot\b)
   | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)
-  | (?P<mark>[%$€£.,;:()])
+  | (?P<mark>[%$€£.,;:()!?])
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -129,7 +130,8 @@ def _pieces(text: str) -> Iterator[_Piece]:
             yield _Piece("not", start + 3, end)
         elif group["word"] and (negated := _NOT.search(match.group())):
             base = match.group()[: negated.start()].lower()
-            yield _Piece(_WORDS.get(base, base), start, start + negated.start())
+            if base:  # "does n't", as some corpora write it, has none
+                yield _Piece(_WORDS.get(base, base), start, start + negated.start())
             yield _Piece("not", start + negated.start(), end)
         else:
             low = _POSSESSIVE.sub("", match.group().lower())
@@ -181,7 +183,7 @@ def _names(pieces: Iterator[_Piece], text: str) -> Iterator[Token]:
         if piece.value is not None:
             key, kind = f"{'@' if piece.time else '#'}{piece.value:g}", Kind.NUMBER
         elif not low[0].isalpha():
-            key, kind = canonical().get(low, low), Kind.PUNCTUATION if low in ".,;:()" else Kind.WORD
+            key, kind = canonical().get(low, low), Kind.PUNCTUATION if low in ".,;:()!?" else Kind.WORD
         else:
             closed = low in FUNCTION_WORDS or low in QUANTIFIERS or low in NEGATORS or low in ONLY or low in places()
             written = text[piece.start : piece.end]
@@ -189,5 +191,5 @@ def _names(pieces: Iterator[_Piece], text: str) -> Iterator[Token]:
             kind = Kind.NAME if name else Kind.FUNCTION if low in FUNCTION_WORDS else Kind.WORD
             named = None if low == "may" and not name else canonical().get(low)
             key = named or (low if low in FUNCTION_WORDS else stem(low))
-        begins = low in {".", ":"}
+        begins = low in {".", ":", "!", "?"}
         yield Token(low, key, kind, piece.start, piece.end)

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from ..detail_check import VERSION, Finding, check_details
-from ..detail_check.language import is_english
+from ..detail_check.lexicon import is_english
 from .base import EntailmentModel, Judgement, Pair
 
 SUREST = 0.98

@@ -71,6 +71,7 @@ def test_it_is_written_and_shown(found):
         "title": "Morrow Point lighthouse",
         "path": None,
         "text": LIGHTHOUSE.text,
+        "pages": [],
     }
     assert written["settings"]["Decoding"] == "Context-aware decoding, strength 0.5; Plain decoding"
     assert found.text in render(found.report())
