@@ -13,7 +13,7 @@ from counterfoil.attribution.loaders.documents import DocumentError, read_docume
 from counterfoil.attribution.report import write_report
 from counterfoil.attribution.report.model import LABELS, likelihood
 from counterfoil.grounding import GroundedAnswer, answer
-from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS
+from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS, AnswerMethod, LocateMethod
 from rich.console import Console
 from rich.text import Text
 
@@ -69,7 +69,7 @@ def ask(
     more: tuple[Path, ...],
     documents: tuple[Path, ...],
     model: str | None,
-    method: str,
+    method: AnswerMethod,
     strength: float,
     compare: bool,
     report: Path | None,
@@ -80,7 +80,7 @@ def ask(
     entailment: str,
     detail_check: bool,
     embedding_model: str | None,
-    locate: str,
+    locate: LocateMethod,
 ) -> None:
     """Answer a question from documents, with checked citations.
 

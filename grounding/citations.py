@@ -44,8 +44,14 @@ def checked_answer(
 
 
 def _in_whole_document(verdict: StatementVerdict, sources: Mapping[str, Excerpt]) -> StatementVerdict:
-    located = (sources[c.document].located(c) if c.document in sources else c for c in verdict.citations)
-    details = (sources[d.document].detailed(d) if d.document in sources else d for d in verdict.details)
+    located = (
+        sources[c.document].located(c) if c.document is not None and c.document in sources else c
+        for c in verdict.citations
+    )
+    details = (
+        sources[d.document].detailed(d) if d.document is not None and d.document in sources else d
+        for d in verdict.details
+    )
     return replace(verdict, citations=tuple(located), details=tuple(details))
 
 

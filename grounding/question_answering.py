@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from counterfoil.attribution import Document, EntailmentModel, load_entailment
 from counterfoil.attribution.documents import as_documents
@@ -31,8 +31,11 @@ StepProgress = Callable[[str, int | None], AbstractContextManager[Advance]]
 Retriever = Callable[[str], Sequence[Passage | Document | str]]
 """Returns what a question is to be answered from, the best first."""
 
-METHODS = ("cad", "none")
-LOCATE_METHODS = ("alignment", "hidden_states", "none")
+AnswerMethod = Literal["cad", "none"]
+LocateMethod = Literal["alignment", "hidden_states", "none"]
+
+METHODS: tuple[str, ...] = get_args(AnswerMethod)
+LOCATE_METHODS: tuple[str, ...] = get_args(LocateMethod)
 
 
 def answer(
@@ -40,7 +43,7 @@ def answer(
     documents: Sequence[Document | str] | Retriever,
     *,
     engine: Engine | str | None = None,
-    method: Literal["cad", "none"] = "cad",
+    method: AnswerMethod = "cad",
     strength: float = 0.5,
     compare: bool = False,
     entailment: EntailmentModel | str = "local",
@@ -49,7 +52,7 @@ def answer(
     top_k: int = 3,
     max_new_tokens: int = 80,
     max_sentences: int = 3,
-    locate: Literal["alignment", "hidden_states", "none"] = "none",
+    locate: LocateMethod = "none",
     progress: StepProgress | None = None,
 ) -> GroundedAnswer:
     """Answer a question from documents, with citations that have been checked.
@@ -160,13 +163,13 @@ def _retrieved(
         return found, list({id(passage.document): passage.document for passage in found}.values()), None
     everything = as_documents(documents)
     with step("Loading the embedding model", None):
-        named = embedding_model is None or isinstance(embedding_model, str)
-        model = load_embedding_model(embedding_model) if named else embedding_model
+        if embedding_model is None or isinstance(embedding_model, str):
+            embedding_model = load_embedding_model(embedding_model)
     with step("Embedding passages", None) as advance:
-        found = retrieve(question, everything, model=model, top_k=top_k, progress=advance)
+        found = retrieve(question, everything, model=embedding_model, top_k=top_k, progress=advance)
     if not found:
         raise ValueError("`documents` has to hold text, but every document is blank")
-    return found, everything, model
+    return found, everything, embedding_model
 
 
 def _as_passages(found: Sequence[Passage | Document | str]) -> list[Passage]:

@@ -89,8 +89,8 @@ def _bar_on_terminals_only() -> Iterator[None]:
         yield
         return
     # `None` is tqdm's own word for "unless this is a terminal".
-    vars(reader)["tqdm"] = partial(bar, disable=None if is_progress_bar_enabled() else True)
+    reader.__dict__["tqdm"] = partial(bar, disable=None if is_progress_bar_enabled() else True)
     try:
         yield
     finally:
-        vars(reader)["tqdm"] = bar
+        reader.__dict__["tqdm"] = bar

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from os.path import commonprefix
 from typing import NamedTuple
 
 from .alignment import Alignment
@@ -214,9 +213,13 @@ def _one_slip(one: str, other: str) -> bool:
     """Return whether two words that begin alike differ in one letter, or in two that were exchanged."""
     if one[0] != other[:1] or abs(len(one) - len(other)) > 1:
         return False
-    head = len(commonprefix((one, other)))
-    tail = len(commonprefix((one[: head - 1 : -1], other[: head - 1 : -1])))
+    head, tail = _shared(one, other), _shared(one[::-1], other[::-1])
     longest = max(len(one), len(other))
     if head + tail >= longest - 1:
         return True
     return one[head : head + 2] == other[head : head + 2][::-1] and head + tail >= longest - 2
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many letters two words begin with together."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

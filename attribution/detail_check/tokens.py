@@ -79,7 +79,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_NOT = re.compile(r"(?:n['’]t)\Z")
+_NOT = re.compile(r"(?:n['’]t)\Z", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"['’]s?\Z")
 
 
@@ -128,14 +128,21 @@ def _pieces(text: str) -> Iterator[_Piece]:
         elif group["cannot"]:
             yield _Piece("can", start, start + 3)
             yield _Piece("not", start + 3, end)
-        elif group["word"] and (negated := _NOT.search(match.group())):
-            base = match.group()[: negated.start()].lower()
-            if base:  # "does n't", as some corpora write it, has none
-                yield _Piece(_WORDS.get(base, base), start, start + negated.start())
-            yield _Piece("not", start + negated.start(), end)
         else:
-            low = _POSSESSIVE.sub("", match.group().lower())
-            yield _Piece(_WORDS.get(low, low), start, end)
+            yield from _word(match.group(), start)
+
+
+def _word(written: str, start: int) -> Iterator[_Piece]:
+    """Yield a word, and a `not` behind it if it ends in one."""
+    end, negated = start + len(written), _NOT.search(written)
+    if negated is None:
+        low = _POSSESSIVE.sub("", written.lower())
+        yield _Piece(_WORDS.get(low, low), start, end)
+        return
+    base, cut = written[: negated.start()].lower(), start + negated.start()
+    if base:  # "does n't", as some corpora write it, has none
+        yield _Piece(_WORDS.get(base, base), start, cut)
+    yield _Piece("not", cut, end)
 
 
 def _number(match: re.Match[str]) -> Iterator[_Piece]:

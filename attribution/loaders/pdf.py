@@ -33,6 +33,12 @@ _COMPOUNDS = {
 _COLUMN_LETTERS = 15
 """Mean length of the lines of a column of prose; the cells of a table are shorter."""
 
+_SAME_PLACE = 2.0
+"""Points by which the lines of a column may begin apart."""
+
+_FEWEST_ROWS, _MOST = 3, 0.7
+"""Rows of two columns at least, and the share of rows that have words on both sides of the edge."""
+
 Fragment = tuple[float, float, str]
 """Distance from the left edge and from the lower edge of the page, and text."""
 
@@ -115,19 +121,27 @@ def _rows(fragments: Sequence[Fragment]) -> Iterator[_Line]:
 
 
 def _columns(lines: Sequence[_Line]) -> list[str] | None:
-    """Return the lines with two columns that are written row by row one after the other; `None` if there are none."""
+    """Return the lines with two columns that are written row by row one after the other; `None` if there are none.
+
+    A column begins at one place in most lines, and its lines run on into each other, which the cells of a table do not.
+    """
     starts = Counter(round(x) for line in lines for x, _ in line.parts[1:])
-    edge, times = max(starts.items(), key=lambda entry: entry[1], default=(0, 0))
-    both = [n for n, line in enumerate(lines) if all(line.side(edge - 1))]
-    if times < 3 or len(both) < 3:
+    edge, _ = max(starts.items(), key=lambda entry: entry[1], default=(0, 0))
+    rows = [n for n, line in enumerate(lines) if any(abs(x - edge) <= _SAME_PLACE for x, _ in line.parts[1:])]
+    if len(rows) < _FEWEST_ROWS:
         return None
-    first, last = both[0], both[-1] + 1
-    sides = [line.side(edge - 1) for line in lines[first:last]]
+    first, last = rows[0], rows[-1] + 1
+    sides = [line.side(edge - _SAME_PLACE) for line in lines[first:last]]
     left, right = ([text for text in column if text] for column in zip(*sides, strict=True))
-    prose = all(sum(map(len, column)) >= _COLUMN_LETTERS * len(column) for column in (left, right))
-    if not prose or len(both) < 0.6 * len(sides):
+    if len(rows) < _MOST * len([side for side in sides if all(side)]) or not (_runs_on(left) and _runs_on(right)):
         return None
     return [*(line.text for line in lines[:first]), *left, "", *right, "", *(line.text for line in lines[last:])]
+
+
+def _runs_on(lines: Sequence[str]) -> bool:
+    """Return whether lines are those of prose: long, and many of them in the middle of a sentence."""
+    middle = sum(line[0].islower() for line in lines[1:])
+    return sum(map(len, lines)) >= _COLUMN_LETTERS * len(lines) and 3 * middle >= len(lines) - 1
 
 
 def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:

@@ -121,6 +121,7 @@ def test_an_error_that_says_nothing_is_told_by_its_kind(monkeypatch: pytest.Monk
         raise ValueError
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", broken)
+    monkeypatch.setattr("counterfoil.models.hub.hub_failure", lambda: None)
     with pytest.raises(ModelLoadError, match=r"no such model or cannot be reached \(ValueError\)"):
         load_embedding_model("nowhere")
 

@@ -89,7 +89,7 @@ def served(
         return
     port = _free_port()
     flags = [part for name, value in options.items() for part in (f"--{name}", value) if part]
-    small = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
+    quiet = {"VLLM_LOGGING_LEVEL": "WARNING"}
     command = [str(Path(sys.executable).with_name("counterfoil")), "serve", model, *flags]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
@@ -98,7 +98,7 @@ def served(
                 [*command, "--host", "127.0.0.1", "--port", str(port)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **small, **(environment or {})},
+                env={**os.environ, **quiet, **(environment or {})},
                 start_new_session=True,
             )
         try:

@@ -8,7 +8,7 @@ import pypdf
 import pytest
 from counterfoil.attribution import Document
 from counterfoil.attribution.loaders.documents import read_documents
-from counterfoil.attribution.loaders.pdf import read_pdf
+from counterfoil.attribution.loaders.pdf import _columns, _rows, read_pdf
 from pypdf.errors import DependencyError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -63,6 +63,40 @@ def test_columns_written_row_by_row_are_read_one_after_the_other_and_tables_are_
         "m",
         "1955",
     ]
+
+
+def rows(*lines):
+    return list(_rows([(x, 0.0, text) for line in lines for x, text in [*line, (0.0, "\n")]]))
+
+
+LEFT = ["The north tower was built", "in 1901 by Ann Moss. It has", "forty rooms and a library,", "all painted white."]
+RIGHT = ["The south tower was built", "in 1955 by Joe Hale. It has", "ten rooms and no library,", "and a roof garden."]
+BOTH = list(zip(LEFT, RIGHT, strict=True))
+
+
+def words_of(line, x):
+    return [(x + 9.3 * n + (len(line) % 7), word) for n, word in enumerate(line.split())]
+
+
+def by_word(line, x):
+    """The first word at the edge, the others wherever the font puts them."""
+    return [(x, line.split()[0]), *words_of(line, x + 9)[1:]]
+
+
+def test_columns_are_found_whether_lines_or_words_are_placed():
+    lines = rows(*([(31.0, left), (300.4, right)] for left, right in BOTH))
+    assert [line for line in _columns(lines) if line] == [*LEFT, *RIGHT]
+    words = rows(*([*by_word(left, 31.0), *by_word(right, 300.0)] for left, right in BOTH))
+    assert [line for line in _columns(words) if line] == [*LEFT, *RIGHT]
+
+
+def test_what_is_no_column_stays_as_it_is():
+    justified = rows(*(words_of(f"{left} {right}", 31 + 3 * n) for n, (left, right) in enumerate(BOTH)))
+    assert _columns(justified) is None
+    bullets = rows(*([(31.0, "•"), (40.0, line)] for line in LEFT))
+    assert _columns(bullets) is None
+    form = rows(*([(31.0, f"Name of the tower {n}"), (300.0, f"The value of number {n}")] for n in range(6)))
+    assert _columns(form) is None
 
 
 class Page:

@@ -27,6 +27,7 @@ from counterfoil.models import LanguageModel, load_language_model
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from openai import AuthenticationError, BadRequestError, OpenAI
+from vllm.platforms import current_platform
 
 from tests.support.vllm_server import SMALL, ServerProcess, posted, served
 
@@ -274,6 +275,14 @@ def test_a_client_that_leaves_takes_both_views_with_it(client: OpenAI, server: S
         stream.close()
     server.settle()
     assert chatted(client, CAD).choices[0].finish_reason in ("stop", "length")
+
+
+def test_what_was_chosen_for_this_machine_is_said(server: ServerProcess) -> None:
+    """The server is started as the documentation has it, without a word about memory."""
+    if server.log is None or not current_platform.is_cpu():
+        pytest.skip("another server, or vLLM for another platform")
+    assert "counterfoil: no GPU, and " in server.log.read_text()
+    assert "starting with --kv-cache-memory-bytes " in server.log.read_text()
 
 
 def test_pairs_are_counted(client: OpenAI, server: ServerProcess) -> None:
