@@ -13,7 +13,7 @@ import simplemma
 
 
 def _data(name: str) -> list[str]:
-    return (files(__package__) / "data" / name).read_text(encoding="utf-8").splitlines()
+    return (files("counterfoil.attribution.detail_check") / "data" / name).read_text(encoding="utf-8").splitlines()
 
 
 def _groups() -> dict[str, tuple[tuple[str, ...], ...]]:
