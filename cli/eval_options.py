@@ -121,25 +121,28 @@ def _declared(function: Callable[..., Any]) -> list[click.Parameter]:
 )  # fmt: skip
 @click.option("--released-premise", is_flag=True, default=None, help="AutoAIS reads spans as LAQuer's code joins them.")
 @click.option("--threshold", type=PROBABILITY, metavar="NUMBER", help="From which probability on it counts as support.")
-@click.option("--inexact", is_flag=True, default=None, help="Numbers and names need not stand in what supports them.")
 @click.option("--entailment", metavar="NAME", help="The entailment model, named as for score. Default: local.")
 @click.option(
     "-o", "--option", "options", multiple=True, type=NameValue(), metavar="NAME=VALUE",
     help="For the entailment model: batch_size=8, ...",
 )  # fmt: skip
 @click.option("--device", metavar="DEVICE", help="Where the entailment model runs, for example cuda.")
+@click.option(
+    "--detail-check/--no-detail-check", default=None, show_default=False,
+    help="Whether details that a source gives otherwise count against support. Default: for laquer alone.",
+)  # fmt: skip
 def _all_options() -> None: ...
 
 
 ENGINE_OPTIONS = {str(parameter.name): parameter for parameter in _declared(_all_options)}
-_JUDGE = ("entailment", "options", "device")
+_JUDGE = ("entailment", "options", "device", "detail_check")
 BY_ENGINE: Mapping[str, Sequence[str]] = {
     "language": ("model", "method", "chat", "endpoint", "api_key", "tokenizer", "batch_size"),
     "vision": ("model", "method", "batch_size"),
     "judge": _JUDGE,
     "locator": (
         "model", "method", "base_url", "settings", "decontextualize", "scorer", "scorer_options", "released_premise",
-        "threshold", "inexact", *_JUDGE,
+        "threshold", *_JUDGE,
     ),
 }  # fmt: skip
 """The options of each kind of engine, but for the parameters of methods."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -220,7 +220,8 @@ class Run:
     def _judge_engine(self) -> Engine:
         from counterfoil.eval.engines.judge import JudgeEngine
 
-        return JudgeEngine(self._judge.load(), self._judge.options)
+        judge = replace(self._judge, detail_check=self.given.get("detail_check", False))
+        return JudgeEngine(judge.load(), judge.options)
 
     @cached_property
     def _locator_engine(self) -> Engine:
@@ -231,16 +232,17 @@ class Run:
             raise ValueError("--scorer has to name the model that --scorer-option is for, but is missing")
         return LocatorEngine(
             self._judge.load(),
-            scorer=None if scorer is None else Judge(scorer, {**self._device, **options}).load(),
+            scorer=None if scorer is None else Judge(scorer, {**self._device, **options}, detail_check=False).load(),
             decontextualize=self.given.get("decontextualize", "rules"),
             released_premise=self.given.get("released_premise", False),
             threshold=self.given.get("threshold"),
-            exact=not self.given.get("inexact", False),
+            detail_check=self.given.get("detail_check", True),
         )
 
     @property
     def _judge(self) -> Judge:
-        return Judge(self.given.get("entailment", "local"), {**self._device, **dict(self.given.get("options", ()))})
+        options = {**self._device, **dict(self.given.get("options", ()))}
+        return Judge(self.given.get("entailment", "local"), options, detail_check=False)
 
     @property
     def _device(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class JudgeEngine:
 
 
 def _recorded(found: Judgement, threshold: float) -> dict[str, Any]:
-    known = {name: value for name, value in asdict(found).items() if value is not None}
+    known = {name: value for name, value in asdict(found).items() if value is not None and value != ()}
     told = {name: list(value) if isinstance(value, tuple) else value for name, value in known.items()}
     if found.supported is not None:
         told["verdict"] = found.supported >= threshold if found.decided is None else found.decided

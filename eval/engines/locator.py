@@ -104,7 +104,7 @@ class LocatorEngine:
             decontextualizer.
         released_premise: Have the scorer read the spans as LAQuer's released code joins them, see
             :func:`released_premise`; as the check reads them by default.
-        **locator: Other arguments of :class:`~counterfoil.attribution.locating.Locator`: `threshold`, `exact`.
+        **locator: Other arguments of :class:`~counterfoil.attribution.locating.Locator`: `threshold`, `detail_check`.
     """
 
     at_once = 1
@@ -272,6 +272,8 @@ def _recorded(found: Attribution, entailed: bool | None) -> dict[str, Any]:
         "notes": list(found.notes),
         "entailed": entailed,
     }
+    if found.details:
+        told["details"] = [asdict(detail) for detail in found.details]
     return {**told, "failure": found.failure} if found.failure else told
 
 

@@ -267,8 +267,7 @@ def test_an_option_of_a_task_goes_before_a_method_s_parameter_and_not_before_wha
 
 
 def test_laquer_runs_with_its_default_methods_and_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
-    monkeypatch.undo()
+    monkeypatch.undo()  # the real embedding model
     monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
     file = Path(__file__).parents[2] / "examples" / "laquer.jsonl"
     samples = tmp_path / "samples.jsonl"

@@ -89,6 +89,12 @@ def test_options_of_the_model_are_recorded(tmp_path):
     assert (recorded["settings"]["option batch_size"], recorded["settings"]["option device"]) == (4, "cpu")
 
 
+def test_the_detail_check_is_measured_if_it_is_asked_for(tmp_path):
+    file, figures = written(tmp_path / "dev.jsonl", labelled()), tmp_path / "figures.json"
+    assert run("entailment", file, "--detail-check", "--json", figures).exit_code == 0
+    assert json.loads(figures.read_text())["results"][0]["model"].startswith("words@1+details/")
+
+
 def test_pairs_without_a_verdict_are_shown_and_leave_with_3(tmp_path):
     broken = {"premise": "p", "hypothesis": "broken", "label": "supported", "source": "one"}
     result = run("entailment", written(tmp_path / "dev.jsonl", [*labelled(), broken]))
