@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
 from ..entailment.thresholds import contradicts, supports
-from ..statistics import mean, proportion
-from .classes import ClassScore, class_score
+from ..statistics import f1, mean, proportion
 
 
 class Attribution(StrEnum):
@@ -56,6 +55,23 @@ PROMPTS: Mapping[str, Mapping[str, Attribution]] = {
 
 
 @dataclass(frozen=True)
+class ClassScore:
+    """Figures of one class in [0, 1]; 0, never NaN, if there is nothing to divide by.
+
+    Args:
+        precision: Share of what is called this class that is.
+        recall: Share of what is this class that is called so.
+        f1: Their harmonic mean.
+        support: How many examples are of this class.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
 class AttrScore:
     """The figures of AttrScore.
 
@@ -95,6 +111,15 @@ def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | Non
         n=len(gold),
         n_unparsed=len(gold) - len(read),
     )
+
+
+def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: Hashable) -> ClassScore:
+    """Return the figures of `label` against all other classes; the sequences are of equal length."""
+    both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
+    called = sum(p == label for p in predicted)
+    is_so = sum(g == label for g in gold)
+    precision, recall = proportion(both, called), proportion(both, is_so)
+    return ClassScore(precision, recall, f1(recall, precision), is_so)
 
 
 def classify(judgement: Judgement, threshold: float) -> Attribution | None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 from counterfoil.eval.measures import mauve as mauve_score
-from counterfoil.eval.measures.coherence import cosines, mean_log_likelihoods
-from counterfoil.eval.measures.mauve import mauve
+from counterfoil.eval.measures.naturalness import cosines, mauve, mean_log_likelihoods
 from mauve import compute_mauve
 
 from tests.support.tasks import TinyEmbedding
