@@ -69,7 +69,7 @@ results: $(INSTALLED)
 	$(call RUN,bbq --method none$(,)cad --strength 0.5$(,)1 --limit 100,bbq)
 	$(call RUN,bbq --method none$(,)cid --strength 5$(,)20$(,)50 --limit 100,bbq_cid)
 	$(call RUN,degeneration --method none$(,)contrastive_search --limit 200,degeneration)
-	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --set shots=2 --set new_tokens=128 --limit 50,gsm8k)
+	$(call RUN,gsm8k --method none$(,)contrastive_decoding --cut-context 1 --shots 2 --new-tokens 128 --limit 50,gsm8k)
 	$(call RUN,memotrap --method none$(,)cad --strength 0.5$(,)1$(,)2,memotrap)
 
 # The tables of docs/performance.md; the machine has to be otherwise idle.

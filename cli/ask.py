@@ -18,7 +18,15 @@ from rich.console import Console
 from rich.text import Text
 
 from .errors import with_option_names
-from .options import AT_LEAST_ONE, Command, Number, documents_option, entailment_option, output_option
+from .options import (
+    AT_LEAST_ONE,
+    Command,
+    Number,
+    detail_check_option,
+    documents_option,
+    entailment_option,
+    output_option,
+)
 from .output import one_line, print_line, print_notes, print_written, shortened, stdout
 from .progress import Progress
 
@@ -47,6 +55,7 @@ _STYLES = {
 @click.option("--max-new-tokens", type=AT_LEAST_ONE, metavar="N", default=80, help="Longest answer in tokens.")
 @click.option("--max-sentences", type=AT_LEAST_ONE, metavar="N", default=3, help="Longest answer in sentences.")
 @entailment_option("Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
+@detail_check_option()
 @click.option("--embedding-model", metavar="MODEL", help="Finds the passages: hub id or folder. Default: "
               "all-MiniLM-L6-v2.")  # fmt: skip
 @click.option(
@@ -69,6 +78,7 @@ def ask(
     max_new_tokens: int,
     max_sentences: int,
     entailment: str,
+    detail_check: bool,
     embedding_model: str | None,
     locate: LocateMethod,
 ) -> None:
@@ -91,6 +101,7 @@ def ask(
             strength=strength,
             compare=compare,
             entailment=entailment,
+            detail_check=detail_check,
             embedding_model=embedding_model,
             top_k=top_k,
             max_new_tokens=max_new_tokens,
@@ -135,6 +146,8 @@ def print_answer(out: Console, found: GroundedAnswer) -> None:
         print_line(out)
         for verdict in record.statements:
             print_line(out, _verdict(verdict))
+            for detail in verdict.details:
+                print_line(out, Text(f"      {one_line(detail.message)}", style="dim"))
         figures = (("recall", record.recall), ("precision", record.precision), ("F1", record.f1))
         listed = ", ".join(f"{name} {'–' if value is None else format(value, '.2f')}" for name, value in figures)
         print_line(out, Text(f"  Citations: {listed}", style="bold"))

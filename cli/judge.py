@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from counterfoil.attribution import EntailmentModel, load_entailment
+from counterfoil.attribution.entailment.detail_checked import detail_checked
 
 BATCH = 256
 """Pairs between two writes to the cache if one process judges."""
@@ -20,24 +21,27 @@ class Judge:
     Args:
         name: As :func:`~counterfoil.attribution.load_entailment` takes it.
         options: Of the model's class.
+        detail_check: Whether the detail check stands beside it.
     """
 
     name: str = "local"
     options: Mapping[str, object] = field(default_factory=dict)
+    detail_check: bool = True
 
     def load(self) -> EntailmentModel:
-        """Load the model.
+        """Load the model, with the detail check beside it if it is asked for.
 
         Raises:
             ValueError: There is no such model, or it has no such option.
             ModelLoadError: Its checkpoint cannot be loaded.
         """
         with self._option_errors():
-            return load_entailment(self.name, **self.options)
+            model = load_entailment(self.name, **self.options)
+        return detail_checked(model, self.detail_check)
 
     @contextmanager
     def started(self, workers: int | None) -> Iterator[tuple[EntailmentModel, int]]:
-        """Load the model in this process, or on `workers` Ray workers while the block runs.
+        """Load the bare model in this process, or on `workers` Ray workers while the block runs.
 
         Yields:
             The model and how many pairs it is best given at once.
@@ -47,7 +51,7 @@ class Judge:
             ImportError: Ray is not installed.
         """
         if workers is None:
-            yield self.load(), BATCH
+            yield replace(self, detail_check=False).load(), BATCH
             return
         from counterfoil.attribution.entailment.ray import RayEntailment
 

@@ -75,7 +75,6 @@ class CharacterRange(click.ParamType):
     "--threshold", type=PROBABILITY, metavar="NUMBER",
     help="From which probability on it counts as support. Default: the model's own.",
 )  # fmt: skip
-@click.option("--inexact", is_flag=True, help="Numbers and names of the words need not stand in what supports them.")
 @output_option("--json", "Write everything as JSON here.")
 def locate(
     answer: Path,
@@ -92,7 +91,6 @@ def locate(
     verify: bool,
     judge: Judge,
     threshold: float | None,
-    inexact: bool,
     json: Path | None,
 ) -> int:
     """Find the words of documents that support some words of an answer.
@@ -125,7 +123,7 @@ def locate(
                     question=question,
                     decontextualize=way,
                     threshold=threshold,
-                    exact=not inexact,
+                    detail_check=judge.detail_check,
                     **left,
                 )
             found = locator.locate(ranges)
@@ -169,6 +167,8 @@ def print_attribution(found: Attribution, documents: Mapping[str, Document]) -> 
     click.echo(f"Status: {found.status.value.replace('_', ' ')}{said}, by {found.method} ({found.kind.value})")
     if found.failure:
         click.echo(f"        {one_line(found.failure)}")
+    for detail in found.details:
+        click.echo(f"        {one_line(detail.message)}")
     for span in found.spans:
         score = "" if span.score is None else f"  {span.score:.2f}"
         click.echo(f"  {_place(span, documents)}{score}  “{one_line(span.quote)}”")

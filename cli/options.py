@@ -166,8 +166,17 @@ def entailment_option(help: str = "The model, named as for score.") -> Decorator
     return click.option("--entailment", default="local", metavar="NAME", help=help)
 
 
+def detail_check_option() -> Decorator:
+    """Add `--detail-check/--no-detail-check`."""
+    return click.option(
+        "--detail-check/--no-detail-check",
+        default=True,
+        help="Whether details that a source gives otherwise (a number, a name, a negation) count against support.",
+    )
+
+
 def judge_options(help: str = "The entailment model, named as for score.") -> Decorator:
-    """Add `--entailment`, `--option` and `--device`; the command is called with `judge`, a :class:`~.judge.Judge`."""
+    """Add `--entailment`, `--option`, `--device` and `--detail-check`; the command gets them as `judge`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @click.option("--entailment", default="local", metavar="NAME", help=help)
@@ -176,12 +185,20 @@ def judge_options(help: str = "The entailment model, named as for score.") -> De
             help="For the entailment model: batch_size=8, ...",
         )  # fmt: skip
         @click.option("--device", metavar="DEVICE", help="Where the entailment model runs, for example cuda.")
+        @detail_check_option()
         @functools.wraps(command)
-        def called(*args: Any, entailment: str, options: Any, device: str | None, **rest: Any) -> Any:  # noqa: ANN401
+        def called(
+            *args: Any,  # noqa: ANN401 (click's own)
+            entailment: str,
+            options: Any,  # noqa: ANN401
+            device: str | None,
+            detail_check: bool,
+            **rest: Any,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
             from .judge import Judge
 
             chosen = {**({"device": device} if device else {}), **dict(options)}
-            return command(*args, judge=Judge(entailment, chosen), **rest)
+            return command(*args, judge=Judge(entailment, chosen, detail_check), **rest)
 
         return called
 

@@ -164,6 +164,7 @@ def score(
         threshold=threshold,
         quotes=quotes or report is not None,
         list_answer=list_answer,
+        detail_check=judge.detail_check,
     )
     corpus, problems = run(
         Run(
@@ -236,14 +237,16 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
     problems = Problems()
     with ExitStack() as stack:
         model, batch = stack.enter_context(options.judge.started(options.workers))
-        if options.calibration is not None:
-            threshold = read_calibration(options.calibration, model.name)
-            options = replace(options, scoring=replace(options.scoring, threshold=threshold))
         pace = Pace(stack.enter_context(stack.enter_context(Progress()).status("Scoring")))
         cache = options.cache and JudgementCache(options.cache, model.name)
-        engine = CachedEntailment(model, cache=cache or None, batch=batch, on_progress=pace.judged)
+        engine = options.scoring.judge(
+            CachedEntailment(model, cache=cache or None, batch=batch, on_progress=pace.judged)
+        )
+        if options.calibration is not None:
+            threshold = read_calibration(options.calibration, engine.name)
+            options = replace(options, scoring=replace(options.scoring, threshold=threshold))
         stream = problems.watched(_scored(options.files, engine, options))
-        described = settings(options, model)
+        described = settings(options, engine)
         writer = page = None
         if options.json is not None:
             writer = stack.enter_context(ScoreWriter(options.json, described, package_versions(*PACKAGES)))
@@ -321,14 +324,14 @@ def _range(interval: Interval | None) -> str:
     return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def _precompute(options: Run, engine: CachedEntailment) -> Precompute | None:
+def _precompute(options: Run, engine: EntailmentModel) -> Precompute | None:
     """Return what locates words for the page, if that was asked for."""
     if options.locate == "none":
         return None
     return Precompute(options.locate, load_model(options.locate, None, {})[0], engine, options.scoring.threshold)
 
 
-def _scored(files: Sequence[Path], engine: CachedEntailment, options: Run) -> Iterator[Scored]:
+def _scored(files: Sequence[Path], engine: EntailmentModel, options: Run) -> Iterator[Scored]:
     return score_files(
         files,
         entailment=engine,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Tools:
+class MeasuringModels:
     """What tasks read and measure with.
 
     Args:
@@ -29,7 +29,7 @@ class Tools:
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Of the model that is measured."""
+        """The tokenizer of the model that is measured."""
         return self.load_tokenizer()
 
     @cached_property
@@ -48,5 +48,5 @@ class Tools:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What is recorded of them."""
+        """Their names, as results record them."""
         return {"measuring_model": self.language_name, "embedding_model": self.embedding_name}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from counterfoil.attribution import EntailmentModel, StatementVerdict, Status, cite, score_citations
+from counterfoil.attribution.entailment.detail_checked import is_detail_checked
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import AnswerRecord, Report
 from counterfoil.attribution.report.precompute import LONGEST, Precompute
@@ -25,8 +26,9 @@ def checked_answer(
 ) -> CheckedAnswer:
     """Return the answer checked against what the model read: the rest of a long document is neither read nor cited."""
     read = [source.read for source in sources]
-    cited = cite(generated.text, read, entailment=entailment)
-    scores = score_citations(cited.text, read, entailment=entailment, quotes=False)
+    checks = is_detail_checked(entailment)
+    cited = cite(generated.text, read, entailment=entailment, detail_check=checks)
+    scores = score_citations(cited.text, read, entailment=entailment, quotes=False, detail_check=checks)
     text = without_markers(generated.text)
     by_id = {source.document.id: source for source in sources}
     record = AnswerRecord(
@@ -46,7 +48,11 @@ def _in_whole_document(verdict: StatementVerdict, sources: Mapping[str, Excerpt]
         sources[c.document].located(c) if c.document is not None and c.document in sources else c
         for c in verdict.citations
     )
-    return replace(verdict, citations=tuple(located))
+    details = (
+        sources[d.document].detailed(d) if d.document is not None and d.document in sources else d
+        for d in verdict.details
+    )
+    return replace(verdict, citations=tuple(located), details=tuple(details))
 
 
 def placed(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[StatementVerdict, ...]:
@@ -62,7 +68,7 @@ def placed(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[StatementVe
         if start < 0:
             raise ValueError(f"`verdicts` have to be of sentences of the answer, but one is of {verdict.text!r}")
         position = start + len(verdict.text)
-        found.append(replace(verdict, start=start, end=position))
+        found.append(verdict.moved_to(start, position))
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from counterfoil.attribution.detail_check import Detail
 from counterfoil.attribution.documents import Document
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.scoring.results import Citation
@@ -38,6 +39,11 @@ class Excerpt:
             return citation
         start, end = self._place(citation.start), self._place(citation.end - 1) + 1
         return replace(citation, start=start, end=end, quote=self.document.text[start:end])
+
+    def detailed(self, detail: Detail) -> Detail:
+        """A detail of :attr:`read` with the place that its words have in the whole document."""
+        start = self._place(detail.source_start)
+        return replace(detail, source_start=start, source_end=start + len(detail.source))
 
     def _place(self, position: int) -> int:
         """Return where a character of :attr:`read` stands in the document; one of a gap stands at the end before it."""

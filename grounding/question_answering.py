@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from counterfoil.attribution import Document, EntailmentModel, load_entailment
 from counterfoil.attribution.documents import as_documents
+from counterfoil.attribution.entailment.detail_checked import detail_checked
 from counterfoil.attribution.retrieval import Passage, retrieve
 from counterfoil.models import load_embedding_model, load_language_model
 
@@ -46,6 +47,7 @@ def answer(
     strength: float = 0.5,
     compare: bool = False,
     entailment: EntailmentModel | str = "local",
+    detail_check: bool = True,
     embedding_model: SentenceTransformer | str | None = None,
     top_k: int = 3,
     max_new_tokens: int = 80,
@@ -67,6 +69,8 @@ def answer(
         compare: Decode plainly as well.
         entailment: What checks the citations: a model, or its name as
             :func:`~counterfoil.attribution.load_entailment` takes it.
+        detail_check: Whether details that a source gives otherwise count against support; see
+            :mod:`~counterfoil.attribution.detail_check`.
         embedding_model: What finds the passages: a sentence-transformers model, or its hub id or folder; `None` for
             all-MiniLM-L6-v2. Not used with a retriever.
         top_k: How many passages are retrieved, at least 1.
@@ -93,7 +97,8 @@ def answer(
         prompt = writer.prompt(question, passages, max_new_tokens)
     generated = [(label, _generated(writer, prompt, label, weight, limits, step)) for label, weight in decodings]
     with step("Loading the entailment model", None):
-        judge = load_entailment(entailment) if isinstance(entailment, str) else entailment
+        named = load_entailment(entailment) if isinstance(entailment, str) else entailment
+        judge = detail_checked(named, detail_check)
     sources = excerpts(prompt.passages)
     with step("Checking citations", None):
         checked = [checked_answer(label, text, sources, judge) for label, text in generated]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from ..detail_check.findings import Finding
 from ..text.segmentation import sentences
 
 Range = tuple[int, int]
@@ -41,6 +42,7 @@ class Judgement:
         partial: Probability that it supports only a part of the hypothesis, if the model tells that apart.
         decided: The model's own verdict, if it gives one that is more than a comparison with the threshold (the decoded
             label of a text-to-text model); ALCE counts this one.
+        details: What the detail check found; places in the source count from the beginning of the premise.
     """
 
     supported: float | None
@@ -50,6 +52,7 @@ class Judgement:
     reason: str | None = None
     partial: float | None = None
     decided: bool | None = None
+    details: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.supported is None) == (self.failure is None):

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..detail_check import Finding
+from ..serialization import from_data
 from .base import EntailmentModel, Judgement, Pair
 
 
@@ -64,6 +66,7 @@ class JudgementCache:
         fields: dict[str, Any] = json.loads(found)
         if fields.get("chunk") is not None:
             fields["chunk"] = tuple(fields["chunk"])
+        fields["details"] = tuple(from_data(Finding, each) for each in fields.get("details", ()))
         return Judgement(**fields)
 
     def put(self, judged: Iterable[tuple[Pair, Judgement]]) -> None:
@@ -71,7 +74,7 @@ class JudgementCache:
         with self._store.transact():
             for pair, judgement in judged:
                 if judgement.failure is None:
-                    set_fields = {k: v for k, v in asdict(judgement).items() if v is not None}
+                    set_fields = {k: v for k, v in asdict(judgement).items() if v not in (None, ())}
                     self._store.set(self._key(pair), json.dumps(set_fields))
 
     def close(self) -> None:

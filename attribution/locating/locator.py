@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from ..detail_check.findings import Detail
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, load_entailment
 from ..entailment.batching import Steps, run, together
+from ..entailment.detail_checked import detail_checked
 from ..entailment.registry import default_entailment
 from ..text.markers import Range
 from ..text.plain_text import plain_text
@@ -45,8 +47,8 @@ class Locator:
             :class:`~counterfoil.attribution.locating.decontextualization.chat.ChatDecontextualizer`.
         threshold: From which probability on it counts as support; `None` for the entailment model's own.
         slack: How much of its probability a sentence may lose if a part of it stands for the whole, in [0, 1].
-        exact: Whether the numbers and names among the words must stand in what supports them; see
-            :mod:`~counterfoil.attribution.locating.number_name_check`.
+        detail_check: Whether details that a source gives otherwise (a number, a weekday, a name, a negation) lower the
+            probability of support; see :mod:`~counterfoil.attribution.detail_check`.
         **options: Of the method.
 
     Raises:
@@ -67,7 +69,7 @@ class Locator:
         decontextualize: Decontextualizer | str = "rules",
         threshold: float | None = None,
         slack: float = SLACK,
-        exact: bool = True,
+        detail_check: bool = True,
         **options: object,
     ) -> None:
         if not isinstance(answer, str):
@@ -79,7 +81,7 @@ class Locator:
         if not 0.0 <= slack <= 1.0:
             raise ValueError(f"`slack` has to be in [0, 1], but is {slack}")
         self.answer = answer
-        self.slack, self.exact = slack, exact
+        self.slack = slack
         self.documents = tuple(as_documents(documents))
         self.question = question
         self.decontextualizer = decontextualizer(decontextualize)
@@ -88,7 +90,7 @@ class Locator:
             if isinstance(method, str)
             else method
         )
-        self.entailment = _entailment(entailment) if verify else None
+        self.entailment = detail_checked(_entailment(entailment), detail_check) if verify else None
         self._threshold = threshold
 
     @property
@@ -121,6 +123,15 @@ class Locator:
             return Proposal((), (), failure=f"{claim.text!r} only affirms or denies something: {needed}")
         return self.method.propose(Query(ranges, claim.parts, claim.text))
 
+    def _in_answer(self, detail: Detail, claim: str, ranges: tuple[Range, ...]) -> Detail:
+        """Return a detail of a claim with the place of its words in the answer; all words if the claim has others."""
+        words = claim[detail.answer_start : detail.answer_end]
+        for start, end in ranges:
+            place = self.answer.find(words, start, end)
+            if place >= 0:
+                return replace(detail, answer_start=place, answer_end=place + len(words))
+        return replace(detail, answer_start=ranges[0][0], answer_end=ranges[-1][1])
+
     def steps(self, span: Span) -> Steps[Attribution]:
         """Yield the pairs that one span raises to the entailment model, and return its attribution."""
         taken = _snapped(self.answer, span)
@@ -135,9 +146,8 @@ class Locator:
         if self.threshold is None or proposal.failure is not None:
             outcome = unverified(proposal)
         else:
-            named = claim.words if self.exact else ""
             outcome = yield from verify(
-                claim.text, proposal.candidates, self.documents, self.threshold, words=named, slack=self.slack
+                claim.text, proposal.candidates, self.documents, self.threshold, slack=self.slack
             )
         return Attribution(
             claim=claim.text,
@@ -156,9 +166,10 @@ class Locator:
             resolutions=claim.resolutions,
             candidates=outcome.candidates,
             searched=proposal.searched,
+            details=tuple(self._in_answer(each, claim.text, taken.ranges) for each in outcome.details),
             entailment=self.entailment.name if self.entailment else "",
             threshold=self.threshold,
-            notes=tuple(note for note in (claim.note, *proposal.notes, *outcome.notes) if note),
+            notes=tuple(note for note in (claim.note, *proposal.notes) if note),
             failure=proposal.failure or outcome.failure,
         )
 

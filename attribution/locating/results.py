@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from ..detail_check.findings import Detail
 from ..documents import SourceRange, SourceSpan
 from ..serialization import STRICT, Probability, Text, as_json, from_json
 from ..text.markers import Range
@@ -96,6 +97,7 @@ class Attribution:
         searched: What was looked through.
         entailment: Name of the entailment model; empty if nothing was verified.
         threshold: From which probability on it counted as support.
+        details: Words of the claim that the sources give otherwise, which lowered the probability.
         notes: What a reader must know of how it was found.
         failure: Why nothing could be said.
         format: Of the JSON.
@@ -121,6 +123,7 @@ class Attribution:
     searched: tuple[SourceRange, ...] = ()
     entailment: Text = ""
     threshold: Probability | None = None
+    details: tuple[Detail, ...] = ()
     notes: tuple[Text, ...] = ()
     failure: Text | None = None
     format: Literal["counterfoil.attribution/2"] = field(default=FORMAT, repr=False)

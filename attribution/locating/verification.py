@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..detail_check.findings import Detail
 from ..documents import Document, SourceRange, SourceSpan
 from ..entailment import Judgement, Pair
 from ..entailment.batching import Steps
 from ..entailment.thresholds import bonferroni_threshold, contradicts, supports
 from ..text.statements import Status
 from .minimal_span import shorter
-from .number_name_check import missing
 from .results import Candidate
 from .spans import premise_of, sentence_run, sentences_touched, span_of
 
@@ -40,18 +40,18 @@ class Verification:
         probability: That `spans` together support it, or the best that anything had.
         spans: The words that support it; none if nothing does.
         candidates: What became of each candidate.
-        notes: What a reader must know.
         failure: Why there is no verdict.
         contradicted: That the candidates contradict it: of the one that decided the status, if nothing supports it.
+        details: What the words that decided the status give otherwise than the claim; places are those in the claim.
     """
 
     status: Status
     probability: float | None
     spans: tuple[SourceSpan, ...]
     candidates: tuple[Candidate, ...]
-    notes: tuple[str, ...] = ()
     failure: str | None = None
     contradicted: float | None = None
+    details: tuple[Detail, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,10 @@ class Judged:
     Args:
         ranges: The ranges.
         judgement: Of the premise that they make.
-        missing: Numbers and names that the premise lacks, and should have.
     """
 
     ranges: Ranges
     judgement: Judgement
-    missing: tuple[str, ...] = ()
 
     @property
     def probability(self) -> float:
@@ -74,18 +72,13 @@ class Judged:
         return self.judgement.supported or 0.0
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """Return what makes one better than another."""
-        return (not self.missing, self.probability)
-
-    @property
     def length(self) -> int:
         """Return the number of characters of all ranges together."""
         return sum(one.end - one.start for one in self.ranges)
 
     def supports(self, threshold: float) -> bool:
-        """Tell whether they have all that is asked for, and the probability."""
-        return not self.missing and supports(self.judgement, threshold)
+        """Tell whether they support the claim."""
+        return supports(self.judgement, threshold)
 
 
 @dataclass(frozen=True)
@@ -94,14 +87,12 @@ class _Check:
 
     Args:
         claim: What is to be supported.
-        words: Whose numbers and names must be there.
         documents: The sources by id.
         threshold: From which probability on it counts as support.
         candidates: Where the method found the claim.
     """
 
     claim: str
-    words: str
     documents: Mapping[str, Document]
     threshold: float
     candidates: Sequence[SourceSpan]
@@ -112,10 +103,21 @@ class _Check:
             return []
         premises = [premise_of(some, self.documents) for some in sets]
         judgements = yield [Pair(premise, self.claim) for premise in premises]
-        return [
-            Judged(some, judgement, tuple(missing(self.words, premise)))
-            for some, premise, judgement in zip(sets, premises, judgements, strict=True)
-        ]
+        return [Judged(some, judgement) for some, judgement in zip(sets, judgements, strict=True)]
+
+    def details(self, judged: Judged) -> tuple[Detail, ...]:
+        """Return what the detail check found in some ranges, with places in the claim and in the documents."""
+        found = []
+        for each in judged.judgement.details:
+            detail = Detail(each.kind, each.message, each.answer_start, each.answer_end, source=each.source)
+            for one in judged.ranges if each.source else ():
+                start = self.documents[one.document].text.find(each.source, one.start, one.end)
+                if start >= 0:
+                    end = start + len(each.source)
+                    detail = replace(detail, document=one.document, source_start=start, source_end=end)
+                    break
+            found.append(detail)
+        return tuple(found)
 
     def shorter(self, place: SourceRange) -> list[Ranges]:
         """Return the runs within a range, cut where the method found the claim."""
@@ -136,7 +138,6 @@ def verify(
     documents: Sequence[Document],
     threshold: float,
     *,
-    words: str | None = None,
     slack: float = SLACK,
 ) -> Steps[Verification]:
     """Find the shortest words near the candidates that support `claim`.
@@ -148,15 +149,11 @@ def verify(
     3. What supports is cut into clauses and phrases, and the shortest run of them that still supports, and is hardly
        less probable than the whole, is taken.
 
-    Nothing supports the claim that lacks its numbers and names; see
-    :mod:`~counterfoil.attribution.locating.number_name_check`.
-
     Args:
         claim: What is to be supported.
         candidates: Where a method would look, best first.
         documents: The sources.
         threshold: From which probability on it counts as support.
-        words: Whose numbers and names must be there; `None` for the claim's. Empty asks for none.
         slack: How much of its probability a sentence may lose if a part of it stands for the whole.
 
     Returns:
@@ -164,7 +161,7 @@ def verify(
         everything.
     """
     by_id = {document.id: document for document in documents}
-    check = _Check(claim, claim if words is None else words, by_id, threshold, candidates)
+    check = _Check(claim, by_id, threshold, candidates)
     sentences = dict.fromkeys(sentence for candidate in candidates for sentence in check.sentences(candidate))
     singles = yield from check.judge([(sentence,) for sentence in itertools.islice(sentences, MAX_SENTENCES)])
     judged = [one for one in singles if one.judgement.supported is not None]
@@ -178,15 +175,13 @@ def verify(
         best = larger or best
     if not best.supports(threshold):
         status = Status.CONTRADICTED if contradicts(best.judgement) else Status.NOT_SUPPORTED
-        gone = ", ".join(map(repr, best.missing))
-        notes = (f"nothing that may support the claim has {gone}",) if gone else ()
         return Verification(
             status,
             best.judgement.supported,
             (),
             _explained(check, singles, ()),
-            notes,
             contradicted=best.judgement.contradicted,
+            details=check.details(best),
         )
     small = yield from _shrunk(best, check, slack)
     alone = yield from check.judge([(one,) for one in small.ranges])
@@ -196,13 +191,13 @@ def verify(
 
 
 def _best(judged: Sequence[Judged]) -> Judged:
-    """Return the most probable of those that miss nothing, the first of equals."""
-    return max(judged, key=lambda one: one.rank)
+    """Return the most probable, the first of equals."""
+    return max(judged, key=lambda one: one.probability)
 
 
 def _other_than_a_sentence(judged: Sequence[Judged], check: _Check) -> Steps[Judged | None]:
     """Return what supports if no sentence does: a clause, two neighbours, three, two apart; `None` if nothing does."""
-    likely = sorted(judged, key=lambda one: one.rank, reverse=True)[:MAX_TRIED]
+    likely = sorted(judged, key=lambda one: one.probability, reverse=True)[:MAX_TRIED]
     tops = [one.ranges[0] for one in likely]
     runs = [_runs(tops, size, check.documents) for size in range(2, MAX_RUN + 1)]
     willing = [one.ranges[0] for one in likely if not contradicts(one.judgement)]
@@ -272,8 +267,7 @@ def _reason(judged: Sequence[Judged], kept: bool, threshold: float) -> tuple[str
 def _lack(best: Judged, threshold: float) -> str:
     if best.supports(threshold):
         return "supports the claim, but another one does so more surely"
-    if supports(best.judgement, threshold):
-        return f"lacks {', '.join(map(repr, best.missing))}"
     if contradicts(best.judgement):
         return "contradicts the claim"
-    return f"does not support the claim ({best.probability:.2f}, below {threshold:.2f})"
+    said = f"does not support the claim ({best.probability:.2f}, below {threshold:.2f})"
+    return "; ".join([said, *(finding.message for finding in best.judgement.details)])

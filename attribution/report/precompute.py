@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import regex
 
 from ..entailment import EntailmentModel
+from ..entailment.detail_checked import is_detail_checked
 from ..locating import Locator
 from ..locating.results import Attribution
 from ..scoring.results import StatementVerdict
@@ -28,7 +29,7 @@ class Precompute:
     Args:
         method: Name of a locating method.
         model: What it runs on, loaded.
-        entailment: What verifies.
+        entailment: What verifies, with the detail check beside it or without.
         threshold: From which probability on it counts as support; `None` for the entailment model's own.
     """
 
@@ -55,6 +56,7 @@ class Precompute:
                 entailment=self.entailment,
                 question=report.question or None,
                 threshold=self.threshold,
+                detail_check=is_detail_checked(self.entailment),
             )
             answers.append(replace(record, attributions=locate_clauses(locator, record.statements)))
         return replace(report, answers=tuple(answers))

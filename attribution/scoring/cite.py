@@ -11,6 +11,7 @@ import regex
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, Judgement, Pair
 from ..entailment.batching import Steps, run, together
+from ..entailment.detail_checked import detail_checked
 from ..entailment.premises import STRICT
 from ..entailment.registry import default_entailment
 from ..entailment.thresholds import bonferroni_threshold, supports
@@ -53,6 +54,7 @@ def cite(
     entailment: EntailmentModel | None = None,
     threshold: float | None = None,
     max_documents: int = 3,
+    detail_check: bool = True,
 ) -> CitedAnswer:
     """Attach to each sentence of `answer` the fewest documents that support it.
 
@@ -70,6 +72,7 @@ def cite(
         entailment: The model that judges; `None` for the local one.
         threshold: From which probability on it counts as support; `None` for the model's own.
         max_documents: The largest set that is tried, at least 1.
+        detail_check: See :class:`~counterfoil.attribution.scoring.score.Scoring`.
 
     Raises:
         ValueError: If `max_documents` is below 1 or two documents have one id.
@@ -77,7 +80,7 @@ def cite(
     """
     if max_documents < 1:
         raise ValueError(f"`max_documents` has to be at least 1, but is {max_documents}")
-    model = entailment or default_entailment()
+    model = detail_checked(entailment or default_entailment(), detail_check)
     threshold = model.threshold if threshold is None else threshold
     sources = as_documents(documents)
     clean = without_markers(answer)
@@ -113,11 +116,13 @@ def _supported(
         failure = next((single.failure for single in singles), None)
         status = Status.NOT_CHECKED if failure else Status.NOT_SUPPORTED
         return replace(verdict, status=status, failure=failure)
+    read = [documents[n] for n in chosen]
     verdict = replace(
         verdict,
         probability=judgement.supported,
         reason=judgement.reason,
         contradicted=judgement.contradicted,
+        details=STRICT.details(judgement.details, read, hypothesis, span.text, lambda n: span.start + n),
     )
     if not supports(judgement, threshold):
         return verdict
@@ -155,7 +160,7 @@ def _marked(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[str, tuple
             position = place
             shift += len(marker) + 1
             end += len(marker) + 1
-        placed.append(replace(verdict, start=start, end=end))
+        placed.append(verdict.moved_to(start, end))
     return "".join([*pieces, text[position:]]), tuple(placed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..detail_check.findings import Detail
 from ..documents import Document, SourceSpan
 from ..serialization import STRICT, Probability, Text, as_json
 from ..statistics import f1
@@ -61,6 +62,7 @@ class StatementVerdict:
         reason: The entailment model's own words, if it gives any.
         failure: Why it was not checked.
         contradicted: Probability that what it cites contradicts it, if the model tells.
+        details: Words that what it cites gives otherwise, which lowered its probability.
     """
 
     __pydantic_config__ = STRICT
@@ -74,6 +76,12 @@ class StatementVerdict:
     reason: Text | None = None
     failure: Text | None = None
     contradicted: Probability | None = None
+    details: tuple[Detail, ...] = ()
+
+    def moved_to(self, start: int, end: int) -> StatementVerdict:
+        """Return the verdict for another writing of the answer, in which its sentence is `[start, end)`."""
+        details = tuple(detail.moved(start - self.start) for detail in self.details)
+        return replace(self, start=start, end=end, details=details)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel
 from ..entailment.batching import Steps, run, together
+from ..entailment.detail_checked import detail_checked
 from ..entailment.premises import ALCE, STRICT
 from ..entailment.registry import default_entailment
 from ..text.markers import unread_citations
@@ -53,6 +54,8 @@ class Scoring:
         max_citations: ALCE's limit of citations per sentence, `None` for no limit; in mode `"alce"` only.
         quotes: Whether the supporting passage of each document is looked for, which asks the model for sentences of
             every supporting document, at most 52 a citation.
+        detail_check: Whether details that a source gives otherwise (a number, a weekday, a name, a negation) lower the
+            probability of support; see :mod:`~counterfoil.attribution.detail_check`. Off in mode `"alce"`.
 
     Raises:
         ValueError: For a mode that does not exist, a threshold outside [0, 1], a limit below 1, or a list answer in
@@ -65,6 +68,7 @@ class Scoring:
     list_answer: bool = False
     max_citations: int | None = alce.MAX_CITATIONS
     quotes: bool = False
+    detail_check: bool = True
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -75,6 +79,10 @@ class Scoring:
             raise ValueError(f"`max_citations` has to be at least 1 or None, but is {self.max_citations}")
         if self.list_answer and self.mode != "alce":
             raise ValueError("`list_answer` has to be False in mode 'strict', but is True; use mode='alce'")
+
+    def judge(self, entailment: EntailmentModel) -> EntailmentModel:
+        """Return the model that judges: with the detail check beside it, or without."""
+        return detail_checked(entailment, self.detail_check and self.mode != "alce")
 
     def steps(self, answer: Answer, name: str, threshold: float) -> Steps[CitationReport]:
         """Ask the questions that one answer raises, and return its report; `name` is the entailment model's."""
@@ -125,6 +133,7 @@ def score_citations(
     list_answer: bool = False,
     max_citations: int | None = alce.MAX_CITATIONS,
     quotes: bool = True,
+    detail_check: bool = True,
 ) -> CitationReport:
     """Check whether the documents that an answer cites support what it says.
 
@@ -139,6 +148,7 @@ def score_citations(
         list_answer: See :class:`Scoring`.
         max_citations: See :class:`Scoring`.
         quotes: Whether to look for the supporting passage of each document.
+        detail_check: See :class:`Scoring`.
 
     Returns:
         The report. Statements that the model gave no verdict on leave the denominators and are counted apart.
@@ -150,7 +160,7 @@ def score_citations(
     if not isinstance(answer, str):
         raise TypeError(f"`answer` has to be a string, but is {type(answer).__name__}")
     model = entailment or default_entailment()
-    scoring = Scoring(mode, threshold, sentences, list_answer, max_citations, quotes)
+    scoring = Scoring(mode, threshold, sentences, list_answer, max_citations, quotes, detail_check)
     item = Answer(answer, as_documents(documents), question)
     return next(iter(score_each([item], entailment=model, scoring=scoring)))
 
@@ -175,8 +185,8 @@ def score_each(
     """
     if window < 1:
         raise ValueError(f"`window` has to be at least 1, but is {window}")
-    model = entailment or default_entailment()
     scoring = scoring or Scoring()
+    model = scoring.judge(entailment or default_entailment())
     threshold = model.threshold if scoring.threshold is None else scoring.threshold
     stream = iter(answers)
     while some := list(itertools.islice(stream, window)):

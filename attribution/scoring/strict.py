@@ -13,6 +13,7 @@ compares this with ALCE case by case.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..documents import Document
 from ..entailment import Judgement, Pair
@@ -51,7 +52,8 @@ def check(statement: Statement, documents: Sequence[Document], threshold: float)
     for document, number, single, rest in zip(cited, statement.cited, singles, needed, strict=True):
         status, failure = _outcome(joint, single, rest, threshold)
         citations.append(Citation(document.id, str(number), status, single.supported, failure=failure))
-    return _verdict(statement, _status(joint, singles, threshold), joint, citations)
+    details = STRICT.details(joint.details, cited, hypothesis, statement.text, statement.place)
+    return replace(_verdict(statement, _status(joint, singles, threshold), joint, citations), details=details)
 
 
 def recall(verdicts: Sequence[StatementVerdict]) -> float | None:

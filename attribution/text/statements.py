@@ -60,6 +60,14 @@ class Statement:
     cited: tuple[int, ...]
     invalid: tuple[str, ...]
 
+    def place(self, position: int) -> int:
+        """Return where in the answer the character at `position` of :attr:`text` stands."""
+        for start, end in self.parts:
+            if position < end - start:
+                return start + position
+            position -= end - start
+        return self.parts[-1][1]
+
 
 def statements(answer: str, n_documents: int, splitter: Splitter = sentences) -> list[Statement]:
     """Return the statements of `answer`, in order.

@@ -154,7 +154,8 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
     {method}
 
     There is no second forward: the hidden states are those of the main one. On SmolLM2 without the norm, the eight
-    upper candidates are within 1e-6 of log 2 at most steps. The authors generate with `repetition_penalty=1.2`.
+    upper candidates are within 1e-6 of log 2 at most steps. The authors put a repetition penalty of 1.2 on the
+    contrastive scores: `released=True, norm=False`, and transformers' `RepetitionPenaltyLogitsProcessor(1.2)` behind.
 
     Args:
         model: The model that generates, decoder-only.

@@ -59,6 +59,12 @@ function locatedBefore(answer, start, end) {
   return holding.sort((a, b) => length(a) - length(b))[0] || null;
 }
 
+// "local@3401f5f1383c+details/1" is "local and the detail check".
+function judge(name) {
+  const [model, details] = name.split("+details/");
+  return model.split("/").pop().split("@")[0] + (details ? " and the detail check" : "");
+}
+
 function located(words, found) {
   const notes = [...words.notes];
   if (found.snapped) notes.push(`Selection ${found.snapped}.`);
@@ -73,9 +79,9 @@ function located(words, found) {
     contradicted: found.contradicted,
     claim: found.claim,
     spans: found.spans,
-    by: found.method + (found.entailment ? `, checked by ${found.entailment.split("/").pop().split("@")[0]}` : ", not checked"),
+    by: found.method + (found.entailment ? `, checked by ${judge(found.entailment)}` : ", not checked"),
     nothing: found.failure || "Nothing in the sources supports these words.",
-    notes: [...notes, ...found.notes],
+    notes: [...found.details.map(({ message }) => message), ...notes, ...found.notes],
   };
 }
 

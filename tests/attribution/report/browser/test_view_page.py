@@ -67,7 +67,7 @@ def test_words_that_were_not_located_are_asked_of_the_model(open_page, served, d
     page.locator(".finding .method").wait_for(timeout=120_000)
     assert lit(page) == ["The ferry Marigold carries 96 passengers"]
     assert "supported" in page.locator(".finding .verdict").inner_text()
-    assert page.locator(".finding .method").inner_text() == "alignment, checked by words"
+    assert page.locator(".finding .method").inner_text() == "alignment, checked by words and the detail check"
     assert "the ferry carries 96 passengers" in page.locator(".finding .claim").inner_text().lower()
     assert page.locator("#document-2 details").get_attribute("open") is not None
     assert page.problems == []

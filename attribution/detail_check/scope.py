@@ -1,0 +1,124 @@
+"""Words that change how far a sentence holds: negation, quantifiers, `only`, modal verbs, hedges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .alignment import Alignment
+from .differences import Difference
+from .findings import FindingKind
+from .lexicon import ALL, CONDITIONS, EXCEPTIONS, HEDGES, MODALS, NEGATORS, ONLY, QUANTIFIERS
+from .tokens import Kind, Token
+
+_ENDS = frozenset({"but", "and", "because", "that", "which", "who"})
+_NOT_DENYING = frozenset({"only", "necessarily", "just"})
+
+
+def denied_in_one(found: Alignment) -> Difference | None:
+    """Return an aligned word that one text denies and the other does nowhere, if their negations differ in number."""
+    statement, source = found.statement, found.source
+    if found.coverage < 0.65 or not found.back:
+        return None
+    span = source[max(0, min(found.back) - 2) : max(found.back) + 1]
+    if sum(t.low in NEGATORS for t in statement) == sum(t.low in NEGATORS for t in span):
+        return None
+    for here in found.order:
+        token = statement[here]
+        if token.kind is not Kind.WORD or token.low in NEGATORS or not _in_company(found, here):
+            continue
+        if _denied(statement, here) not in {_denied(source, n) for n, t in enumerate(source) if t.key == token.key}:
+            return Difference(FindingKind.NEGATION, (here, here), (found.pairs[here], found.pairs[here]))
+    return None
+
+
+def denies_either(found: Alignment, here: int, there: int) -> bool:
+    """Return whether one of two words, in the statement and in the source, is denied and the other is not."""
+    return _denied(found.statement, here) != _denied(found.source, there)
+
+
+def _in_company(found: Alignment, here: int) -> bool:
+    """Return whether a content word near this one is aligned near its place as well."""
+    return any(
+        n != here and found.statement[n].content and abs(found.pairs[n] - found.pairs[here]) <= 6
+        for n in range(here - 4, here + 5)
+        if n in found.pairs
+    )
+
+
+def _denied(tokens: Sequence[Token], position: int) -> bool:
+    seen = 0
+    for n in range(position - 1, max(-1, position - 6), -1):
+        token = tokens[n]
+        if token.low in NEGATORS:
+            following = tokens[min(n + 1, len(tokens) - 1)].low
+            if not (token.low == "not" and following in _NOT_DENYING):
+                return True
+        if token.kind is Kind.PUNCTUATION or token.low in _ENDS:
+            return False
+        seen += token.content and token.low not in QUANTIFIERS
+        if seen > 1:
+            return False
+    return False
+
+
+def quantified(found: Alignment, *, negated: bool) -> Iterator[Difference]:
+    """Yield quantifiers that claim more than the source's, or something for nothing.
+
+    Args:
+        found: The alignment.
+        negated: Whether a negation was found already, which a quantifier may be the other half of.
+    """
+    source = found.source
+    theirs = [n for n in found.free if source[n].low in QUANTIFIERS]
+    restricted = [n for n in found.free if source[n].low in ONLY]
+    for here, token in enumerate(found.statement):
+        if token.low not in QUANTIFIERS or here in found.pairs:
+            continue
+        rank, gap = QUANTIFIERS[token.low], found.gap(here)
+        other = next((n for n in theirs if n in gap), theirs[0] if theirs else None)
+        if other is not None:
+            there = QUANTIFIERS[source[other].low]
+            if there != rank and (rank > there or 0 in {rank, there}) and not negated:
+                yield Difference(FindingKind.QUANTIFIER, (here, here), (other, other))
+        elif rank == ALL and token.low != "both":
+            partial = [n for n in gap if source[n].kind is Kind.NUMBER or source[n].low in {"a", "part"}]
+            if restricted or partial:
+                place = (restricted or partial)[0]
+                yield Difference(FindingKind.QUANTIFIER, (here, here), (place, place))
+
+
+def restricted(found: Alignment) -> Difference | None:
+    """Return an `only` that the source has not."""
+    if found.coverage < 0.6 or any(token.low in ONLY | EXCEPTIONS for token in found.source):
+        return None
+    for here, token in enumerate(found.statement):
+        if token.low in ONLY and here not in found.pairs:
+            following = found.statement[here + 1 : here + 2]
+            if not following or following[0].kind is not Kind.NUMBER:  # "only 3" is a judgement, no claim
+                return Difference(FindingKind.ONLY, (here, here))
+    return None
+
+
+def modal(found: Alignment) -> Iterator[Difference]:
+    """Yield modal verbs of another strength than the source's, and verbs that lost their `may`."""
+    statement, source = found.statement, found.source
+    for here, token in enumerate(statement):
+        if token.low in MODALS and here not in found.pairs:
+            there = next((n for n in found.gap(here) if source[n].low in MODALS), None)
+            if there is None or MODALS[source[there].low] == MODALS[token.low]:
+                continue
+            if {token.low, source[there].low} != {"would", "could"}:
+                yield Difference(FindingKind.MODAL, (here, here), (there, there))
+    hedged = any(t.low in HEDGES or t.low in MODALS or t.low in CONDITIONS for t in statement)
+    if hedged or found.coverage < 0.6:
+        return
+    for n in found.free:
+        if source[n].low in HEDGES:
+            behind = [
+                found.back[m]
+                for m in range(n + 1, min(n + 4, len(source)))
+                if m in found.back and source[m].kind is Kind.WORD
+            ]
+            if behind:
+                yield Difference(FindingKind.HEDGE, (behind[0], behind[0]), (n, n))
+                return

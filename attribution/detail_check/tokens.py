@@ -1,0 +1,202 @@
+"""Words, numbers and punctuation of a text, each with its place and with what two equal ones share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from . import numbers
+from .lexicon import FUNCTION_WORDS, MONTHS, NEGATORS, ONLY, ORDINALS, QUANTIFIERS, canonical, places, stem
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    NUMBER = "number"
+    NAME = "name"
+    FUNCTION = "function word"
+    WORD = "word"
+    PUNCTUATION = "punctuation"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, number or punctuation mark.
+
+    Args:
+        low: The word in lower case, in its plainest form: without a possessive s, `can` of `can't`.
+        key: What two tokens share that say the same: a stem, or the value of a number.
+        kind: What it is.
+        start: First code point in the text.
+        end: One past the last.
+    """
+
+    low: str
+    key: str
+    kind: Kind
+    start: int
+    end: int
+
+    @property
+    def content(self) -> bool:
+        """Return whether it is a number, a name or another word that is no function word."""
+        return self.kind in {Kind.NUMBER, Kind.NAME, Kind.WORD}
+
+    @property
+    def is_year(self) -> bool:
+        """Return whether it is a number from 1000 to 2099 without a fraction."""
+        return self.kind is Kind.NUMBER and re.fullmatch(r"#(1\d|20)\d\d", self.key) is not None
+
+
+_PHRASES = {
+    "in favour of": "favouring", "in favor of": "favouring", "at least": "atleast", "at most": "atmost",
+    "no more than": "atmost", "no less than": "atleast", "no fewer than": "atleast", "up to": "atmost",
+    "fewer than": "atmost", "more than half": "most",
+    "a few": "several", "no longer": "not", "have to": "must", "has to": "must", "had to": "must",
+    "required to": "must", "per cent": "%",
+}  # fmt: skip
+_WORDS = {"percent": "%", "wo": "will", "ca": "can", "sha": "shall"}
+
+_HALVES = {"a": "antemeridiem", "p": "postmeridiem"}
+
+_TOKEN = re.compile(
+    rf"""
+    (?P<citation>\[[\d,;\s–-]+\])
+  | (?P<iso>\b(?P<y>\d{{4}})-(?P<m>0?[1-9]|1[0-2])-(?P<d>[0-2]?\d|3[01])\b)
+  | (?P<dotted>\b(?P<dd>[0-2]?\d|3[01])\.(?P<dm>0?[1-9]|1[0-2])\.(?P<dy>\d{{4}})\b)
+  | (?P<time>\b(?P<h>[01]?\d|2[0-4])(?:(?::(?P<min>[0-5]\d)(?!\d)(?:\s?(?P<half>[ap])\.?m\b\.?)?)
+      | (?:\.(?P<min2>[0-5]\d))?\s?(?P<half2>[ap])\.?m\b\.?))
+  | (?P<degrees>°\s?[CF]\b)
+  | (?P<acronym>\b(?:[^\W\d_]\.){{2,}})
+  | (?P<number>(?:{numbers.DIGITS}))(?P<suffix>(?:st|nd|rd|th|bn|mn|m|k|km|kg|mg|g|cm|mm|ml|s)\b)?
+  | (?P<phrase>\b(?:{"|".join(phrase.replace(" ", r"[ ]") for phrase in _PHRASES)})\b)
+  | (?P<cannot>\bcannot\b)
+  | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)
+  | (?P<mark>[%$€£.,;:()!?])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_NOT = re.compile(r"(?:n['’]t)\Z", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"['’]s?\Z")
+
+
+@lru_cache(2048)
+def tokens(text: str) -> tuple[Token, ...]:
+    """Return the tokens of a text; citation marks are none."""
+    return tuple(_names(_joined(list(_pieces(text))), text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A token before numbers in words are joined and names are told."""
+
+    low: str
+    start: int
+    end: int
+    value: float | None = None
+    time: bool = False
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    for match in _TOKEN.finditer(text):
+        start, end = match.span()
+        group = match.groupdict()
+        if group["citation"]:
+            continue
+        if group["iso"] or group["dotted"]:
+            day, month, year = (group[name] for name in (("d", "m", "y") if group["iso"] else ("dd", "dm", "dy")))
+            yield _Piece(day, start, end, float(day))
+            yield _Piece(MONTHS[int(month) - 1], start, end)
+            yield _Piece(year, start, end, float(year))
+        elif group["time"]:
+            minutes = numbers.clock(group["h"], group["min"] or group["min2"])
+            yield _Piece(match.group(), start, end, minutes, time=True)
+            half = group["half"] or group["half2"] or ("p" if int(group["h"]) > 12 else None)
+            if half:
+                yield _Piece(_HALVES[half.lower()], start, end)
+        elif group["degrees"]:
+            yield _Piece("celsius" if match.group()[-1] in "cC" else "fahrenheit", start, end)
+        elif group["acronym"]:
+            yield _Piece(match.group().replace(".", "").lower(), start, end)
+        elif group["number"]:
+            yield from _number(match)
+        elif group["phrase"]:
+            yield _Piece(_PHRASES[" ".join(match.group().lower().split())], start, end)
+        elif group["cannot"]:
+            yield _Piece("can", start, start + 3)
+            yield _Piece("not", start + 3, end)
+        else:
+            yield from _word(match.group(), start)
+
+
+def _word(written: str, start: int) -> Iterator[_Piece]:
+    """Yield a word, and a `not` behind it if it ends in one."""
+    end, negated = start + len(written), _NOT.search(written)
+    if negated is None:
+        low = _POSSESSIVE.sub("", written.lower())
+        yield _Piece(_WORDS.get(low, low), start, end)
+        return
+    base, cut = written[: negated.start()].lower(), start + negated.start()
+    if base:  # "does n't", as some corpora write it, has none
+        yield _Piece(_WORDS.get(base, base), start, cut)
+    yield _Piece("not", cut, end)
+
+
+def _number(match: re.Match[str]) -> Iterator[_Piece]:
+    written, suffix = match["number"], (match["suffix"] or "").lower()
+    value, start, end = numbers.value_of_digits(written), match.start(), match.end("number")
+    money = match.string[max(0, start - 1) : start] in tuple("$€£")
+    if suffix in {"bn", "mn", "k"} or (suffix == "m" and money):
+        yield _Piece(written, start, match.end(), value * numbers.SCALES.get(suffix, 1e6))
+        return
+    yield _Piece(written, start, match.end() if suffix in {"st", "nd", "rd", "th"} else end, value)
+    if suffix and suffix not in {"st", "nd", "rd", "th"}:
+        yield _Piece(suffix, end, match.end())
+
+
+def _joined(pieces: list[_Piece]) -> Iterator[_Piece]:
+    """Yield the pieces with numbers in words, and numbers with a scale behind them, as one each."""
+    place = 0
+    while place < len(pieces):
+        piece, used, value = pieces[place], 1, pieces[place].value
+        if value is None and numbers.begins_number(piece.low):
+            value, used = numbers.value_of_words([each.low for each in pieces[place : place + 12]])
+            value, used = (value, used) if used else (None, 1)
+        elif value is None and piece.low in ORDINALS and piece.low != "second":
+            value = ORDINALS[piece.low]
+        elif value is None and piece.low in numbers.MULTIPLES:
+            value = numbers.MULTIPLES[piece.low]
+        if value is not None and not piece.time:
+            scaled = place + used
+            if piece.low == "half" and scaled < len(pieces) and pieces[scaled].low == "a":
+                scaled += 1
+            while scaled < len(pieces) and pieces[scaled].value is None and pieces[scaled].low in numbers.SCALES:
+                if len(pieces[scaled].low) < 2:
+                    break
+                value = (0.5 if piece.low == "half" else value) * numbers.SCALES[pieces[scaled].low]
+                scaled += 1
+                used = scaled - place
+        yield _Piece(piece.low, piece.start, pieces[place + used - 1].end, value, piece.time)
+        place += used
+
+
+def _names(pieces: Iterator[_Piece], text: str) -> Iterator[Token]:
+    begins = True
+    for piece in pieces:
+        low = piece.low
+        if piece.value is not None:
+            key, kind = f"{'@' if piece.time else '#'}{piece.value:g}", Kind.NUMBER
+        elif not low[0].isalpha():
+            key, kind = canonical().get(low, low), Kind.PUNCTUATION if low in ".,;:()!?" else Kind.WORD
+        else:
+            closed = low in FUNCTION_WORDS or low in QUANTIFIERS or low in NEGATORS or low in ONLY or low in places()
+            written = text[piece.start : piece.end]
+            name = written[:1].isupper() and (low not in FUNCTION_WORDS or written == "May") and not (begins and closed)
+            kind = Kind.NAME if name else Kind.FUNCTION if low in FUNCTION_WORDS else Kind.WORD
+            named = None if low == "may" and not name else canonical().get(low)
+            key = named or (low if low in FUNCTION_WORDS else stem(low))
+        begins = low in {".", ":", "!", "?"}
+        yield Token(low, key, kind, piece.start, piece.end)

@@ -1,0 +1,86 @@
+"""An entailment model with the detail check beside it: details that a source gives otherwise lower its figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+
+from ..detail_check import VERSION, Finding, check_details
+from ..detail_check.lexicon import is_english
+from .base import EntailmentModel, Judgement, Pair
+
+SUREST = 0.98
+"""A judge that says 1 is taken to be no surer than this: a detail that differs can still turn it."""
+
+
+class DetailCheckedEntailment:
+    """Wraps an entailment model, and is one.
+
+    With findings k = 1, 2, ... the odds of support p / (1 - p) are multiplied by the factor of each one's kind, which
+    `detail_check/data/factors.json` holds. Without findings, and in other languages than English, the judgement is the
+    model's.
+
+    Args:
+        model: The model that judges.
+
+    Attributes:
+        name: The model's name and the version of the check.
+        threshold: The model's.
+        model: The model.
+    """
+
+    def __init__(self, model: EntailmentModel) -> None:
+        self.model = model
+        self.name = f"{model.name}+details/{VERSION}"
+        self.threshold = model.threshold
+
+    def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """Return one judgement a pair, in order."""
+        return [
+            judgement if judgement.supported is None else with_details(judgement, pair)
+            for pair, judgement in zip(pairs, self.model.judge(pairs), strict=True)
+        ]
+
+
+def detail_checked(model: EntailmentModel, on: bool = True) -> EntailmentModel:
+    """Return a model with the detail check beside it, or without it if `on` is false; one check is enough."""
+    bare = model.model if isinstance(model, DetailCheckedEntailment) else model
+    if not on:
+        return bare
+    return model if bare is not model else DetailCheckedEntailment(model)
+
+
+def is_detail_checked(model: EntailmentModel) -> bool:
+    """Return whether the detail check stands beside a model."""
+    return isinstance(model, DetailCheckedEntailment)
+
+
+def with_details(judgement: Judgement, pair: Pair) -> Judgement:
+    """Return a judgement that has a probability with the findings on its pair, and the probability they leave."""
+    if not is_english(pair.hypothesis):
+        return judgement
+    start, end = judgement.chunk or (0, len(pair.premise))
+    findings = tuple(finding.moved(start) for finding in check_details(pair.premise[start:end], pair.hypothesis))
+    if not findings:
+        return judgement
+    supported = lowered(judgement.supported or 0.0, findings)
+    return replace(judgement, supported=supported, details=findings)
+
+
+def lowered(probability: float, findings: Iterable[Finding]) -> float:
+    """Return the probability of support that findings leave: each multiplies the odds by the factor of its kind."""
+    bounded = min(probability, SUREST)
+    odds = bounded / (1.0 - bounded)
+    for finding in findings:
+        odds *= factors()[finding.kind]
+    return min(probability, odds / (1.0 + odds))
+
+
+@cache
+def factors() -> Mapping[str, float]:
+    """Return by kind of finding the factor of the odds, in (0, 1]."""
+    found = json.loads((files("counterfoil.attribution.detail_check") / "data" / "factors.json").read_text("utf-8"))
+    return found["factors"]
