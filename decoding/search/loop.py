@@ -13,7 +13,7 @@ from ..methods.contrastive_search import ContrastiveSearch
 from ..processors.base import ContrastLogitsProcessor
 from ..views.calling_frames import generate_argument
 from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES, ignored_by_hooks
-from .candidates import Candidates
+from .candidates import Candidates, check_scores
 from .support import supported_candidates
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ def _search(
     while True:
         logits = logits.to(input_ids.device, torch.float32)
         scores = logits_processor(input_ids, logits)
+        check_scores(scores, ~unfinished)
         record.add(scores, logits)
         probabilities, tokens = scores.softmax(dim=-1).topk(candidates.top_k, dim=-1)
         with ignored_by_hooks():  # the forward of the candidates is no step of the main sequence

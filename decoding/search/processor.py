@@ -15,7 +15,7 @@ from ..views.forward_recorder import ignored_by_hooks
 from ..views.generate_call import GenerateCall, Generation
 from ..views.prompt_view import main_prompts
 from ..views.unwrap_model import input_device, unwrap_model
-from .candidates import Candidates
+from .candidates import Candidates, check_scores
 from .support import supported_candidates
 
 BEAM_SEARCH = "contrastive search keeps one sequence a row; generate with num_beams=1"
@@ -70,8 +70,11 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
         generation = self._call.generation(input_ids)
         if generation is None:
             return scores
-        if generation.is_first:
-            _check(scores, self.method.top_k)
+        if self.method.top_k > scores.shape[-1]:
+            raise ValueError(
+                f"`top_k` has to be at most the vocabulary's {scores.shape[-1]} tokens, but is {self.method.top_k}"
+            )
+        check_scores(scores, generation.ended(input_ids))
         with torch.no_grad(), ignored_by_hooks():
             tokens = generation.state(self, lambda: _Search(self)).next_tokens(input_ids, scores, generation)
         return torch.full_like(scores, -torch.inf).scatter(-1, tokens[:, None], 0.0)
@@ -130,12 +133,3 @@ class _Search:
         ) as candidates:
             candidates.prefill(ids, GenerationConfig(), inputs)
         return candidates
-
-
-def _check(scores: Tensor, top_k: int) -> None:
-    if top_k > scores.shape[-1]:
-        raise ValueError(f"`top_k` has to be at most the vocabulary's {scores.shape[-1]} tokens, but is {top_k}")
-    if bool(scores.isnan().any()):
-        raise ValueError("the scores have to be numbers, but hold NaN")
-    if bool((scores == -torch.inf).all(-1).any()):
-        raise ValueError("the scores have to allow at least one token a row, but a whole row is -inf")

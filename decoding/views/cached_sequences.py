@@ -82,7 +82,9 @@ class CachedSequences:
                 logits = self.step(column)
             return logits
         else:
-            self.ids = torch.cat([prompt.input_ids, self._known(continuation)], dim=-1)
+            padding = prompt.attention_mask == 0
+            ids = prompt.input_ids.where(~padding, self._known(prompt.input_ids))
+            self.ids = torch.cat([ids, self._known(continuation)], dim=-1)
             grown = prompt.attention_mask.new_ones(continuation.shape)
             mask = torch.cat([prompt.attention_mask, grown], dim=-1)
             self._state = prefill_inputs(self.model, self.ids, mask, prompt.extras)
@@ -142,7 +144,7 @@ class CachedSequences:
         return outputs.logits[:, -1]
 
     def _known(self, tokens: Tensor) -> Tensor:
-        # A row that has ended goes on with the pad token of another model, which this one may not have.
+        # Padding, also that of a row that has ended, is the token of another model, which this one may not have.
         return tokens if self._tokens is None else tokens.where(tokens < self._tokens, 0)
 
     def _cache_name(self) -> str | None:

@@ -130,7 +130,8 @@ class HiddenStateHook:
         if reading is None or any(state is None or len(state[1]) < rows for state in states):
             raise ValueError(
                 "`model` has to be the model that generates, but its layers have not run for this step. A compiled "
-                "forward runs no hooks that are younger than its compilation: generate with disable_compile=True"
+                "forward runs no hooks that are younger than its compilation: make the processor before the model is "
+                "compiled, or generate with disable_compile=True if it is `generate()` that compiles it"
             )
         if any(state is not None and state[0] != reading.serial for state in states):
             raise ValueError(
@@ -203,7 +204,8 @@ class LogitLens:
             logits = logits * scale
         if divisor := getattr(self._config, "logits_scaling", None):
             logits = logits / divisor
-        if cap := getattr(self._config, "final_logit_softcapping", None):
+        names = ("final_logit_softcapping", "logits_soft_cap")
+        if cap := next((value for name in names if (value := getattr(self._config, name, None))), None):
             logits = (logits / cap).tanh() * cap
         return logits
 

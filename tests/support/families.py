@@ -48,7 +48,8 @@ _MROPE = {
 _LATENT = {"head_dim": 4, "num_key_value_heads": 4}
 SPECIAL: dict[str, dict[str, Any]] = {
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "num_layers": 4, "window_size": WINDOW},
-    **dict.fromkeys(("gemma3_text", "gemma4_text", "gemma4_unified_text", "gpt_oss", "cohere2"), _SLIDING),
+    **dict.fromkeys(("gemma3_text", "gpt_oss", "cohere2"), _SLIDING),
+    **{family: {**_SLIDING, "head_dim": None} for family in ("gemma4_text", "gemma4_unified_text")},
     "gemma3n_text": {**_SLIDING, "intermediate_size": [64] * 4, "activation_sparsity_pattern": [0.0] * 4},
     **dict.fromkeys(("qwen3_next", "olmo_hybrid"), _LINEAR),
     **{family: {**_LINEAR, "rope_parameters": _MROPE} for family in ("qwen3_5_text", "qwen3_5_moe_text")},
