@@ -201,7 +201,7 @@ def _check_cache(implementation: str | None, cache: object) -> None:
         )
     if isinstance(cache, Cache) and (tokens := _cached_tokens(cache)):
         raise ValueError(
-            "`past_key_values` has to be empty for contrastive search, which needs the hidden states of all earlier "
+            f"`{CACHE_NAME}` has to be empty for contrastive search, which needs the hidden states of all earlier "
             f"tokens, but holds {tokens} tokens: pass the whole text as `input_ids` and no cache"
         )
 

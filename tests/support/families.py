@@ -36,7 +36,7 @@ _SIZES: dict[str, Any] = {
     "vocab_size_per_layer_input": VOCABULARY, "hidden_size_per_layer_input": 8, "num_kv_shared_layers": 2,
     "query_pre_attn_scalar": 8, "laurel_rank": 4, "altup_num_inputs": 2, "adapter_rank": 4, "num_mem_blocks": 1,
     "use_mem_rope": False, "attention_hidden_dim": 32, "global_head_dim": 8, "num_logits_to_keep": 1,
-    "use_kernels": False, "use_mamba_kernels": False,
+    "use_kernels": False, "use_mamba_kernels": False, "is_decoder": True,
 }  # fmt: skip
 _TOKENS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 _SLIDING = {"layer_types": ["sliding_attention", "full_attention"] * 2}
