@@ -82,7 +82,8 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# Static tools do not know the mapping of folders to packages, so types are checked in an installed copy.
-	rm -rf build/installed
+	@# What an earlier build left in build/lib would be installed again, renamed files included.
+	rm -rf build/installed build/lib
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/installed .
 	$(BIN)/pyright --pythonpath $(BIN)/python build/installed/counterfoil
 	$(MAKE) --no-print-directory site

@@ -106,7 +106,7 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
 
 
 def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  (vllm's ServeSubcommand)
-    """The options of `vllm serve`, read by vLLM itself."""
+    """Return the options of `vllm serve`, read by vLLM itself."""
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
     parser = FlexibleArgumentParser(prog="counterfoil")
@@ -138,7 +138,7 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
 
 
 def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
-    """One of vLLM's arguments, as given, with the plug-in's part added.
+    """Return one of vLLM's arguments, as given, with the plug-in's part added.
 
     Raises:
         ValueError: There is room for one value, and it is another.
@@ -157,7 +157,7 @@ def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
 
 @contextmanager
 def _counted() -> Iterator[None]:
-    """A folder in which the engine's process counts and from which the server's `/metrics` reads."""
+    """Yield a folder in which the engine's process counts and from which the server's `/metrics` reads."""
     if os.environ.get(METRICS):
         yield
         return

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
-from ..entailment.thresholds import contradicts, supports
-from ..statistics import mean, proportion
-from .classes import ClassScore, class_score
+from ..entailment.base import contradicts, supports
+from ..statistics import f1, mean, proportion
 
 
 class Attribution(StrEnum):
@@ -53,6 +52,32 @@ PROMPTS: Mapping[str, Mapping[str, Attribution]] = {
     },
 }
 """The labels of AttrScore's own prompts, by the name of the prompt, in the order in which it offers them."""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Figures of one class in [0, 1]; 0, never NaN, where there is nothing to divide by.
+
+    Args:
+        precision: Share of what is called this class that is.
+        recall: Share of what is this class that is called so.
+        f1: Their harmonic mean.
+        support: How many examples are of this class.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: Hashable) -> ClassScore:
+    """Return figures of `label`; the sequences are of equal length."""
+    both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
+    called = sum(p == label for p in predicted)
+    is_so = sum(g == label for g in gold)
+    precision, recall = proportion(both, called), proportion(both, is_so)
+    return ClassScore(precision, recall, f1(recall, precision), is_so)
 
 
 @dataclass(frozen=True)

@@ -21,17 +21,17 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         ...
 
     @property
     def at_once(self) -> int:
-        """The number of requests it is best given at once; between two such batches the journal is written."""
+        """Return the number of requests it is best given at once; between two such batches the journal is written."""
         ...
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All else that its answers depend on, JSON: recorded, and part of what the journal finds them by."""
+        """Return all else that its answers depend on, JSON: recorded, and part of what the journal finds them by."""
         ...
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:

@@ -43,12 +43,12 @@ class RecordedEngine:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """Return the file's name."""
         return self.dataset.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The file's digest."""
+        """Return the file's digest."""
         return {"engine": "recorded", "sha256": self.dataset.sha256}
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
