@@ -56,7 +56,7 @@ PROMPTS: Mapping[str, Mapping[str, Attribution]] = {
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Figures of one class in [0, 1]; 0, never NaN, where there is nothing to divide by.
+    """Figures of one class in [0, 1]; 0, never NaN, if there is nothing to divide by.
 
     Args:
         precision: Share of what is called this class that is.
@@ -69,15 +69,6 @@ class ClassScore:
     recall: float
     f1: float
     support: int
-
-
-def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: Hashable) -> ClassScore:
-    """Return figures of `label`; the sequences are of equal length."""
-    both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
-    called = sum(p == label for p in predicted)
-    is_so = sum(g == label for g in gold)
-    precision, recall = proportion(both, called), proportion(both, is_so)
-    return ClassScore(precision, recall, f1(recall, precision), is_so)
 
 
 @dataclass(frozen=True)
@@ -120,6 +111,15 @@ def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | Non
         n=len(gold),
         n_unparsed=len(gold) - len(read),
     )
+
+
+def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: Hashable) -> ClassScore:
+    """Return the figures of `label` against all other classes; the sequences are of equal length."""
+    both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
+    called = sum(p == label for p in predicted)
+    is_so = sum(g == label for g in gold)
+    precision, recall = proportion(both, called), proportion(both, is_so)
+    return ClassScore(precision, recall, f1(recall, precision), is_so)
 
 
 def classify(judgement: Judgement, threshold: float) -> Attribution | None:

@@ -339,7 +339,7 @@ def _f1_of_means(answers: Sequence[Answer]) -> Weighted:
 
 
 def _mauve(answers: Sequence[Answer], models: MeasuringModels) -> float | None:
-    from ..measures.mauve import mauve  # noqa: PLC0415 (torch)
+    from ..measures.naturalness import mauve  # noqa: PLC0415 (torch)
 
     given = [(cast("Cited", answer.item.request), answer.item.facts["reference"]) for answer in answers]
     some = [(cited.question, reference, cited.answer) for cited, reference in given if cited.question and reference]

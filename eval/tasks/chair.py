@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from ..aggregate import ratio, statistic
 from ..dataset import Dataset
-from ..engines.recorded import Recorded, RecordedEngine
+from ..engines.base import Recorded, RecordedEngine
 from ..measuring_models import MeasuringModels
 from ..requests import Description, Picture, Request, Response
 from ..task import Item, Task

@@ -90,7 +90,7 @@ class Degeneration(Task):
 
     def measured(self, answers: Sequence[Answer], models: MeasuringModels) -> Sequence[Answer]:
         """Return the answers with both coherences."""
-        from ..measures.coherence import cosines, mean_log_likelihoods  # noqa: PLC0415  (torch)
+        from ..measures.naturalness import cosines, mean_log_likelihoods  # noqa: PLC0415  (torch)
 
         prompts = [cast("Generation", answer.item.request).prompt for answer in answers]
         texts = [answer.response for answer in answers]
@@ -133,7 +133,7 @@ def _counts(answers: Sequence[Answer]) -> list[Any]:
 
 
 def _mauve(answers: Sequence[Answer], models: MeasuringModels) -> float | None:
-    from ..measures.mauve import mauve  # noqa: PLC0415  (torch)
+    from ..measures.naturalness import mauve  # noqa: PLC0415  (torch)
 
     references = [answer.item.facts["reference"] for answer in answers]
     texts = [answer.response for answer in answers]

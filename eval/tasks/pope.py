@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..dataset import Dataset
-from ..engines.recorded import Recorded, RecordedEngine
+from ..engines.base import Recorded, RecordedEngine
 from ..measuring_models import MeasuringModels
 from ..requests import Picture, Response, YesNo
 from ..results import Figure, Row

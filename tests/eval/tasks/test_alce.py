@@ -161,7 +161,7 @@ def test_mauve_is_of_question_and_answer(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.update(references=references, said=said, **given)
         return 12.5
 
-    monkeypatch.setattr("counterfoil.eval.measures.mauve.mauve", spied)
+    monkeypatch.setattr("counterfoil.eval.measures.naturalness.mauve", spied)
     asked = with_options(TASK, {"mauve": True})
     long = {**ASQA, "output": " ".join(["word"] * 120) + " [1]."}
     found = values(evaluated(dataset(ASQA, long), asked))
