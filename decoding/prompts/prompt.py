@@ -32,7 +32,7 @@ class Prompt:
 
     @property
     def rows(self) -> int:
-        """The number of prompts."""
+        """Return the number of prompts."""
         return self.input_ids.shape[0]
 
     def to(self, device: torch.device) -> Prompt:

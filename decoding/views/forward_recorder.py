@@ -94,7 +94,7 @@ class Reading:
 
     @property
     def live_cache(self) -> object | None:
-        """The cache; `None` if there was none, or is none any more."""
+        """Return the cache; `None` if there was none, or is none any more."""
         return None if self.cache is None else self.cache()
 
     def is_on(self, cache: object | None) -> bool:
@@ -155,7 +155,7 @@ class ForwardRecorder:
 
     @property
     def serial(self) -> int:
-        """The number of the model's latest forward in this thread."""
+        """Return the number of the model's latest forward in this thread."""
         return self._recent.serial
 
     def since(self, serial: int) -> list[Reading]:

@@ -60,22 +60,22 @@ class Generation:
 
     @property
     def step(self) -> int:
-        """How many tokens have been generated; 0 while the first is scored."""
+        """Return how many tokens have been generated; 0 while the first is scored."""
         return self.length - self.prompt_length
 
     @property
     def processors(self) -> LogitsProcessorList | None:
-        """The list through which `generate()` calls; `None` in another loop, and after `generate()`."""
+        """Return the list through which `generate()` calls; `None` in another loop, and after `generate()`."""
         return None if self._processors is None else self._processors()
 
     @property
     def cache(self) -> object | None:
-        """The main model's cache; `None` if there is none, or none any more."""
+        """Return the main model's cache; `None` if there is none, or none any more."""
         return None if self._cache is None else self._cache()
 
     @property
     def is_over(self) -> bool:
-        """Whether the `generate()` call has returned or raised. Another loop does not say when it is over."""
+        """Return whether the `generate()` call has returned or raised. Another loop does not say when it is over."""
         return self.in_generate and self.processors is None
 
     def state(self, owner: object, make: Callable[[], T]) -> T:
@@ -162,7 +162,7 @@ class GenerateCall:
 
     @property
     def current(self) -> Generation | None:
-        """The generation of this thread's last call."""
+        """Return the generation of this thread's last call."""
         return self._thread.generations[-1] if self._thread.generations else None
 
     def generation(self, ids: Tensor) -> Generation | None:
