@@ -22,13 +22,30 @@ if TYPE_CHECKING:
 
 
 def checked_answer(
-    label: str, generated: Generated, sources: Sequence[Excerpt], entailment: EntailmentModel
+    label: str,
+    question: str,
+    generated: Generated,
+    sources: Sequence[Excerpt],
+    entailment: EntailmentModel,
+    scorer: EntailmentModel,
 ) -> CheckedAnswer:
-    """Return the answer checked against what the model read: the rest of a long document is neither read nor cited."""
+    """Return the answer checked against what the model read: the rest of a long document is neither read nor cited.
+
+    Args:
+        label: Of the decoding.
+        question: What was asked.
+        generated: What was decoded.
+        sources: What the model read.
+        entailment: The model that attaches the citations.
+        scorer: The model that their recall and precision are judged by.
+    """
     read = [source.read for source in sources]
-    checks = is_detail_checked(entailment)
-    cited = cite(generated.text, read, entailment=entailment, detail_check=checks)
-    scores = score_citations(cited.text, read, entailment=entailment, quotes=False, detail_check=checks)
+    cited = cite(
+        generated.text, read, entailment=entailment, detail_check=is_detail_checked(entailment), question=question
+    )
+    scores = score_citations(
+        cited.text, read, entailment=scorer, quotes=False, detail_check=is_detail_checked(scorer), question=question
+    )
     text = without_markers(generated.text)
     by_id = {source.document.id: source for source in sources}
     record = AnswerRecord(

@@ -208,6 +208,7 @@ def best(chunks: Sequence[Range], judgements: Sequence[Judgement], premise: str)
         decided=top.decided,
         chunk=None if whole else chunks[position],
         reason=top.reason,
+        details=top.details,
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import regex
 
 from ..entailment import EntailmentModel
 from ..entailment.detail_checked import is_detail_checked
 from ..locating import Locator
+from ..locating.decontextualization import claims
 from ..locating.results import Attribution
 from ..scoring.results import StatementVerdict
 from ..text.markers import Range
@@ -18,8 +16,6 @@ from .model import Report
 
 LONGEST = 100_000
 """Characters of documents up to which locating takes seconds; beyond, a page asks when it is opened."""
-
-_WORD = regex.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -77,11 +73,5 @@ def locate_clauses(locator: Locator, statements: Sequence[StatementVerdict]) -> 
 
 def clauses(locator: Locator, start: int, end: int) -> Iterator[Range]:
     """Yield the runs of words of `answer[start:end]` that are read as one claim."""
-    words = [match.span() for match in _WORD.finditer(locator.answer, start, end)]
-    claim_of = locator.decontextualizer.decontextualize
-    claims = {word: claim_of(locator.answer, [word], locator.question).text for word in words}
-    for claim, run in itertools.groupby(words, key=claims.__getitem__):
-        inside = list(run)
-        # A word alone between two clauses joins them and says nothing.
-        if claim and (len(inside) > 1 or len(words) == 1):
-            yield inside[0][0], inside[-1][1]
+    for run, _ in claims(locator.decontextualizer, locator.answer, (start, end), locator.question):
+        yield run
