@@ -41,8 +41,8 @@ def check_details(premise: str, hypothesis: str) -> tuple[Finding, ...]:
     n_content = sum(token.content for token in found.statement)
     if not found.source or n_content < 2 or found.coverage < LEAST_COVERAGE:
         return ()
-    differences = dict.fromkeys(_differences((premise, hypothesis), found))
-    findings = [_finding(each, premise, hypothesis, found) for each in differences]
+    differences = {(each.here, each.there): each for each in _differences((premise, hypothesis), found)}
+    findings = [_finding(each, premise, hypothesis, found) for each in differences.values()]
     if (other := of_another(found)) is not None:
         name, first, last = other
         here, there = (name.start, name.end), (first.start, last.end)
