@@ -38,7 +38,7 @@ class Registry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names, those of this package first."""
+        """Return all names, those of this package first."""
         return tuple(self._found)
 
     def check(self, name: str) -> str:

@@ -43,7 +43,7 @@ class Passage:
 
     @property
     def text(self) -> str:
-        """The passage as it stands in the document."""
+        """Return the passage as it stands in the document."""
         return self.document.text[self.start : self.end]
 
 

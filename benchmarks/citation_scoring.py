@@ -34,7 +34,7 @@ class OneByOne:
         self.model, self.asked = model, 0
 
     def score(self, answer: Answer, scoring: Scoring) -> CitationReport:
-        """The report of one answer."""
+        """Return the report of one answer."""
         steps = scoring.steps(answer, self.model.name, self.model.threshold)
         pairs = next(steps)
         while True:
@@ -46,7 +46,7 @@ class OneByOne:
 
 
 def facts(draw: random.Random) -> list[str]:
-    """Sentences about one thing, some of which an answer will repeat."""
+    """Return sentences about one thing, some of which an answer will repeat."""
     thing, place, person = draw.choice(THINGS), draw.choice(PLACES), draw.choice(PEOPLE)
     year = draw.randrange(1700, 2000)
     return [
@@ -59,7 +59,7 @@ def facts(draw: random.Random) -> list[str]:
 
 
 def records(n: int, seed: int = 0) -> Iterable[dict[str, object]]:
-    """Answers with five passages each; statements cite one to three of them, rightly or not, and some cite nothing."""
+    """Yield answers with five passages each; statements cite up to three of them, rightly or not."""
     draw = random.Random(seed)
     for _ in range(n):
         passages = [facts(draw) for _ in range(5)]
@@ -76,14 +76,14 @@ def records(n: int, seed: int = 0) -> Iterable[dict[str, object]]:
 
 
 def timed(score: Callable[[], CorpusReport]) -> tuple[CorpusReport, float, float]:
-    """The corpus, and the seconds it took: by the clock, and of processor time."""
+    """Return the corpus, and the seconds it took: by the clock, and of processor time."""
     began, began_cpu = time.perf_counter(), time.process_time()
     corpus = score()
     return corpus, time.perf_counter() - began, time.process_time() - began_cpu
 
 
 def main() -> None:
-    """Runs the comparison and prints it."""
+    """Run the comparison and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--answers", type=int, default=1000)
     parser.add_argument("--entailment", default="local")

@@ -24,7 +24,7 @@ def classic_contrastive_search(
     top_k: int,
     **model_kwargs: Any,  # noqa: ANN401
 ) -> Tensor:
-    """The k-fold algorithm, for `generate(custom_generate=...)`."""
+    """Run the k-fold algorithm, for `generate(custom_generate=...)`."""
     batch_size = input_ids.shape[0]
     mask = model_kwargs.get("attention_mask")
     mask = torch.ones_like(input_ids) if mask is None else mask

@@ -68,7 +68,7 @@ class Cell:
 
 
 def inputs_of(lm: LanguageModel, text: str, lengths: list[int]) -> dict[str, Tensor]:
-    """A left-padded batch of stretches of the text, each from another place."""
+    """Return a left-padded batch of stretches of the text, each from another place."""
     ids = lm.tokenizer(text)["input_ids"]
     while len(ids) < max(lengths) + 97 * len(lengths):
         ids = ids + ids
@@ -114,7 +114,7 @@ def measure(lm: LanguageModel, text: str, cell: Cell, new: int, repetitions: int
 
 
 def matrices(lm: LanguageModel, rows: list[int], repetitions: int) -> dict[int, float]:
-    """Milliseconds that a model's linear layers alone take for so many tokens: below this no step of theirs can go."""
+    """Return the milliseconds that a model's linear layers take for so many tokens: the bound of any step."""
     head = lm.model.get_output_embeddings()
     layers = [layer for layer in lm.model.modules() if isinstance(layer, torch.nn.Linear) and layer is not head]
     times: dict[int, list[float]] = {count: [] for count in rows}
@@ -136,7 +136,7 @@ def matrices(lm: LanguageModel, rows: list[int], repetitions: int) -> dict[int, 
 
 
 def identity(lm: LanguageModel, text: str) -> dict[str, int]:
-    """How many of the rows get the classic algorithm's tokens, alone and in batches of four."""
+    """Return how many of the rows get the classic algorithm's tokens, alone and in batches of four."""
     lengths = [round(1 + i * (IDENTITY_LONGEST - 1) / (IDENTITY_PROMPTS - 1)) for i in range(IDENTITY_PROMPTS)]
     equal = {}
     for batch in (1, 4):
@@ -150,7 +150,7 @@ def identity(lm: LanguageModel, text: str) -> dict[str, int]:
 
 
 def memory_of_process(lm: LanguageModel, text: str, method: str, cell: Cell) -> float:
-    """Peak of this process in MiB above what it holds with the model loaded and used once."""
+    """Return the peak of this process in MiB above what it holds with the model loaded and used once."""
     generate(lm, method, inputs_of(lm, text, [8]), cell.k, 3, None)
     inputs = inputs_of(lm, text, [cell.prompt] * cell.batch)
     peak = PeakMemory(lm.model.device)

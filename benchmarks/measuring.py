@@ -30,7 +30,7 @@ def with_fixed_allocator() -> None:
 
 
 def machine() -> dict[str, str | int]:
-    """Versions and hardware, for the record."""
+    """Return versions and hardware, for the record."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -57,7 +57,7 @@ class StepClock(StoppingCriteria):
         self.times: list[float] = []
 
     def tick(self) -> None:
-        """A token has been decided."""
+        """Take note that a token has been decided."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.times.append(time.perf_counter())
@@ -68,12 +68,12 @@ class StepClock(StoppingCriteria):
 
     @property
     def per_second(self) -> float:
-        """Steps a second after the first, which has the prefill in it."""
+        """Return the steps a second after the first, which has the prefill in it."""
         return (len(self.times) - 1) / (self.times[-1] - self.times[0])
 
 
 def interleaved(contenders: Mapping[str, Callable[[StepClock], object]], repetitions: int) -> dict[str, list[float]]:
-    """Steps per second of each contender, all of them taking turns; a first round of warming up is thrown away."""
+    """Return steps per second of each contender, all taking turns; a first round of warming up is thrown away."""
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(repetitions + 1):
         for name, run in contenders.items():
@@ -85,5 +85,5 @@ def interleaved(contenders: Mapping[str, Callable[[StepClock], object]], repetit
 
 
 def medians(rates: Mapping[str, list[float]]) -> dict[str, float]:
-    """The median of each contender."""
+    """Return the median of each contender."""
     return {name: median(values) for name, values in rates.items()}

@@ -23,7 +23,7 @@ class EventClock(StepClock):
         self._events.append(event)
 
     def read(self) -> None:
-        """Turns the events into times, in seconds since the first."""
+        """Turn the events into times, in seconds since the first."""
         torch.cuda.synchronize()
         self.times = [self._events[0].elapsed_time(event) / 1e3 for event in self._events]
 
@@ -32,11 +32,11 @@ class WallClock(StepClock):
     """A step clock that needs no reading at the end."""
 
     def read(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 def clock_for(device: torch.device) -> EventClock | WallClock:
-    """CUDA events on a CUDA device, else the wall."""
+    """Return CUDA events on a CUDA device, else the wall."""
     return EventClock() if device.type == "cuda" else WallClock()
 
 
@@ -64,6 +64,6 @@ class PeakMemory:
             Path("/proc/self/clear_refs").write_text("5")
 
     def mebibytes(self) -> float:
-        """The peak so far."""
+        """Return the peak so far."""
         peak = torch.cuda.max_memory_allocated() / 2**20 if self._on_gpu else _status("VmHWM")
         return peak - self._before

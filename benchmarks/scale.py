@@ -38,14 +38,14 @@ class Always:
 
 
 def seconds(do: Callable[[], object]) -> float:
-    """Of processor time."""
+    """Return the seconds of processor time."""
     began = time.process_time()
     do()
     return time.process_time() - began
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--answers", type=int, default=1000)
     n = parser.parse_args().answers

@@ -37,7 +37,7 @@ def some_text(draw: random.Random, most: int) -> str:
 
 
 def a_contrast(draw: random.Random) -> dict[str, Any]:
-    """One of every kind, now and then a wrong one."""
+    """Return one of every kind, now and then a wrong one."""
     method = draw.choice(("cad", "cid", "contrastive_decoding"))
     keys: dict[str, Any] = {"cf_method": method}
     if method != "contrastive_decoding":
@@ -55,7 +55,7 @@ def a_contrast(draw: random.Random) -> dict[str, Any]:
 
 
 def a_request(draw: random.Random, model: str) -> dict[str, Any]:
-    """Arguments of a chat completion."""
+    """Return arguments of a chat completion."""
     sampled, pair = draw.random() < 0.5, draw.random() < 0.5
     return {
         "model": model,
@@ -73,7 +73,7 @@ def a_request(draw: random.Random, model: str) -> dict[str, Any]:
 
 
 async def client_of(url: str, model: str, number: int, until: float, outcomes: Counter[str]) -> None:
-    """One client: a request after the other until the time is over."""
+    """Run one client: a request after the other until the time is over."""
     draw = random.Random(number)
     async with AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=600) as client:
         while time.monotonic() < until:
@@ -102,7 +102,7 @@ async def _answered(client: AsyncOpenAI, request: dict[str, Any]) -> None:
 
 
 def numbers(url: str) -> dict[str, float]:
-    """`/metrics`, summed over labels."""
+    """Return `/metrics`, summed over labels."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
         text = answer.read().decode()
     found: Counter[str] = Counter()
@@ -120,7 +120,7 @@ LEFT = {
 
 
 async def settled(url: str, within: float) -> dict[str, float]:
-    """What is left once it is all zero, or when the time is over."""
+    """Return what is left once it is all zero, or when the time is over."""
     until = time.monotonic() + within
     while True:
         found = await asyncio.to_thread(numbers, url)

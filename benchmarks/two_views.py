@@ -27,7 +27,7 @@ Inputs = dict[str, torch.Tensor]
 
 @torch.no_grad()
 def two_forwards(model: PreTrainedModel, main: Inputs, contrast: Inputs, new_tokens: int, clock: StepClock) -> None:
-    """The opponent of the processor: a bare loop of two cached forwards and the same rule, and nothing else."""
+    """Run the opponent of the processor: a bare loop of two cached forwards and the same rule, and nothing else."""
     ids = [main["input_ids"], contrast["input_ids"]]
     caches = [DynamicCache(config=model.config) for _ in ids]
     for _ in range(new_tokens):
@@ -41,14 +41,14 @@ def two_forwards(model: PreTrainedModel, main: Inputs, contrast: Inputs, new_tok
 
 
 def generate(model: PreTrainedModel, main: Inputs, new_tokens: int, clock: StepClock, **options: object) -> None:
-    """A greedy generate() call that stops at nothing."""
+    """Return a greedy generate() call that stops at nothing."""
     model.generate(
         **main, do_sample=False, max_new_tokens=new_tokens, eos_token_id=None, stopping_criteria=[clock], **options
     )
 
 
 def measure(batch: int, prompt_tokens: int, new_tokens: int, repetitions: int) -> dict[str, list[float]]:
-    """Steps per second of every contender."""
+    """Return steps per second of every contender."""
     model = load_language_model().model
     torch.manual_seed(0)
     shape = (batch, prompt_tokens)

@@ -46,7 +46,7 @@ class Bench:
         self.new_tokens, self.clock = new_tokens, clock
 
     def serve(self, prompts: list[list[int]], keys: list[dict[str, Any] | None]) -> float:
-        """Seconds that these requests take, all at once."""
+        """Return seconds that these requests take, all at once."""
         from vllm import SamplingParams  # noqa: PLC0415
 
         params = [
@@ -68,7 +68,7 @@ class Bench:
 
     @contextmanager
     def without_plug_in(self) -> Iterator[None]:
-        """vLLM as it is, for a while."""
+        """Take the plug-in out of vLLM for a while."""
         from counterfoil.decoding.vllm.engine.scheduler import PairScheduling  # noqa: PLC0415
         from vllm.v1.core.sched.async_scheduler import AsyncScheduler  # noqa: PLC0415
         from vllm.v1.core.sched.scheduler import Scheduler  # noqa: PLC0415
@@ -93,13 +93,13 @@ class Bench:
 
 
 def random_prompts(count: int, tokens: int, seed: int) -> list[list[int]]:
-    """Token ids."""
+    """Return prompts of random token ids."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(100, 40_000, (count, tokens), generator=generator).tolist()
 
 
 def in_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, after one that does not count."""
+    """Return seconds of each contender in each round, after one that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, run in contenders.items():
@@ -110,7 +110,7 @@ def in_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict
 
 
 def pairs_against_plain(bench: Bench, sizes: list[int], prompt_tokens: int, rounds: int) -> list[dict[str, Any]]:
-    """For each N: the throughput of N pairs over that of 2N plain requests of the same prompts, best of the rounds."""
+    """Return for each N the throughput of N pairs over that of 2N plain requests, best of the rounds."""
     rows = []
     for size in sizes:
         mains, others = random_prompts(size, prompt_tokens, 1), random_prompts(size, prompt_tokens, 2)
@@ -129,7 +129,7 @@ def pairs_against_plain(bench: Bench, sizes: list[int], prompt_tokens: int, roun
 
 
 def plain_latency(bench: Bench, sizes: list[int], prompt_tokens: int, rounds: int) -> list[dict[str, Any]]:
-    """For each batch: seconds with the plug-in over seconds without, the median of the rounds' own ratios."""
+    """Return for each batch seconds with the plug-in over seconds without, the median of the rounds' own ratios."""
     rows = []
     for size in sizes:
         prompts = random_prompts(size, prompt_tokens, 3)

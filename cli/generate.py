@@ -33,7 +33,11 @@ PACKAGES = ("counterfoil", "torch", "transformers")
     help=f"{names_of_methods(image=False)}; with --image {names_of_methods(image=True)}.",
 )  # fmt: skip
 @click.option("--prompt", metavar="TEXT", help="What to continue.")
-@click.option("--contrast", metavar="TEXT", help="cad: the prompt without its context. cid: the other prompt.")
+@click.option(
+    "--contrast",
+    metavar="TEXT",
+    help="What the prompt is compared with. cad: the prompt without its context. cfg: a negative prompt.",
+)
 @click.option("--image", type=click.Path(path_type=Path), metavar="FILE", help="A picture to ask about.")
 @click.option("--question", metavar="TEXT", help="With --image: what is asked.")
 @click.option("--model", metavar="MODEL", help="Language model: hub id or folder. Default: SmolLM2-135M-Instruct.")
@@ -142,7 +146,7 @@ class TextRequest:
         for name, text in (("prompt", self.prompt), ("contrast", self.contrast)):
             if text is not None and not text.strip():
                 raise ValueError(f"--{name} has to hold a word, but is empty")
-        if self.decoding.takes_contrast and self.contrast is None:
+        if self.decoding.needs_contrast and self.contrast is None:
             raise ValueError(f"--contrast is missing: {method} compares the prompt with another one. Add it")
         if not self.decoding.takes_contrast and self.contrast is not None:
             raise ValueError(f"--contrast has to be left out for {method}, which reads one prompt only")

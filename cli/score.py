@@ -246,7 +246,7 @@ class Problems:
 
     @property
     def share(self) -> float:
-        """Share of the records that has a problem, in [0, 1]."""
+        """Return the share of the records that has a problem, in [0, 1]."""
         return self.total / max(self._seen, 1)
 
     def tell(self) -> None:

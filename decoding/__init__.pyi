@@ -13,6 +13,7 @@ from .decoder import Decoder as Decoder
 from .by_name import Decoding as Decoding
 from .processors.text import DoLaLogitsProcessor as DoLaLogitsProcessor
 from .views import EarlyExit as EarlyExit
+from .processors.text import GuidanceLogitsProcessor as GuidanceLogitsProcessor
 from .decoder import ImageDecoder as ImageDecoder
 from .processors.images import M3IDLogitsProcessor as M3IDLogitsProcessor
 from .views import OtherPrompt as OtherPrompt
@@ -27,4 +28,4 @@ from .search.loop import contrastive_search as contrastive_search
 from .images import forget_descriptions as forget_descriptions
 from .images import image_inputs as image_inputs
 
-__all__ = ['CADLogitsProcessor', 'CIDLogitsProcessor', 'CODELogitsProcessor', 'ContrastLogitsProcessor', 'ContrastiveDecodingLogitsProcessor', 'ContrastiveExample', 'ContrastiveSearchLogitsProcessor', 'CutContext', 'Decoder', 'Decoding', 'DoLaLogitsProcessor', 'EarlyExit', 'ImageDecoder', 'M3IDLogitsProcessor', 'OtherPrompt', 'RITUALLogitsProcessor', 'SamePrompt', 'Transform', 'VCDLogitsProcessor', 'analysing_messages', 'batched_views', 'contrasting_messages', 'contrastive_search', 'forget_descriptions', 'image_inputs']
+__all__ = ['CADLogitsProcessor', 'CIDLogitsProcessor', 'CODELogitsProcessor', 'ContrastLogitsProcessor', 'ContrastiveDecodingLogitsProcessor', 'ContrastiveExample', 'ContrastiveSearchLogitsProcessor', 'CutContext', 'Decoder', 'Decoding', 'DoLaLogitsProcessor', 'EarlyExit', 'GuidanceLogitsProcessor', 'ImageDecoder', 'M3IDLogitsProcessor', 'OtherPrompt', 'RITUALLogitsProcessor', 'SamePrompt', 'Transform', 'VCDLogitsProcessor', 'analysing_messages', 'batched_views', 'contrasting_messages', 'contrastive_search', 'forget_descriptions', 'image_inputs']

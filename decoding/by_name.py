@@ -103,8 +103,13 @@ class Decoding:
 
     @property
     def takes_contrast(self) -> bool:
-        """Return whether it compares with another prompt, which must be given."""
+        """Return whether it compares with another prompt, which may be given."""
         return any(method.contrast == "prompt" and not method.takes_image for method in self.methods)
+
+    @property
+    def needs_contrast(self) -> bool:
+        """Return whether it compares with another prompt, which must be given."""
+        return self.takes_contrast and not any(method.unconditional_tokens for method in self.methods)
 
     @property
     def takes_image(self) -> bool:

@@ -79,11 +79,14 @@ class Decoder:
                 f"Take one of none, {', '.join(name for name in method_names(image=False) if name != method.name)}"
             )
         if method.contrast == "prompt":
-            if contrast_inputs is None:
+            if contrast_inputs is None and not method.unconditional_tokens:
                 raise ValueError(f"`contrast_inputs` has to be given for {method.name}, but is None")
-            if not method.processor:
+            if contrast_inputs is not None and method.processor:
+                return _made(method, model, contrast_inputs)
+            if contrast_inputs is not None:
                 return ContrastLogitsProcessor(OtherPrompt(model, contrast_inputs), method)
-            return _made(method, model, contrast_inputs)
+            view = CutContext(model, method.unconditional_tokens, inputs["attention_mask"])
+            return ContrastLogitsProcessor(view, method)
         if method.contrast == "model":
             return _made(method, model, self._amateur_view(method, inputs), vocabulary_size=size)
         return _made(method, model)

@@ -71,7 +71,7 @@ class CounterfoilLM(_Model):
     ) -> None:
         own = {p.name: options.pop(p.name) for p in parameters_of(method) if p.name in options}
         decoding = Decoding(method, own)
-        if decoding.takes_contrast and contrast_from is None and contrast is None:
+        if decoding.needs_contrast and contrast_from is None and contrast is None:
             raise ValueError(
                 f"`contrast_from` has to be given for {method}, which compares two prompts: name the text with which "
                 "the other one begins, for example contrast_from=Question:"
@@ -80,6 +80,7 @@ class CounterfoilLM(_Model):
         if not isinstance(language, LanguageModel):
             language = load_language_model(language, device=_present(device))
         self._contrast = contrast or (lambda prompt: _behind(prompt, cast("str", contrast_from)))
+        self._compares = decoding.takes_contrast and (contrast_from is not None or contrast is not None)
         self._decoder = Decoder(decoding, language)
         super().__init__(
             pretrained=language.model,
@@ -102,7 +103,7 @@ class CounterfoilLM(_Model):
     ) -> Tensor:
         mask = generation_kwargs["attention_mask"]
         contrast = None
-        if self._decoder.decoding.takes_contrast:
+        if self._compares:
             rows = zip(context, mask, strict=True)
             prompts = [self.tokenizer.decode(row[kept.bool()], skip_special_tokens=False) for row, kept in rows]
             contrast = self._contrasts(prompts)
@@ -135,7 +136,7 @@ class CounterfoilLM(_Model):
         contexts = [_fitting(context, self.max_length + 1 - len(rest)) for _, context, rest in requests]
         padded = self.tokenizer.pad({"input_ids": contexts}, padding_side="left", return_tensors="pt").to(self.device)
         contrast = None
-        if decoder.decoding.takes_contrast:
+        if self._compares:
             prompts = [texts[0] for texts, _, _ in requests if texts is not None]
             if len(prompts) < len(requests):
                 raise ValueError(

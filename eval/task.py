@@ -118,7 +118,7 @@ class Task(ABC):
 
     def refuses(self, decoding: Decoding) -> str | None:
         """Why a method cannot do this task, or `None` where it can."""
-        if decoding.takes_contrast and not self.contrasts:
+        if decoding.needs_contrast and not self.contrasts:
             return f"{decoding.method} compares two prompts, and {self.name} has one"
         if self.kind == "likelihood" and decoding.method == "contrastive_search":
             return f"contrastive_search gives tokens no probability, by which {self.name} chooses"

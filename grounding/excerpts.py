@@ -28,13 +28,13 @@ class Excerpt:
 
     @property
     def read(self) -> Document:
-        """A document of the same id that holds only these passages, a paragraph each, with a gap between them."""
+        """Return a document of the same id with these passages alone, a paragraph each, with a gap between them."""
         texts = [self.document.text[start:end] for start, end in self.ranges]
         ends = itertools.accumulate(len(text) + len(_GAP) for text in texts[:-1])
         return replace(self.document, text=_GAP.join(texts), gaps=tuple(end - 1 for end in ends), pages=())
 
     def located(self, citation: Citation) -> Citation:
-        """A citation of :attr:`read` with the place and the quote that it has in the whole document."""
+        """Return a citation of :attr:`read` with the place and the quote that it has in the whole document."""
         if not citation.quote:
             return citation
         start, end = self._place(citation.start), self._place(citation.end - 1) + 1
@@ -46,7 +46,7 @@ class Excerpt:
         return replace(detail, source_start=start, source_end=start + len(detail.source))
 
     def _place(self, position: int) -> int:
-        """Where a character of :attr:`read` stands in the document; one of a gap stands at the end before it."""
+        """Return where a character of :attr:`read` stands in the document; one of a gap stands at the end before it."""
         for start, end in self.ranges:
             if position < end - start:
                 return start + max(position, 0)
@@ -55,7 +55,7 @@ class Excerpt:
 
 
 def excerpts(passages: Sequence[Passage]) -> list[Excerpt]:
-    """One excerpt a document, in the order in which the documents first occur.
+    """Return one excerpt a document, in the order in which the documents first occur.
 
     Args:
         passages: What was read. Neighbours with nothing but white space between them become one paragraph.

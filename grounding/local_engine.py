@@ -41,7 +41,7 @@ class LocalEngine:
 
     @property
     def context_length(self) -> int:
-        """The most tokens that the model reads and writes together."""
+        """Return the most tokens that the model reads and writes together."""
         config = self.language.model.config.get_text_config()
         return getattr(config, "max_position_embeddings", None) or self.language.tokenizer.model_max_length
 

@@ -52,32 +52,32 @@ class GroundedAnswer:
 
     @property
     def text(self) -> str:
-        """The answer without citation markers."""
+        """Return the answer without citation markers."""
         return self.answers[0].record.text
 
     @property
     def text_with_markers(self) -> str:
-        """The answer with citation markers; `[n]` is the n-th of :attr:`documents`."""
+        """Return the answer with citation markers; `[n]` is the n-th of :attr:`documents`."""
         return self.answers[0].text_with_markers
 
     @property
     def statements(self) -> tuple[StatementVerdict, ...]:
-        """The sentences of :attr:`text`, each with its verdict, citations and quotes."""
+        """Return the sentences of :attr:`text`, each with its verdict, citations and quotes."""
         return self.answers[0].record.statements
 
     @property
     def trace(self) -> tuple[TraceSpan, ...]:
-        """How many nats the documents added to the log-probability of each word piece; empty for plain decoding."""
+        """Return how many nats the documents added to each word piece's log-probability; empty for plain decoding."""
         return self.answers[0].record.trace
 
     @property
     def recall(self) -> float | None:
-        """Citation recall in [0, 1]; `None` if nothing could be checked."""
+        """Return citation recall in [0, 1]; `None` if nothing could be checked."""
         return self.answers[0].record.recall
 
     @property
     def precision(self) -> float | None:
-        """Citation precision in [0, 1]; `None` if nothing could be checked."""
+        """Return citation precision in [0, 1]; `None` if nothing could be checked."""
         return self.answers[0].record.precision
 
     def report(self) -> Report:

@@ -88,7 +88,7 @@ def load_language_model(
 
 
 def _is_default(name: str | None) -> bool:
-    """Whether the model of the wheel is meant; a folder of that name is a folder."""
+    """Return whether the model of the wheel is meant; a folder of that name is a folder."""
     return name is None or (name in DEFAULT_NAMES and not Path(name).is_dir())
 
 

@@ -1,9 +1,10 @@
-"""Write what is derived from the methods' declarations: parameter tables in the documentation, and stubs for editors.
+"""Write what is derived from the methods' declarations: tables and navigation of the documentation, stubs for editors.
 
     python -m tools.derive            # write
     python -m tools.derive --check    # say what is out of date, and leave with 1
 
-A page has a derived part between two marks, `<!-- derived: KIND NAME -->` and `<!-- end -->`. A stub is derived as a
+A page has a derived part between two marks, `<!-- derived: KIND NAME -->` and `<!-- end -->`, `# derived: KIND` and
+`# end` in YAML. A stub is derived as a
 whole: at run time the logits processors of one kind share one `__init__`, which type checkers and editors cannot look
 into, so the stub has the signature of each.
 """
@@ -25,11 +26,12 @@ from counterfoil.decoding.by_name import processor_class
 from counterfoil.decoding.methods import METHODS, Method
 from counterfoil.decoding.methods.parameters import Parameter
 from counterfoil.decoding.processors import images, text
-from counterfoil.decoding.vllm.contrast_params import PREFIX, SEED, served_methods
+from counterfoil.decoding.vllm.contrast_params import METHOD, PREFIX, SEED, served_methods
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 MARK = re.compile(r"<!-- derived: (\w+)(?: (\w+))? -->\n(.*?)<!-- end -->", re.DOTALL)
+NAVIGATION = re.compile(r"( *)# derived: navigation\n.*?# end\n", re.DOTALL)
 HEADER = """# Written by tools/derive.py. Change the source and run `python -m tools.derive`.
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 """
@@ -37,7 +39,10 @@ HEADER = """# Written by tools/derive.py. Change the source and run `python -m t
 
 def derived_files() -> dict[Path, str]:
     """Return every derived file with what it has to hold."""
-    found = {page: MARK.sub(_part, page.read_text()) for page in sorted(DOCS.rglob("*.md"))}
+    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    found = {page: MARK.sub(_part, page.read_text()) for page in pages}
+    site = ROOT / "mkdocs.yml"
+    found[site] = NAVIGATION.sub(navigation, site.read_text())
     for module in (text, images):
         found[Path(str(module.__file__)).with_suffix(".pyi")] = stub(module)
     found[ROOT / "decoding" / "__init__.pyi"] = package_stub()
@@ -82,6 +87,22 @@ def methods_table(_: object = None) -> str:
     return "\n".join(["| page | name | in one line | what is compared | paper |", "|---|---|---|---|---|", *rows])
 
 
+def processors_table(_: object = None) -> str:
+    """Return all methods with their logits processors as a Markdown table."""
+    rows = [
+        f"| [{method.title}](docs/methods/{method.name}.md) | {method.compares} | `{method.processor.split(':')[1]}` |"
+        for method in METHODS.own
+    ]
+    return "\n".join(["| method | what is compared | use |", "|---|---|---|", *rows])
+
+
+def navigation(match: re.Match[str]) -> str:
+    """Return the entries of the methods' pages in the navigation of the site."""
+    indent = match.group(1)
+    entries = "".join(f"{indent}- {method.title}: methods/{method.name}.md\n" for method in METHODS.own)
+    return f"{indent}# derived: navigation\n{entries}{indent}# end\n"
+
+
 def served_table(_: object = None) -> str:
     """Return the `cf_` keys of all served methods as a Markdown table."""
     having: dict[str, list[tuple[str, Parameter]]] = {}
@@ -89,7 +110,8 @@ def served_table(_: object = None) -> str:
         for parameter in method.parameters():
             if parameter.is_served:
                 having.setdefault(parameter.name, []).append((name, parameter))
-    rows = []
+    names = ", ".join(f"`{name}`" for name in served_methods())
+    rows = [f"| `{METHOD}` | | {names} | the method |"]
     for name, found in having.items():
         parameter = found[0][1]
         methods = ", ".join(f"`{method}` {_default(p)}" for method, p in found)
@@ -105,6 +127,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "parameters": parameter_table,
     "signature": signatures,
     "methods": methods_table,
+    "processors": processors_table,
     "served": served_table,
 }
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
 
 from text_to_num import text2num
 
-from .lexicon import CARDINALS, units
-
-if TYPE_CHECKING:
-    from pint import UnitRegistry
+from .lexicon import CARDINALS, canonical
 
 SCALES = {
     "hundred": 1e2,
@@ -93,27 +88,28 @@ def clock(hour: str, minute: str | None) -> float | None:
 TOLERANCE = 0.02
 """How far two quantities may be apart, as a share: who converts a unit rounds as well."""
 
-_PINT = {"celsius": "degC", "fahrenheit": "degF", "pounds": "pound", "lbs": "pound"}
+_UNITS = {
+    "m": {"kilometre": 1e3, "metre": 1.0, "centimetre": 1e-2, "millimetre": 1e-3, "mile": 1609.344, "foot": 0.3048,
+          "inch": 0.0254, "yard": 0.9144},
+    "kg": {"tonne": 1e3, "kilogram": 1.0, "gram": 1e-3, "milligram": 1e-6, "microgram": 1e-9, "pound": 0.45359237,
+           "ounce": 0.028349523},
+    "l": {"litre": 1.0, "millilitre": 1e-3, "gallon": 3.785411784, "pint": 0.473176473},
+    "W": {"gigawatt": 1e9, "megawatt": 1e6, "kilowatt": 1e3, "watt": 1.0},
+    "B": {"terabyte": 1e12, "gigabyte": 1e9, "megabyte": 1e6, "kilobyte": 1e3},
+}  # fmt: skip
+"""Units by what they measure, in its base unit (NIST SP 811; pints and gallons are those of the United States)."""
 
 
 def same_quantity(one: tuple[float, str], other: tuple[float, str]) -> bool:
     """Return whether two values with their units are one quantity: 3.5 `km` and 3500 `m`."""
-    here, there = _quantity(*one), _quantity(*other)
-    if here is None or there is None or here.dimensionality != there.dimensionality:
+    here, there = _in_base_unit(*one), _in_base_unit(*other)
+    if here is None or there is None or here[1] != there[1]:
         return False
-    return math.isclose(here.magnitude, there.to(here.units).magnitude, rel_tol=TOLERANCE)
+    return math.isclose(here[0], there[0], rel_tol=TOLERANCE)
 
 
-def _quantity(value: float, unit: str) -> Any:  # noqa: ANN401 (pint's quantity)
-    if unit not in units():
-        return None
-    registry = _registry()
-    name = _PINT.get(unit, unit)
-    return registry.Quantity(value, name) if name in registry else None
-
-
-@cache
-def _registry() -> UnitRegistry:
-    import pint  # noqa: PLC0415 (half a second, and needed only where two units differ)
-
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+def _in_base_unit(value: float, unit: str) -> tuple[float, str] | None:
+    name = canonical().get(unit, unit)
+    if name in {"celsius", "fahrenheit"}:
+        return (value if name == "celsius" else (value - 32) / 1.8), "°C"
+    return next(((value * units[name], base) for base, units in _UNITS.items() if name in units), None)

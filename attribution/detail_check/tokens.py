@@ -42,12 +42,12 @@ class Token:
 
     @property
     def content(self) -> bool:
-        """Whether it is a number, a name or another word that is no function word."""
+        """Return whether it is a number, a name or another word that is no function word."""
         return self.kind in {Kind.NUMBER, Kind.NAME, Kind.WORD}
 
     @property
     def is_year(self) -> bool:
-        """Whether it is a number from 1000 to 2099 without a fraction."""
+        """Return whether it is a number from 1000 to 2099 without a fraction."""
         return self.kind is Kind.NUMBER and re.fullmatch(r"#(1\d|20)\d\d", self.key) is not None
 
 

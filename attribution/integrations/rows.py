@@ -40,7 +40,7 @@ class Rows:
 
     @property
     def model(self) -> EntailmentModel:
-        """The model that judges, loaded when it is first needed."""
+        """Return the model that judges, loaded when it is first needed."""
         if isinstance(self._entailment, str):
             name = self._entailment
             self._entailment = default_entailment() if name == "local" else load_entailment(name)

@@ -37,7 +37,7 @@ class Scored:
 
     @property
     def failures(self) -> list[str]:
-        """Why statements and citations of this record could not be checked, each reason once."""
+        """Return why statements and citations of this record could not be checked, each reason once."""
         if self.report is None:
             return [self.record.problem or "could not be read"]
         return list(dict.fromkeys(self.report.failures))

@@ -61,12 +61,12 @@ class LocatingMethod(Protocol):
 
     @property
     def name(self) -> str:
-        """By which it is asked for."""
+        """Return the name by which it is asked for."""
         ...
 
     @property
     def kind(self) -> Kind:
-        """Which question it answers."""
+        """Return which question it answers."""
         ...
 
     def propose(self, query: Query) -> Proposal:

@@ -95,7 +95,7 @@ class Locator:
 
     @property
     def threshold(self) -> float | None:
-        """From which probability on it counts as support; `None` if nothing is verified."""
+        """Return from which probability on it counts as support; `None` if nothing is verified."""
         if self.entailment is None:
             return None
         return self.entailment.threshold if self._threshold is None else self._threshold

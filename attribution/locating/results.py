@@ -130,12 +130,12 @@ class Attribution:
 
     @property
     def length(self) -> int:
-        """Characters of all spans together."""
+        """Return the number of characters of all spans together."""
         return sum(span.end - span.start for span in self.spans)
 
     @property
     def dropped(self) -> tuple[Candidate, ...]:
-        """The candidates that are not among the spans."""
+        """Return the candidates that are not among the spans."""
         return tuple(candidate for candidate in self.candidates if not candidate.kept)
 
     def to_json(self) -> str:

@@ -68,12 +68,12 @@ class Judged:
 
     @property
     def probability(self) -> float:
-        """That they support the claim; 0 if the model gave no verdict."""
+        """Return the probability that they support the claim; 0 if the model gave no verdict."""
         return self.judgement.supported or 0.0
 
     @property
     def length(self) -> int:
-        """Characters of all ranges together."""
+        """Return the number of characters of all ranges together."""
         return sum(one.end - one.start for one in self.ranges)
 
     def supports(self, threshold: float) -> bool:

@@ -58,7 +58,7 @@ class AttrScore:
 
 
 def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | None]) -> AttrScore:
-    """The figures for predictions in the order of `gold`; `None` is a prediction that could not be read."""
+    """Return the figures for predictions in the order of `gold`; `None` is a prediction that could not be read."""
     read = [(g, p) for g, p in zip(gold, predicted, strict=True) if p is not None]
     read_gold, read_predicted = [g for g, _ in read], [p for _, p in read]
     confusion = tuple(tuple(read.count((g, p)) for p in Attribution) for g in Attribution)
@@ -76,7 +76,7 @@ def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | Non
 
 
 def classify(judgement: Judgement, threshold: float) -> Attribution | None:
-    """The class a judgement stands for: supported, contradicted, or neither; `None` where there is no verdict."""
+    """Return the class a judgement stands for: supported, contradicted, or neither; `None` if there is no verdict."""
     if judgement.supported is None:
         return None
     if supports(judgement, threshold):
@@ -85,7 +85,7 @@ def classify(judgement: Judgement, threshold: float) -> Attribution | None:
 
 
 def parse(output: str) -> Attribution | None:
-    """The class that a model's words name; `None` where they name none or several, instead of the first that stands
+    """Return the class that a model's words name; `None` if they name none or several, instead of the first that stands
     in its reasoning.
     """
     named = {match.lastgroup for match in _LABEL.finditer(output)}
@@ -93,5 +93,5 @@ def parse(output: str) -> Attribution | None:
 
 
 def claim(query: str, answer: str) -> str:
-    """AttrScore's claim: the query, where there is one (`"nan"` means none), and the answer."""
+    """Return AttrScore's claim: the query, where there is one (`"nan"` means none), and the answer."""
     return answer if not query.strip() or query == "nan" else f"{query} {answer}"

@@ -46,7 +46,7 @@ class AutoAIS:
 
 
 def attributed_qa(rows: Sequence[Attributed], entailment: EntailmentModel) -> AutoAIS:
-    """AutoAIS of Attributed QA (Bohnet et al., 2022): the share of questions whose passage entails question and answer.
+    """Return AutoAIS of Attributed QA (Bohnet et al., 2022): the share of passages that entail question and answer.
 
     The premise is heading and passage, the hypothesis the sentence that the answer to the question is the answer.
     Every question counts: one without an answer or a passage is a 0.
@@ -68,7 +68,7 @@ def attributed_qa(rows: Sequence[Attributed], entailment: EntailmentModel) -> Au
 
 
 def rarr(sentences: Sequence[str], snippets: Sequence[str], entailment: EntailmentModel) -> float | None:
-    """Attribution of RARR (Gao et al., 2023): mean over sentences of the largest probability over single snippets.
+    """Return the attribution of RARR (Gao et al., 2023): mean over sentences of the best snippet's probability.
 
     ALCE instead joins what is cited; the two differ on statements that need several snippets.
 
@@ -87,7 +87,7 @@ def rarr(sentences: Sequence[str], snippets: Sequence[str], entailment: Entailme
 
 
 def rarr_corpus(answers: Sequence[tuple[Sequence[str], Sequence[str]]], entailment: EntailmentModel) -> AutoAIS:
-    """Mean of :func:`rarr` over answers, each a pair of its sentences and its snippets; all are asked in one wave."""
+    """Return the mean of :func:`rarr` over answers, each a pair of sentences and snippets, asked in one wave."""
     steps = together(together(_best(sentence, snippets) for sentence in sentences) for sentences, snippets in answers)
     values: list[float | None] = []
     missing = 0

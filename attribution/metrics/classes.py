@@ -26,7 +26,7 @@ class ClassScore:
 
 
 def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: Hashable) -> ClassScore:
-    """Figures of `label`; the sequences are of equal length."""
+    """Return figures of `label`; the sequences are of equal length."""
     both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
     called = sum(p == label for p in predicted)
     is_so = sum(g == label for g in gold)

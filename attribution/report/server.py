@@ -77,7 +77,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address of the page, token included."""
+        """Return the address of the page, token included."""
         return f"http://{ADDRESS}:{self.server_port}/?token={self.token}"
 
     def open_browser(self) -> bool:

@@ -38,7 +38,7 @@ class ShownDocument:
 
     @property
     def left_out(self) -> int:
-        """How many characters are not shown."""
+        """Return how many characters are not shown."""
         return self.length - sum(len(piece) for _, piece in self.pieces)
 
 

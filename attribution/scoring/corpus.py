@@ -53,49 +53,49 @@ class CorpusReport:
 
     @property
     def groundedness(self) -> float | None:
-        """Unweighted mean over the answers that have it; `None` if none has."""
+        """Return the unweighted mean over the answers that have it; `None` if none has."""
         return mean([each for each in self.groundednesses if each is not None])
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
-        """Recall and precision of the answers that have both."""
+        """Return recall and precision of the answers that have both."""
         both = zip(self.recalls, self.precisions, strict=True)
         return [(r, p) for r, p in both if r is not None and p is not None]
 
     @property
     def n_answers(self) -> int:
-        """Number of answers, with or without figures."""
+        """Return the number of answers, with or without figures."""
         return len(self.recalls)
 
     @property
     def n_counted(self) -> int:
-        """Number of answers that the means take in."""
+        """Return the number of answers that the means take in."""
         return len(self.pairs)
 
     @property
     def recall(self) -> float | None:
-        """Unweighted mean over the answers counted."""
+        """Return the unweighted mean over the answers counted."""
         return mean([recall for recall, _ in self.pairs])
 
     @property
     def precision(self) -> float | None:
-        """Unweighted mean over the answers counted."""
+        """Return the unweighted mean over the answers counted."""
         return mean([precision for _, precision in self.pairs])
 
     @property
     def mean_f1(self) -> float | None:
-        """Mean of the answers' F1, as LongCite and SelfCite report it."""
+        """Return the mean of the answers' F1, as LongCite and SelfCite report it."""
         return mean(self.f1s)
 
     @property
     def f1_of_means(self) -> float | None:
-        """F1 of the mean recall and the mean precision; not the same figure as :attr:`mean_f1`."""
+        """Return F1 of the mean recall and the mean precision; not the same figure as :attr:`mean_f1`."""
         recall, precision = self.recall, self.precision
         return None if recall is None or precision is None else f1(recall, precision)
 
     @property
     def f1s(self) -> list[float]:
-        """F1 of the answers counted."""
+        """Return F1 of the answers counted."""
         return [f1(recall, precision) for recall, precision in self.pairs]
 
     def intervals(self, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval | None]:

@@ -147,14 +147,14 @@ class CitationReport:
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of recall and precision, 0 if both are 0."""
+        """Return the harmonic mean of recall and precision, 0 if both are 0."""
         if self.recall is None or self.precision is None:
             return None
         return f1(self.recall, self.precision)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of statements by status (every status is a key), of citations by bad ending, and of claims."""
+        """Return the number of statements by status (each is a key), of citations by bad ending, and of claims."""
         by_status = {status.value: 0 for status in Status}
         for statement in self.statements:
             by_status[statement.status.value] += 1
@@ -175,7 +175,7 @@ class CitationReport:
 
     @property
     def failures(self) -> Iterator[str]:
-        """Why statements and citations could not be checked, in order."""
+        """Yield why statements and citations could not be checked, in order."""
         for statement in self.statements:
             for each in (statement, *statement.citations, *statement.groundings):
                 if each.failure:
@@ -187,17 +187,17 @@ class CitationReport:
 
     @property
     def n_invalid(self) -> int:
-        """Number of citations that name no document."""
+        """Return the number of citations that name no document."""
         return self.counts["citations_invalid"]
 
     @property
     def n_uncited(self) -> int:
-        """Number of statements without any citation."""
+        """Return the number of statements without any citation."""
         return self.counts["no_citation"]
 
     @property
     def n_not_checked(self) -> int:
-        """Number of statements that the entailment model gave no verdict on."""
+        """Return the number of statements that the entailment model gave no verdict on."""
         return self.counts["not_checked"]
 
 

@@ -7,6 +7,7 @@ changes nothing in place and returns float32.
 from __future__ import annotations
 
 from .cad import CAD as CAD
+from .cfg import CFG as CFG
 from .cid import CID as CID
 from .code import CODE as CODE
 from .code import bounded_divergence as bounded_divergence
@@ -30,6 +31,6 @@ from .ritual import RITUAL as RITUAL
 from .table import MethodTable
 from .vcd import VCD as VCD
 
-METHODS = MethodTable(CAD, CID, ContrastiveDecoding, DoLa, ContrastiveSearch, CODE, RITUAL, VCD, M3ID)
+METHODS = MethodTable(CAD, CFG, CID, ContrastiveDecoding, DoLa, ContrastiveSearch, CODE, RITUAL, VCD, M3ID)
 """Every method by its name."""
 register = METHODS.register

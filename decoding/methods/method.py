@@ -59,6 +59,10 @@ class Method:
     paper: ClassVar[str] = ""
     """Authors, year, address and equation, in Markdown."""
     contrast: ClassVar[Contrast]
+    contrast_name: ClassVar[str] = "contrast"
+    """What arguments and keys call another prompt that it compares with: `negative` makes it `cf_negative_prompt`."""
+    unconditional_tokens: ClassVar[int] = 0
+    """How many last tokens of the main prompt it compares with if no other prompt is given; 0 if one must be given."""
     takes_image: ClassVar[bool] = False
     """Whether its contrast is made from an image of the main prompt."""
     needs_step: ClassVar[bool] = False

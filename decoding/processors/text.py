@@ -9,11 +9,12 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from ..methods.cad import CAD
+from ..methods.cfg import CFG
 from ..methods.cid import CID
 from ..methods.contrastive_decoding import ContrastiveDecoding
 from ..methods.dola import DoLa
 from ..methods.parameters import Parameter
-from ..views import OtherPrompt, SamePrompt
+from ..views import CutContext, OtherPrompt, SamePrompt
 from ..views.layer_view import CandidateLayers
 from ..views.unwrap_model import unwrap_model
 from .base import ContrastLogitsProcessor, View
@@ -64,6 +65,39 @@ class CADLogitsProcessor(PromptLogitsProcessor):
     """
 
     method_class = CAD
+
+
+class GuidanceLogitsProcessor(ContrastLogitsProcessor):
+    r"""Decode by classifier-free guidance (CFG): follow the prompt, and keep away from a negative prompt.
+
+    {method}
+
+    Args:
+        model: The model that generates; it reads the negative view as well, on a cache of its own.
+        negative_inputs: What the tokenizer returns for the negative prompts, one row for each prompt or one for all,
+            padded on either side; or a view, for example `CutContext(model, 4)`. By default the last token of each
+            prompt.
+        {parameters}
+        trace: Record both views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = CFG
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        negative_inputs: Mapping[str, Any] | View | None = None,
+        *,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        method = self.made_method(parameters)
+        if negative_inputs is None:
+            view: View = CutContext(model, method.unconditional_tokens)
+        else:
+            given = negative_inputs
+            view = given if isinstance(given, View) else OtherPrompt(model, given, "negative_inputs")
+        super().__init__(view, method, trace=trace)
 
 
 class CIDLogitsProcessor(PromptLogitsProcessor):

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 from transformers import PreTrainedModel
 from ..methods.cad import CAD
+from ..methods.cfg import CFG
 from ..methods.cid import CID
 from ..methods.contrastive_decoding import ContrastiveDecoding
 from ..methods.dola import DoLa
 from ..methods.parameters import Parameter
-from ..views import OtherPrompt, SamePrompt
+from ..views import CutContext, OtherPrompt, SamePrompt
 from ..views.layer_view import CandidateLayers
 from ..views.unwrap_model import unwrap_model
 from .base import ContrastLogitsProcessor, View
@@ -24,6 +25,10 @@ class PromptLogitsProcessor(ContrastLogitsProcessor):
 class CADLogitsProcessor(PromptLogitsProcessor):
     method_class = CAD
     def __init__(self, model: PreTrainedModel, contrast_inputs: Mapping[str, Any], *, strength: float = 0.5, trace: bool = False) -> None: ...
+
+class GuidanceLogitsProcessor(ContrastLogitsProcessor):
+    method_class = CFG
+    def __init__(self, model: PreTrainedModel, negative_inputs: Mapping[str, Any] | View | None = None, *, guidance_scale: float = 1.5, trace: bool = False) -> None: ...
 
 class CIDLogitsProcessor(PromptLogitsProcessor):
     method_class = CID

@@ -245,10 +245,10 @@ def main_prompt(ids: Tensor, model: PreTrainedModel, attention_mask: Tensor | No
 
 
 def _refuse_encoder_decoder(model: PreTrainedModel) -> None:
-    if unwrap_model(model, "amateur").config.is_encoder_decoder:
+    if unwrap_model(model, "model").config.is_encoder_decoder:
         raise ValueError(
-            f"`amateur` has to be decoder-only to read the main prompt, but is a {type(model).__name__}: its encoder's "
-            "prompt is not known to a processor. Pass OtherPrompt(model, inputs)"
+            f"`model` has to be decoder-only to read the main prompt, but is a {type(model).__name__}: its encoder's "
+            "prompt is not known to a processor. Pass another prompt, or OtherPrompt(model, inputs)"
         )
 
 

@@ -53,7 +53,10 @@ class ContrastParams:
     @property
     def cut_context(self) -> int | None:
         """Return how many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
-        return getattr(self.method, "cut_context", None)
+        asked = getattr(self.method, "cut_context", None)
+        if asked is not None or self.contrast_ids is not None or self.without_adapter:
+            return asked
+        return max(self.method.unconditional_tokens, LEAST_TOKENS) if self.method.unconditional_tokens else None
 
     @property
     def changes_image(self) -> bool:
@@ -115,6 +118,30 @@ class ParsedArgs(dict[str, Any]):
 def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
     """Return whether any key is this library's, in whatever case it is written."""
     return any(isinstance(key, str) and key.lower().startswith((PREFIX, RESERVED)) for key in extra_args or ())
+
+
+def general_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request's keys with the texts of its contrast under their general names.
+
+    CFG's contrast is a negative prompt: its `cf_negative_prompt` is `cf_contrast_prompt`.
+
+    Args:
+        keys: The `cf_` keys as they came; a name that is not the method's own stays, to be refused as unknown.
+
+    Raises:
+        ValueError: A text is given under both names.
+    """
+    method = METHODS.get(keys[METHOD]) if isinstance(keys.get(METHOD), str) else None
+    if method is None or method.contrast_name == "contrast":
+        return dict(keys)
+    own = f"{PREFIX}{method.contrast_name}_"
+    found: dict[str, Any] = {}
+    for key, value in keys.items():
+        general = f"{PREFIX}contrast_{key.removeprefix(own)}" if key.startswith(own) else key
+        if general in keys and general != key:
+            raise ValueError(f"`{key}` has to be the only contrast, but `{general}` is given as well")
+        found[general] = value
+    return found
 
 
 def flag_keys() -> frozenset[str]:

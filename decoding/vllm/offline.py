@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, parse_contrast
+from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, general_keys, parse_contrast
 from .contrast_prompts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def chat_request(
         contrast_prompt: Or: what the user says last in the contrast.
         contrast_messages: Or: the whole conversation of the contrast.
         template: Further arguments for the chat template.
-        parameters: The method's own parameters, and `cut_context` or `without_adapter`.
+        parameters: The method's own parameters, and `cut_context` or `without_adapter`; for CFG `negative_prompt` or
+            `negative_messages` in the place of those above.
 
     Raises:
         ValueError: For what the server answers with 400, and for messages with parts other than text.
@@ -60,7 +61,7 @@ def chat_request(
     texts = {
         DOCUMENTS_KEY: documents,
         PROMPT_KEY: contrast_prompt,
-        MESSAGES_KEY: json.dumps(contrast_messages) if contrast_messages is not None else None,
+        MESSAGES_KEY: contrast_messages,
     }
     keys = _keys(method, texts, parameters)
     conversations = both_conversations([dict(message) for message in messages], keys)
@@ -89,7 +90,10 @@ def prompt_request(
 def _keys(method: str, texts: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     named = {PREFIX + name: value for name, value in parameters.items() if value is not None}
     given = {key: value for key, value in texts.items() if value is not None}
-    return {METHOD: method, **given, **named}
+    keys = general_keys({METHOD: method, **given, **named})
+    if MESSAGES_KEY in keys:
+        keys[MESSAGES_KEY] = json.dumps(keys[MESSAGES_KEY])
+    return keys
 
 
 def _as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ def test_the_threshold_separates_and_is_measured_on_other_premises(run, tmp_path
     assert found["before"] < 0.9
     assert found["fitted_on"] + found["measured_on"] == 200
     assert found["measured_on"] > 0
-    assert (found["entailment"], found["own_threshold"], found["not_judged"]) == ("overconfident@1", 0.5, 1)
+    assert (found["entailment"], found["own_threshold"], found["not_judged"]) == ("overconfident@1+details/1", 0.5, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ DATA = Path(__file__).parent / "data"
 
 def score(name, *options):
     """Run the command with the default judge, in a process of its own."""
-    command = [sys.executable, "-m", "counterfoil.cli", "score", str(DATA / name), "--no-cache", *map(str, options)]
+    run = "from counterfoil.cli import main; main()"
+    command = [sys.executable, "-c", run, "score", str(DATA / name), "--no-cache", *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 

@@ -261,7 +261,7 @@ def test_a_vocabulary_that_differs_is_refused_and_one_that_differs_in_padding_is
         (lambda m: DoLaLogitsProcessor(m, []), r"`layers` has to be different layers, .* but is \[\]"),
         (lambda m: DoLaLogitsProcessor(tiny_model("t5")), "`model` has to be decoder-only"),
         (lambda m: EarlyExit(tiny_model("t5"), 1), "`model` has to be decoder-only"),
-        (lambda m: SamePrompt(tiny_model("t5")), "`amateur` has to be decoder-only"),
+        (lambda m: SamePrompt(tiny_model("t5")), "`model` has to be decoder-only"),
         (lambda m: CADLogitsProcessor(m, padded([[5]]), strength=-0.1), "`strength` has to be a number of at least 0"),
         (
             lambda m: CADLogitsProcessor(m, padded([[5]]), strength=10**400),

@@ -30,6 +30,13 @@ def cad(main, contrast, strength):
     return np.where(main == -np.inf, -np.inf, (1 + strength) * allowed - strength * _finite(contrast))
 
 
+def cfg(main, contrast, guidance_scale=1.5):
+    with np.errstate(invalid="ignore"):
+        negative = log_softmax(_finite(contrast))
+        scores = negative + guidance_scale * (log_softmax(main) - negative)
+    return np.where(main == -np.inf, -np.inf, scores)
+
+
 def cid(main, contrast, strength, rule="probability", plausibility=0.1):
     if rule == "log_ratio":
         return mask(cad(main, contrast, strength), main, plausibility)

@@ -41,6 +41,7 @@ class Case:
 
 RULES = {
     "cad": ({"cf_method": "cad", "cf_strength": 1.0}, functools.partial(oracles.cad, strength=1.0)),
+    "cfg": ({"cf_method": "cfg", "cf_guidance_scale": 2.0}, functools.partial(oracles.cfg, guidance_scale=2.0)),
     "cid": ({"cf_method": "cid", "cf_strength": 30.0}, functools.partial(oracles.cid, strength=30.0)),
     "cid log ratio": (
         {"cf_method": "cid", "cf_strength": 1.0, "cf_rule": "log_ratio"},

@@ -35,12 +35,12 @@ class Row:
 
     @property
     def start(self) -> int:
-        """Where its first cell begins."""
+        """Return where its first cell begins."""
         return self.cells[0][0]
 
     @property
     def end(self) -> int:
-        """Where its last cell ends."""
+        """Return where its last cell ends."""
         return self.cells[-1][1]
 
 

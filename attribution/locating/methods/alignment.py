@@ -78,7 +78,7 @@ class Alignment(BaseMethod):
 
     @cached_property
     def model(self) -> SentenceTransformer:
-        """The model, loaded when it is first needed."""
+        """Return the model, loaded when it is first needed."""
         if self._model is None or isinstance(self._model, str):
             from counterfoil.models import load_embedding_model  # noqa: PLC0415 (seconds to import)
 
@@ -94,7 +94,7 @@ class Alignment(BaseMethod):
 
     @cached_property
     def tokens(self) -> SourceTokens:
-        """The tokens of all sources, embedded when they are first needed."""
+        """Return the tokens of all sources, embedded when they are first needed."""
         tokenizer = cast("Any", self.model.tokenizer)
         room = (self.model.max_seq_length or 512) - _TITLE_TOKENS - _SPECIAL_TOKENS
         texts, places = [], []

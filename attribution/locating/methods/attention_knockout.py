@@ -67,7 +67,7 @@ class AttentionKnockout(ContributiveMethod):
 
     @cached_property
     def effects(self) -> tuple[list[Source], Tensor]:
-        """The source sentences, and `[sentences, answer tokens]`: the divergence that knocking one out causes there.
+        """Return the source sentences, and `[sentences, answer tokens]`: the divergence that knocking one out causes.
 
         Raises:
             TooLongError: If the answer leaves no room for a document.

@@ -60,7 +60,7 @@ class CausalMethod(BaseMethod):
 
     @cached_property
     def language(self) -> LanguageModel:
-        """The model, loaded when it is first needed."""
+        """Return the model, loaded when it is first needed."""
         if self._model is None or isinstance(self._model, str):
             from counterfoil.models import load_language_model  # noqa: PLC0415 (seconds to import)
 
@@ -69,7 +69,7 @@ class CausalMethod(BaseMethod):
 
     @cached_property
     def prompts(self) -> Prompts:
-        """What the model reads."""
+        """Return what the model reads."""
         return Prompts(self.answer, self.documents, self.question, self.language)
 
     @classmethod

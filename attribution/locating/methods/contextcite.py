@@ -90,7 +90,7 @@ class ContextCite(ContributiveMethod):
 
     @cached_property
     def _ablated(self) -> list[tuple[list[Source], Tensor, Tensor]]:
-        """Of each window its sentences, the masks `[n, sentences]` and the log-probabilities `[n, answer tokens]`."""
+        """Return for each window its sentences, masks `[n, sentences]` and log-probabilities `[n, answer tokens]`."""
         generator = torch.Generator().manual_seed(self.seed)
         windows = []
         for pieces in self.prompts.windows(self.window):

@@ -112,7 +112,7 @@ class HiddenStates(CausalMethod):
 
     @cached_property
     def compared(self) -> Compared:
-        """The cosines of the layer, computed when they are first needed; those of :meth:`in_layers` may be set here.
+        """Return the layer's cosines, computed when they are first needed; those of :meth:`in_layers` may be set here.
 
         Raises:
             TooLongError: If the answer leaves no room for a document.

@@ -88,12 +88,12 @@ class SourceTokens:
 
     @cached_property
     def n_sentences(self) -> int:
-        """How many sentences there are."""
+        """Return how many sentences there are."""
         return int(self.sentences.max()) + 1 if len(self.sentences) else 0
 
     @cached_property
     def _once_a_sentence(self) -> Tensor:
-        """The numbers of the tokens, each once for each sentence that holds it."""
+        """Return the numbers of the tokens, each once for each sentence that holds it."""
         return torch.unique(torch.stack([self.ids, self.sentences]), dim=1)[0]
 
     def rarity(self, ids: Tensor) -> Tensor:

@@ -97,7 +97,7 @@ class Prompting(BaseMethod):
 
     @cached_property
     def chat(self) -> Chat:
-        """The chat model, loaded when it is first needed."""
+        """Return the chat model, loaded when it is first needed."""
         return load_chat(self._model, base_url=self._base_url, **self._settings)
 
     @classmethod

@@ -17,10 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..contrast_params import check_case, flag_keys, has_contrast_keys
 from ..engine_limits import DISABLE, switched_off
+from .guidance_fields import FIELDS, asked_guidance
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
-_KEY = re.compile(r"cf_|\\u00(?:[46]3|[46]6|5f)", re.IGNORECASE)
+_KEY = re.compile(rf"cf_|\\u00(?:[46]3|[46]6|5f)|{'|'.join(FIELDS)}", re.IGNORECASE)
 """Found in every body with one of our keys, however JSON spells it; other bodies are not even parsed."""
 
 _WRAPPERS = ("extra_body", "extra_args")
@@ -73,16 +74,26 @@ def check_body(body: bytes, path: str) -> None:
         return  # not JSON: the server says so itself
     if not isinstance(request, dict):
         return
-    keys = list(_keys(request))
-    for key, value, place in keys:
+    found = list(asked_guidance(request))
+    for key, value, place in _keys(request):
         check_case(key)
         if place != "vllm_xargs":
             raise ValueError(f"`{key}` has to be in `vllm_xargs`, but stands {place}")
         _check_flags(key, value)
-    if keys and switched_off():
+        found.append(key)
+    _check_fields(request)
+    if found and switched_off():
         raise ValueError(f"contrasts are switched off on this server: {DISABLE} is set")
-    if keys and path not in (CHAT, COMPLETIONS):
-        raise ValueError(f"`{keys[0][0]}` is understood at {CHAT} and {COMPLETIONS}, but not at {path}")
+    if found and path not in (CHAT, COMPLETIONS):
+        raise ValueError(f"`{found[0]}` is understood at {CHAT} and {COMPLETIONS}, but not at {path}")
+
+
+def _check_fields(request: Mapping[str, Any]) -> None:
+    """Reject guidance that is asked for anywhere but in the request itself."""
+    for place in ("vllm_xargs", *_WRAPPERS):
+        inner = request.get(place)
+        for name in asked_guidance(inner) if isinstance(inner, dict) else ():
+            raise ValueError(f"`{name}` has to be a field of the request itself, but stands in `{place}`")
 
 
 def _check_flags(key: str, value: object) -> None:

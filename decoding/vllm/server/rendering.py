@@ -19,9 +19,17 @@ from vllm.entrypoints.serve.exception_handling.error_response import create_erro
 from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.renderers.inputs.preprocess import extract_prompt_components
 
-from ..contrast_params import CONTRAST_IDS, TEXT_KEYS, ParsedArgs, has_contrast_keys, parse_contrast
+from ..contrast_params import (
+    CONTRAST_IDS,
+    TEXT_KEYS,
+    ParsedArgs,
+    general_keys,
+    has_contrast_keys,
+    parse_contrast,
+)
 from ..contrast_prompts import both_conversations, both_prompts
 from ..engine_limits import EngineLimits, check_prompt_logprobs
+from .guidance_fields import asked_guidance, with_guidance
 
 Request = Any
 """vLLM's `ChatCompletionRequest` or `CompletionRequest`."""
@@ -125,10 +133,11 @@ def _with_contrast(render: Render, endpoint: _Endpoint, state: Any) -> Render:  
 
     @functools.wraps(render)
     async def with_contrast(request: Request) -> object:
-        if not has_contrast_keys(request.vllm_xargs):
+        if not has_contrast_keys(request.vllm_xargs) and not asked_guidance(request.model_extra):
             return await render(request)
         limits = EngineLimits.of(state.vllm_config)
         try:
+            request.vllm_xargs = with_guidance(request.vllm_xargs, request.model_extra)
             extra_args = await _rendered_args(request, endpoint)
             if isinstance(extra_args, ErrorResponse):
                 return extra_args
@@ -164,8 +173,9 @@ async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any
     if request.kv_transfer_params is not None:
         raise ValueError("`kv_transfer_params` has to be left out where a contrast is asked for")
     check_prompt_logprobs(request.prompt_logprobs)
-    contrast = endpoint.contrast_of(request, request.vllm_xargs)
-    extra_args = {key: value for key, value in request.vllm_xargs.items() if key not in TEXT_KEYS}
+    keys = general_keys(request.vllm_xargs)
+    contrast = endpoint.contrast_of(request, keys)
+    extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
     if contrast is None:
         return extra_args
     try:

@@ -11,6 +11,7 @@ from counterfoil.decoding.vllm.contrast_params import (
     ContrastParams,
     ParsedArgs,
     flag_keys,
+    general_keys,
     has_contrast_keys,
     parse_contrast,
     served_methods,
@@ -26,6 +27,7 @@ CAD = {"cf_method": "cad", "cf_contrast_ids": IDS}
 RANGES: dict[str, st.SearchStrategy[Any]] = {
     "plausibility": st.floats(0, 1) | st.integers(0, 1),
     "strength": st.floats(0, 1e6) | st.integers(0, 100),
+    "guidance_scale": st.floats(0, 10) | st.integers(0, 10),
     "rule": st.sampled_from(["probability", "log_ratio"]),
     "formulation": st.sampled_from(["obrien", "li"]),
     "amateur_temperature": st.floats(0.01, 100),
@@ -172,6 +174,9 @@ def test_the_contrast_prompt_is_the_given_one_the_end_of_the_main_one_or_the_mai
         (cut, [7, 8, 9]),
         ({**cut, "cf_cut_context": 99}, prompt),
         ({"cf_method": "cad", "cf_without_adapter": 1}, prompt),
+        ({"cf_method": "cfg"}, [8, 9]),
+        ({"cf_method": "cfg", "cf_contrast_ids": IDS}, IDS),
+        ({"cf_method": "cfg", "cf_without_adapter": 1}, prompt),
     ]:
         params = parse_contrast(keys)
         assert params is not None
@@ -189,6 +194,20 @@ def test_what_is_parsed_is_not_parsed_again_in_the_same_process() -> None:
     assert parse_contrast(args) is params
     # The engine core gets a dictionary and makes the same of it.
     assert parse_contrast(json.loads(json.dumps(args))) == params
+
+
+def test_a_negative_prompt_is_the_contrast_of_guidance_by_its_own_name() -> None:
+    asked = {"cf_method": "cfg", "cf_negative_prompt": "A", "cf_guidance_scale": 2.0, "other": 1}
+    general = {"cf_method": "cfg", "cf_contrast_prompt": "A", "cf_guidance_scale": 2.0, "other": 1}
+    assert general_keys(asked) == general_keys(general) == general
+    with pytest.raises(ValueError, match="`cf_negative_prompt` has to be the only contrast, but `cf_contrast_prompt`"):
+        general_keys({**asked, "cf_contrast_prompt": "B"})
+    foreign = {"cf_method": "cad", "cf_negative_prompt": "A"}
+    assert general_keys(foreign) == foreign
+    with pytest.raises(ValueError, match="`cf_negative_prompt` is not known: cad takes cf_strength"):
+        parse_contrast(foreign)
+    for method in ("nothing", ["cfg"], None):
+        assert general_keys({"cf_method": method}) == {"cf_method": method}
 
 
 def test_flags_are_what_takes_true_and_false() -> None:

@@ -140,7 +140,25 @@ def test_true_and_false_are_refused_where_vllm_would_make_numbers_of_them(key: s
     assert posted(body) == (200, b"answered", [body])
 
 
+@pytest.mark.parametrize("fields", [{"guidance_scale": 1.5}, {"negative_prompt": "A"}])
+def test_guidance_is_a_field_of_the_request_itself(fields: dict[str, Any]) -> None:
+    (name,) = fields
+    for path in (CHAT, "/v1/completions"):
+        body = json.dumps({"messages": [], **fields}).encode()
+        assert posted(body, path) == (200, b"answered", [body])
+    for place in ("vllm_xargs", "extra_body", "extra_args"):
+        expected = f"`{name}` has to be a field of the request itself, but stands in `{place}`"
+        assert refused({"messages": [], place: fields}) == expected
+    assert f"`{name}` is understood at" in refused({"input": "A", **fields}, "/v1/responses")
+
+
+def test_guidance_that_is_none_is_none() -> None:
+    body = json.dumps({"input": "A", "guidance_scale": None, "negative_prompt": ""}).encode()
+    assert posted(body, "/v1/responses") == (200, b"answered", [body])
+
+
 def test_a_server_that_is_switched_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
     assert "COUNTERFOIL_DISABLE is set" in refused({"messages": [], "vllm_xargs": CAD})
+    assert "COUNTERFOIL_DISABLE is set" in refused({"messages": [], "guidance_scale": 1.5})
     assert posted(b"{}") == (200, b"answered", [b"{}"])

@@ -148,6 +148,46 @@ def test_every_method_is_its_rule_on_two_forwards(
     assert tokens == right(lm, offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"], tokens, rule)
 
 
+NEGATIVE = "Answer in French: what is the capital of France?"
+
+
+def guided(scale: float) -> Callable[..., np.ndarray]:
+    return lambda main, negative: oracles.cfg(main, negative, scale)
+
+
+def test_guidance_in_every_form_is_the_rule_on_two_forwards(client: OpenAI, lm: LanguageModel) -> None:
+    offline = chat_request(lm.tokenizer, CHAT, "cfg", negative_prompt=NEGATIVE, guidance_scale=2.0)
+    main, other = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    keys = {"cf_method": "cfg", "cf_guidance_scale": 2.0}
+    messages = json.dumps([{"role": "user", "content": NEGATIVE}])
+    forms: list[tuple[dict[str, Any] | None, dict[str, Any]]] = [
+        ({**keys, "cf_negative_prompt": NEGATIVE}, {}),
+        ({**keys, "cf_negative_messages": messages}, {}),
+        ({**keys, "cf_contrast_prompt": NEGATIVE}, {}),
+        (None, {"guidance_scale": 2.0, "negative_prompt": NEGATIVE}),
+    ]
+    found = [chatted(client, *form).choices[0].token_ids for form in forms]
+    assert found[0] == right(lm, main, other, found[0], guided(2.0))
+    assert found == [found[0]] * len(forms)
+    assert found[0] != chatted(client, None).choices[0].token_ids
+
+    fields = {"guidance_scale": 2.0, "negative_prompt": NEGATIVE}
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chatted(client, None, fields, stream=True))
+    assert text == lm.tokenizer.decode(found[0], skip_special_tokens=True)
+    both = chatted(client, None, {**fields, "top_k": 1}, n=2, temperature=1.0)
+    assert [choice.token_ids for choice in both.choices] == [found[0]] * 2
+
+
+def test_guidance_without_a_negative_prompt_is_unconditional(client: OpenAI, lm: LanguageModel) -> None:
+    prompt = lm.tokenizer(PROMPT)["input_ids"]
+    for keys, extra in ((None, {"guidance_scale": 1.5, "negative_prompt": ""}), ({"cf_method": "cfg"}, {})):
+        answer = client.completions.create(
+            model="smollm2", prompt=PROMPT, temperature=0, max_tokens=10, extra_body=asked(keys, **extra)
+        )
+        tokens = answer.choices[0].token_ids  # type: ignore[attr-defined]
+        assert tokens == right(lm, prompt, prompt[-2:], tokens, guided(1.5))
+
+
 def test_an_amateur_that_reads_the_end_of_the_prompt(client: OpenAI, lm: LanguageModel) -> None:
     prompt = lm.tokenizer(PROMPT)["input_ids"]
     keys = {"cf_method": "contrastive_decoding", "cf_strength": 2.0, "cf_cut_context": 3}
@@ -255,6 +295,9 @@ def test_a_schema_holds(client: OpenAI) -> None:
     answer = json.loads(content)
     assert set(answer) == {"city", "year"}
     assert isinstance(answer["year"], int)
+    fields = {"guidance_scale": 2.0, "negative_prompt": NEGATIVE}
+    content = chatted(client, None, fields, response_format=wanted, max_tokens=60).choices[0].message.content
+    assert set(json.loads(content)) == {"city", "year"}
 
 
 def test_a_tool_is_called(client: OpenAI) -> None:
@@ -315,6 +358,10 @@ IDS = {"cf_method": "cad", "cf_contrast_ids": [1, 2, 3]}
         (IDS, {"extra": {"use_beam_search": True}}, "there are no beams"),
         (IDS, {"extra": {"prompt_logprobs": 1}}, "`prompt_logprobs` has to be left out"),
         (IDS, {"extra": {"cf_strength": 1}}, "`cf_strength` has to be in `vllm_xargs`"),
+        (IDS, {"extra": {"guidance_scale": 2}}, "`guidance_scale` has to be the only contrast"),
+        (None, {"extra": {"guidance_scale": -2}}, "`cf_guidance_scale` has to be a number of at least 0, but is -2"),
+        (None, {"extra": {"guidance_scale": True}}, "`cf_guidance_scale` has to be a number of at least 0"),
+        ({"cf_method": "cad", "cf_negative_prompt": "A"}, {}, "`cf_negative_prompt` is not known: cad takes"),
         (IDS, {"max_tokens": 10**6}, "max_tokens"),
         (IDS, {"temperature": -1}, "temperature"),
         (IDS, {"extra": {"kv_transfer_params": {"prompt_token_ids": [1]}}}, "`kv_transfer_params` has to be left out"),
