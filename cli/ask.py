@@ -156,7 +156,8 @@ def print_answer(out: Console, found: GroundedAnswer) -> None:
         figures = (("recall", record.recall), ("precision", record.precision), ("F1", record.f1))
         listed = ", ".join(f"{name} {'–' if value is None else format(value, '.2f')}" for name, value in figures)
         print_line(out, Text(f"  Citations: {listed}", style="bold"))
-        print_line(out, Text(f"  {_graded_by(found.settings)}", style="dim"))
+        if graded := _graded_by(found.settings):
+            print_line(out, Text(f"  {graded}", style="dim"))
         print_line(out)
     for source in _sources(found):
         print_line(out, source)
@@ -165,9 +166,9 @@ def print_answer(out: Console, found: GroundedAnswer) -> None:
 
 def _graded_by(settings: Mapping[str, str]) -> str:
     """Return who judged the citations, and that it did so for its own if it did."""
-    judge, scorer = settings["Entailment model"], settings["Scores judged by"]
-    if judge != scorer:
-        return f"judged by {one_line(scorer)}"
+    judge, scorer = settings.get("Entailment model", ""), settings.get("Scores judged by", "")
+    if judge != scorer or not judge:
+        return f"judged by {one_line(scorer)}" if scorer else ""
     return f"judged by {one_line(judge)}, which chose these citations itself; --check-with NAME asks another judge"
 
 
