@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from counterfoil.attribution import Pair
-from counterfoil.attribution.io.json_file import write_json
+from counterfoil.attribution.io.atomic import write_json
 
 from .judge import Judge
 from .options import INPUT_FILE, Command, judge_options, output_option
@@ -62,9 +62,7 @@ def calibration(file: Path, judge: Judge) -> dict[str, str | float | int | None]
         ImportError: The evaluations are not installed.
     """
     try:
-        from counterfoil.eval.entailment.calibration import threshold
-        from counterfoil.eval.entailment.data import hold_out, read_pairs
-        from counterfoil.eval.entailment.measures import balanced_accuracy
+        from counterfoil.eval.labelled_pairs import balanced_accuracy, hold_out, read_pairs, threshold
     except ImportError as error:
         raise ImportError(f'calibrating needs the evaluations ({error}): pip install "counterfoil[eval]"') from error
 

@@ -28,9 +28,14 @@ def method_parameters(image: bool | None = None) -> dict[str, list[tuple[str, Pa
     return found
 
 
-def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for every parameter of every method; the command is called with `parameters`, the given ones."""
-    declared = method_parameters()
+def method_options(command: Callable[..., Any], *, image: bool | None = None) -> Callable[..., Any]:
+    """Add an option for every parameter of every method; the command is called with `parameters`, the given ones.
+
+    Args:
+        command: The command.
+        image: As for :func:`method_parameters`.
+    """
+    declared = method_parameters(image)
 
     @functools.wraps(command)
     def called(*args: Any, **given: Any) -> Any:  # noqa: ANN401  (click's values)

@@ -13,7 +13,6 @@ import click
 from counterfoil.attribution import EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.io.files import Scored, ScoreWriter, score_files
-from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
 from counterfoil.attribution.locating.decontextualization import WAYS
 from counterfoil.attribution.locating.registry import load_model
@@ -23,6 +22,7 @@ from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.corpus import compare as compare_corpora
 from counterfoil.attribution.scoring.groundedness import CLAIMS
 from counterfoil.attribution.scoring.score import MODES
+from counterfoil.attribution.serialization import package_versions
 from counterfoil.attribution.statistics import Comparison, Interval
 from counterfoil.attribution.text.statements import SPLITTERS, Status, load_splitter
 from counterfoil.grounding.question_answering import LOCATE_METHODS

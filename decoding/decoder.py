@@ -84,9 +84,9 @@ class Decoder:
             if contrast_inputs is not None and method.processor:
                 return _made(method, model, contrast_inputs)
             if contrast_inputs is not None:
-                return ContrastLogitsProcessor(OtherPrompt(model, contrast_inputs), method)
+                return ContrastLogitsProcessor(model, OtherPrompt(model, contrast_inputs), method)
             view = CutContext(model, method.unconditional_tokens, inputs["attention_mask"])
-            return ContrastLogitsProcessor(view, method)
+            return ContrastLogitsProcessor(model, view, method)
         if method.contrast == "model":
             return _made(method, model, self._amateur_view(method, inputs), vocabulary_size=size)
         return _made(method, model)

@@ -47,14 +47,14 @@ class CounterfoilLM(_Model):
     Args:
         pretrained: Hub id or folder; a loaded :class:`LanguageModel`; or `None` for SmolLM2-135M-Instruct.
         method: As for :class:`counterfoil.decoding.Decoding`.
-        contrast_from: For methods that compare two prompts: the other one begins where this text last stands in the
+        contrast_from: For methods that compare two prompts: the other one begins at the last place of this text in the
             prompt, for example `"Question:"`. What stands before it is the context that may be believed or not.
         contrast: The same as a function of the prompt, from Python.
         batch_size: As the harness has it, a number.
         **options: The method's parameters by name; what is none of them goes to the harness' model.
 
     Raises:
-        ValueError: As :class:`counterfoil.decoding.Decoding`, or no contrast where the method takes one.
+        ValueError: As :class:`counterfoil.decoding.Decoding`, or no contrast for a method that takes one.
         ModelLoadError: The model cannot be loaded.
     """
 
@@ -90,7 +90,7 @@ class CounterfoilLM(_Model):
         )
 
     def get_model_info(self) -> dict[str, Any]:
-        """What the harness records: its own, and the method with all its parameters."""
+        """Return what the harness records: its own, and the method with all its parameters."""
         found = super().get_model_info()
         return {**found, "method": self._decoder.decoding.method, "method_settings": self._decoder.decoding.settings}
 
@@ -152,18 +152,18 @@ class CounterfoilLM(_Model):
         return _by_row(scores, continuation)
 
     def _contrasts(self, prompts: Sequence[str], ended: Callable[[str], str] = str) -> dict[str, Tensor]:
-        """The other prompts, begun as the harness begins its own: its `add_bos_token` holds for both."""
+        """Return the other prompts, begun as the harness begins its own: its `add_bos_token` holds for both."""
         ids, mask = self.tok_batch_encode([ended(self._contrast(prompt)) for prompt in prompts])
         return {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
 
 
 def _present(device: str | None) -> str | None:
-    """The device; `None` for a GPU that is not there: the harness names one unless it is told otherwise."""
+    """Return the device; `None` for a GPU that is not there: the harness names one unless it is told otherwise."""
     return None if device is not None and device.startswith("cuda") and not torch.cuda.is_available() else device
 
 
 def _by_row(log_probabilities: Tensor, continuation: Tensor) -> list[Scored]:
-    """Per row the sum over its tokens, and whether each was the likeliest; `[tokens, vocab]`, row after row."""
+    """Return per row the sum over its tokens, and whether each was the likeliest; `[tokens, vocab]`, row after row."""
     found, start = [], 0
     for row in continuation:
         ids = row[row >= 0]
@@ -175,12 +175,12 @@ def _by_row(log_probabilities: Tensor, continuation: Tensor) -> list[Scored]:
 
 
 def _fitting(context: list[int], room: int) -> list[int]:
-    """The last tokens of a context for which there is room, at least one."""
+    """Return the last tokens of a context for which there is room, at least one."""
     return context[-max(room, 1) :]
 
 
 def _behind(prompt: str, marker: str) -> str:
-    """The prompt from the last place on where `marker` stands."""
+    """Return the prompt from the last place of `marker` on."""
     place = prompt.rfind(marker)
     if place < 0:
         raise ValueError(f"`contrast_from` has to stand in every prompt, but {marker!r} does not in {prompt[-200:]!r}")

@@ -11,31 +11,31 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .requests import Choice, Request, Response
+from .requests import Choice, Request, Response, failed
 
-KEY = "key"
+FORMAT = "counterfoil.answer/2"
 
 
 def digest(model: Mapping[str, Any], method: str, settings: Mapping[str, Any], request: Request) -> str:
-    """What an answer is found by: the model, the method with all its parameters, and what was asked."""
-    content = [dict(model), method, dict(settings), type(request).__name__, asdict(request)]
+    """Return what an answer is found by: the model, the method with all its parameters, and what was asked."""
+    content = [dict(model), method, dict(settings), type(request).__name__, request.recorded()]
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Journal:
-    """Answers by digest, kept in a file where there is one.
+    """Answers by digest, kept in a file if one is named.
 
     Args:
-        path: The file, made where there is none; `None` remembers nothing beyond this process.
+        path: The file, made if there is none; `None` remembers nothing beyond this process.
 
     Raises:
-        ValueError: The file holds something else; the line is named. A last line that was cut off by a kill is removed.
+        ValueError: The file holds something else, or answers that an older version kept; the line is named. A last line
+            that was cut off by a kill is removed.
         OSError: It cannot be read or written.
     """
 
@@ -61,18 +61,22 @@ class Journal:
         return key in self._responses
 
     def response(self, key: str, request: Request) -> Response:
-        """The answer to `request` that was kept under `key`."""
+        """Return the answer to `request` that was kept under `key`."""
         found = self._responses[key]
         if isinstance(request, Choice):
             return tuple(-math.inf if value is None else float(value) for value in found)
         return found
 
     def add(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Keeps answers, each with its `key` and its `response`, on disk before this returns."""
+        """Keep answers, each with its `key` and its `response`, on disk before this returns.
+
+        An answer on which an instrument failed is kept in memory alone, so that the next run asks for it again.
+        """
         for line in lines:
-            self._responses[line[KEY]] = line["response"]
-        if self._file is not None:
-            self._file.writelines(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+            self._responses[line["key"]] = line["response"]
+        kept = [line for line in lines if not failed(line["response"])]
+        if self._file is not None and kept:
+            self._file.writelines(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in kept)
             self._file.flush()
             os.fsync(self._file.fileno())
 
@@ -84,19 +88,25 @@ class Journal:
                 continue
             try:
                 record = json.loads(line)
-                self._responses[record[KEY]] = record["response"]
-            except (ValueError, KeyError, TypeError) as error:
+                key, response, kind = record["key"], record["response"], record.get("format")
+            except (AttributeError, ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f"line {number} of {path} has to be an answer of an earlier run, but is not: {error!r}. Name "
                     "another file, or remove this one"
                 ) from error
+            if kind != FORMAT:
+                raise ValueError(
+                    f"line {number} of {path} has to be an answer in the format {FORMAT}, but is in "
+                    f"{kind or 'that of an older version'}, whose answers are not found again. Name another file"
+                )
+            self._responses[key] = response
         if len(whole) < len(raw):
             with path.open("r+b") as file:
                 file.truncate(len(whole))
 
 
-def recorded(response: Response) -> str | list[float | None]:
-    """A response for JSON, which has no infinity: an option that a method rules out has no log-probability."""
-    if isinstance(response, str):
-        return response
-    return [value if math.isfinite(value) else None for value in response]
+def recorded(response: Response) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a response for JSON, which has no infinity: an option that a method rules out has no log-probability."""
+    if isinstance(response, tuple):
+        return [value if math.isfinite(value) else None for value in response]
+    return response

@@ -1,18 +1,20 @@
-"""What a task found: a row a method, the items behind it, and all that is needed to find it again."""
+"""The one kind of result: rows of figures, the answers behind them, and all that is needed to find it again."""
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from .dataset import Source
-from .statistics import Interval
+from counterfoil.attribution.statistics import Interval
 
-FORMAT = "counterfoil.evaluation/1"
+from .dataset import Dataset
+
+FORMAT = "counterfoil.evaluation/2"
 PACKAGES = ("counterfoil", "torch", "transformers", "scipy")
 
 
@@ -21,8 +23,8 @@ class Figure:
     """One number of a table.
 
     Args:
-        value: The number, `None` where it is not defined.
-        interval: How sure it is.
+        value: The number, `None` if it is not defined.
+        interval: Its confidence interval.
         digits: Decimals to show.
     """
 
@@ -40,14 +42,20 @@ class Figure:
             return shown
         return f"{shown} [{self.interval.low:.{self.digits}f}, {self.interval.high:.{self.digits}f}]"
 
+    def recorded(self) -> dict[str, Any]:
+        """Return the figure for JSON."""
+        found = self.interval
+        limits = None if found is None else {"low": found.low, "high": found.high, "level": found.level}
+        return {"value": self.value, "interval": limits}
+
 
 @dataclass(frozen=True)
-class MethodResult:
-    """The row of one method.
+class Row:
+    """A row of a table.
 
     Args:
-        label: The method with its parameters.
-        settings: The parameters, defaults among them.
+        label: What it is about: a method with its parameters, a subset of the data.
+        settings: What distinguishes it from other rows, JSON: parameters with their defaults.
         figures: Numbers by name, the same names in every row that has them.
     """
 
@@ -57,75 +65,97 @@ class MethodResult:
 
 
 @dataclass(frozen=True)
-class TaskResult:
+class Result:
     """What a task found for one model.
 
     Args:
         task: The task's name.
         version: The task's version: figures of different versions are not comparable.
         model: The model's name.
-        source: The data file.
+        dataset: The data.
         n: How many items were used.
-        settings: Of the task.
-        methods: A row each.
-        samples: What each item gave, for a file of its own.
+        settings: Of the task and of the run.
+        rows: Of the table.
+        samples: What each item got, for a file of its own.
         notes: What a reader of the table has to know.
+        unchecked: How many answers an instrument gave no verdict on.
+        details: What else is recorded, JSON.
+        row_title: What the rows are.
     """
 
     task: str
     version: int
     model: str
-    source: Source
+    dataset: Dataset
     n: int
     settings: Mapping[str, Any]
-    methods: tuple[MethodResult, ...]
+    rows: tuple[Row, ...]
     samples: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
+    unchecked: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+    row_title: str = "method"
+
+    @property
+    def title(self) -> str:
+        """Return task, version, data and model in one line."""
+        return f"{self.task} (version {self.version}), {self.n} items of {self.dataset.name}, {self.model}"
 
     def table(self) -> list[list[str]]:
-        """The table as text, its head first."""
-        names = list(dict.fromkeys(name for row in self.methods for name in row.figures))
-        rows = [[row.label, *(str(row.figures[n]) if n in row.figures else "" for n in names)] for row in self.methods]
-        return [["method", *names], *rows]
+        """Return the table as text, its head first."""
+        names = list(dict.fromkeys(name for row in self.rows for name in row.figures))
+        rows = [[row.label, *(str(row.figures[n]) if n in row.figures else "" for n in names)] for row in self.rows]
+        return [[self.row_title, *names], *rows]
 
-    def as_json(self) -> str:
-        """Everything but the samples."""
-        return json.dumps(self.recorded(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    def as_markdown(self) -> str:
+        """Return the table under its title and the notes below it, in Markdown."""
+        notes = "".join(f"\nNote: {note}" for note in self.notes)
+        return f"{self.title}\n\n{markdown(self.table())}\n\n[low, high]: 95% interval{notes}\n"
 
     def recorded(self) -> dict[str, Any]:
-        """The same as :meth:`as_json`, not yet written."""
-        return {
+        """Return everything but the samples, for JSON; what is not a number is null."""
+        return _defined({
             "format": FORMAT,
             "task": self.task,
             "version": self.version,
             "model": self.model,
-            "data": {"file": self.source.name, "sha256": self.source.sha256, "n": self.n},
+            "data": {"file": self.dataset.name, "sha256": self.dataset.sha256, "n": self.n},
             "settings": dict(self.settings),
-            "methods": [
+            "rows": [
                 {
                     "label": row.label,
                     "settings": dict(row.settings),
-                    "figures": {name: _recorded(figure) for name, figure in row.figures.items()},
+                    "figures": {name: figure.recorded() for name, figure in row.figures.items()},
                 }
-                for row in self.methods
+                for row in self.rows
             ],
+            "unchecked": self.unchecked,
+            "details": dict(self.details),
             "notes": list(self.notes),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        }
+        })  # fmt: skip
+
+    def as_json(self) -> str:
+        """Return :meth:`recorded` as text."""
+        return json.dumps(self.recorded(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
     def samples_as_jsonl(self) -> str:
-        """The items, one a line."""
+        """Return what each item got, one a line."""
         return "".join(json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n" for sample in self.samples)
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
-    """A table with its head first, in Markdown; numbers to the right."""
+    """Return a table with its head first in Markdown, numbers to the right."""
     head, *rows = table
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
 
 
-def _recorded(figure: Figure) -> dict[str, Any]:
-    found = figure.interval
-    limits = None if found is None else {"low": found.low, "high": found.high, "level": found.level}
-    return {"value": figure.value, "interval": limits}
+def _defined(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _defined(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(item) for item in value]
+    return value

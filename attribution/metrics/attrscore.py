@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
-from ..entailment.thresholds import contradicts, supports
-from ..statistics import mean, proportion
-from .classes import ClassScore, class_score
+from ..entailment.base import contradicts, supports
+from ..statistics import f1, mean, proportion
 
 
 class Attribution(StrEnum):
@@ -21,16 +20,55 @@ class Attribution(StrEnum):
     EXTRAPOLATORY = "extrapolatory"
 
 
-_POSITIVE = r"attributable|supported|supports|entailment|consistent"
-_WORDS = {
-    Attribution.ATTRIBUTABLE: _POSITIVE,
-    Attribution.CONTRADICTORY: r"contradictory|contradiction|refuted|refutes|inconsistent",
-    Attribution.EXTRAPOLATORY: rf"extrapolatory|not\s+enough\s+information|neutral|not\s+(?:{_POSITIVE})",
-}
+_POSITIVE = r"attributable|support(?:s|ed)?|entailment|consistent"
+_NEGATIVE = r"contradict(?:s|ed|ory|ion)?|refute[sd]?|inconsistent"
+_NOT = r"(?:\bnot\s+|\bno\s+|\bcannot\s+|n['’]t\s+|\bnon-)(?:be\s+|\w+ly\s+)*"
 _LABEL = re.compile(
-    r"\b(?:" + "|".join(f"(?P<{label.name}>{words})" for label, words in reversed(_WORDS.items())) + r")\b",
+    rf"{_NOT}(?:{_NEGATIVE})\b"  # says no more than that it is one of the other two
+    rf"|(?P<EXTRAPOLATORY>{_NOT}(?:{_POSITIVE})\b|\b(?:extrapolatory|not\s+enough\s+information|neutral)\b)"
+    rf"|\b(?P<CONTRADICTORY>{_NEGATIVE})\b|\b(?P<ATTRIBUTABLE>{_POSITIVE})\b",
     re.IGNORECASE,
 )
+PROMPTS: Mapping[str, Mapping[str, Attribution]] = {
+    "attribution": {
+        "Attributable": Attribution.ATTRIBUTABLE,
+        "Extrapolatory": Attribution.EXTRAPOLATORY,
+        "Contradictory": Attribution.CONTRADICTORY,
+    },
+    "fact-checking": {
+        "Supported": Attribution.ATTRIBUTABLE,
+        "Not Enough Information": Attribution.EXTRAPOLATORY,
+        "Refuted": Attribution.CONTRADICTORY,
+    },
+    "nli": {
+        "Entailment": Attribution.ATTRIBUTABLE,
+        "Neutral": Attribution.EXTRAPOLATORY,
+        "Contradiction": Attribution.CONTRADICTORY,
+    },
+    "summarization": {
+        "Support": Attribution.ATTRIBUTABLE,
+        "Not Enough Information": Attribution.EXTRAPOLATORY,
+        "Contradict": Attribution.CONTRADICTORY,
+    },
+}
+"""The labels of AttrScore's own prompts, by the name of the prompt, in the order in which it offers them."""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Figures of one class in [0, 1]; 0, never NaN, if there is nothing to divide by.
+
+    Args:
+        precision: Share of what is called this class that is.
+        recall: Share of what is this class that is called so.
+        f1: Their harmonic mean.
+        support: How many examples are of this class.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +96,7 @@ class AttrScore:
 
 
 def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | None]) -> AttrScore:
-    """Return the figures for predictions in the order of `gold`; `None` is a prediction that could not be read."""
+    """Return the figures of predictions in the order of `gold`; `None` is a prediction that could not be read."""
     read = [(g, p) for g, p in zip(gold, predicted, strict=True) if p is not None]
     read_gold, read_predicted = [g for g, _ in read], [p for _, p in read]
     confusion = tuple(tuple(read.count((g, p)) for p in Attribution) for g in Attribution)
@@ -75,8 +113,17 @@ def attrscore(gold: Sequence[Attribution], predicted: Sequence[Attribution | Non
     )
 
 
+def class_score(gold: Sequence[Hashable], predicted: Sequence[Hashable], label: Hashable) -> ClassScore:
+    """Return the figures of `label` against all other classes; the sequences are of equal length."""
+    both = sum(g == label == p for g, p in zip(gold, predicted, strict=True))
+    called = sum(p == label for p in predicted)
+    is_so = sum(g == label for g in gold)
+    precision, recall = proportion(both, called), proportion(both, is_so)
+    return ClassScore(precision, recall, f1(recall, precision), is_so)
+
+
 def classify(judgement: Judgement, threshold: float) -> Attribution | None:
-    """Return the class a judgement stands for: supported, contradicted, or neither; `None` if there is no verdict."""
+    """Return the class of a judgement: supported, contradicted, or neither; `None` if there is no verdict."""
     if judgement.supported is None:
         return None
     if supports(judgement, threshold):
@@ -85,13 +132,36 @@ def classify(judgement: Judgement, threshold: float) -> Attribution | None:
 
 
 def parse(output: str) -> Attribution | None:
-    """Return the class that a model's words name; `None` if they name none or several, instead of the first that stands
-    in its reasoning.
+    """Return the class that a model's words name, in the labels of any of the :data:`PROMPTS`.
+
+    "Not supported", "does not fully support" and "non-attributable" are extrapolatory. `None` if the words name no
+    class or several: the first of several often stands in the model's reasoning.
     """
-    named = {match.lastgroup for match in _LABEL.finditer(output)}
+    named = {match.lastgroup for match in _LABEL.finditer(output) if match.lastgroup}
     return Attribution[str(named.pop())] if len(named) == 1 else None
 
 
+def parse_as_released(output: str, prompt: str = "attribution") -> Attribution | None:
+    """Return the class that the released code reads from a model's words, for figures beside the published ones.
+
+    It takes the first label of the prompt that stands anywhere, so "Not attributable" is attributable and
+    "Insupportable" is "Support". It writes the label with one capital before it looks it up, so that "Not Enough
+    Information" is lost.
+
+    Args:
+        output: The model's words.
+        prompt: Which of the :data:`PROMPTS` it was asked with.
+
+    Raises:
+        ValueError: There is no such prompt.
+    """
+    if prompt not in PROMPTS:
+        raise ValueError(f"`prompt` has to be one of {', '.join(PROMPTS)}, but is {prompt!r}")
+    labels = PROMPTS[prompt]
+    found = re.search("|".join(labels), output, re.IGNORECASE)
+    return labels.get(found.group().capitalize()) if found else None
+
+
 def claim(query: str, answer: str) -> str:
-    """Return AttrScore's claim: the query, where there is one (`"nan"` means none), and the answer."""
+    """Return AttrScore's claim: the query, if there is one (`"nan"` means none), and the answer."""
     return answer if not query.strip() or query == "nan" else f"{query} {answer}"

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from ..documents import Document
 from ..entailment import Judgement, Pair
+from ..entailment.base import supports
 from ..entailment.batching import Steps
 from ..entailment.premises import STRICT
-from ..entailment.thresholds import supports
 from ..locating.decontextualization import Decontextualizer, claims
 from ..statistics import proportion
 from ..text.plain_text import plain_text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from .parameters import parameter, plausibility
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    Divergence = Callable[[Tensor, Tensor], Tensor]
 
 BUCKETS = ("low", "high")
 
@@ -49,7 +51,8 @@ class DoLa(Method):
     Chuang et al. 2023, arXiv 2309.03883, equations 2 to 4, where `plausibility` is alpha. The released code averages
     the divergence over the batch, so that the layer depends on the other rows, and exchanges the arguments of the
     Kullback-Leibler terms; this is the paper's, for each row by itself, among the tokens that the last layer allows:
-    what an earlier processor has forbidden there is no difference between layers.
+    what an earlier processor has forbidden there is no difference between layers. `released` exchanges the arguments
+    as well, and leaves the scores as they are, so that a repetition penalty behind them acts as it does there.
 
     `layers` is `"low"` or `"high"` for candidates in the lower or upper half, every second layer (of more than 40
     layers the first or last 20); a sequence of candidates; or one layer. 0 is the embeddings; the last layer is no
@@ -71,14 +74,22 @@ class DoLa(Method):
     )  # fmt: skip
     plausibility: float = plausibility(0.1, letter="alpha")
     norm: bool = parameter(True, help="early layers pass the final norm", makes_contrast=True)
+    released: bool = parameter(
+        False, help="the released code's divergence, and scores that are not normalised", makes_contrast=True
+    )
+
+    @property
+    def is_distribution(self) -> bool:
+        """Return whether the scores are normalised: the released code's are not."""
+        return not self.released
 
     def chosen(self, main: Tensor, contrast: Tensor) -> Tensor:
         """Return the early logits `[rows, vocab]` of each row's layer, out of `[layers, rows, vocab]`."""
-        return contrast.take_along_dim(dola_layer(main, contrast)[None, :, None], 0)[0]
+        return contrast.take_along_dim(self._place(main, contrast)[None, :, None], 0)[0]
 
     def coefficients(self, main: Tensor, contrast: Tensor, **context: Tensor | int) -> dict[str, Tensor]:
         """Return which layer each row is compared with, if `layers` names the candidates; else its place among them."""
-        place = dola_layer(main, contrast)
+        place = self._place(main, contrast)
         if isinstance(self.layers, str):
             return {"layer": place}
         layers = (self.layers,) if isinstance(self.layers, int) else self.layers
@@ -94,13 +105,17 @@ class DoLa(Method):
         difference = main.float().log_softmax(-1) - finite_floor(contrast).log_softmax(-1)
         return masked_to_plausible(difference, main, self.plausibility)
 
+    def _place(self, main: Tensor, contrast: Tensor) -> Tensor:
+        return dola_layer(main, contrast, exchanged_divergence if self.released else None)
 
-def dola_layer(main: Tensor, contrast: Tensor) -> Tensor:
+
+def dola_layer(main: Tensor, contrast: Tensor, divergence: Divergence | None = None) -> Tensor:
     """Return the candidate layer that differs most from the last one, for each row by itself.
 
     Args:
         main: `[rows, vocab]` logits of the last layer.
         contrast: `[layers, rows, vocab]` logits of the candidate layers.
+        divergence: Of two log-distributions; :func:`jensen_shannon` by default.
 
     Returns:
         `[rows]` int64, indices into the first dimension of `contrast`.
@@ -111,9 +126,9 @@ def dola_layer(main: Tensor, contrast: Tensor) -> Tensor:
     log_p = main.float().log_softmax(-1)
     largest = log_p.new_full((len(main),), -math.inf)
     for place, layer in enumerate(contrast):
-        divergence = jensen_shannon(log_p, forbidden_as_in(main, layer.float()).log_softmax(-1))
-        better = divergence > largest
-        best, largest = best.masked_fill(better, place), divergence.where(better, largest)
+        found = (divergence or jensen_shannon)(log_p, forbidden_as_in(main, layer.float()).log_softmax(-1))
+        better = found > largest
+        best, largest = best.masked_fill(better, place), found.where(better, largest)
     return best
 
 
@@ -131,6 +146,23 @@ def jensen_shannon(p_log: Tensor, q_log: Tensor) -> Tensor:
         return (log_p.exp() * (log_p - mixture).masked_fill(log_p == -math.inf, 0.0)).sum(-1)
 
     return ((divergence(p_log) + divergence(q_log)) / 2).clamp(0.0, math.log(2))
+
+
+def exchanged_divergence(p_log: Tensor, q_log: Tensor) -> Tensor:
+    """Return what DoLa's released code takes for the Jensen-Shannon divergence, in nats, at least 0, without a bound.
+
+        (KL(m || p) + KL(m || q)) / 2   where m = (p + q) / 2; the Jensen-Shannon divergence has KL(p || m), KL(q || m)
+
+    Args:
+        p_log: Log-probabilities, `[..., vocab]`; may hold -inf.
+        q_log: The same shape.
+    """
+    mixture = p_log.logaddexp(q_log) - math.log(2)
+
+    def divergence(log_p: Tensor) -> Tensor:
+        return (mixture.exp() * (mixture - log_p).masked_fill(mixture == -math.inf, 0.0)).sum(-1)
+
+    return ((divergence(p_log) + divergence(q_log)) / 2).clamp(min=0.0)
 
 
 def _is_layer(value: object) -> bool:

@@ -30,12 +30,23 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CHOOSING = (
-    "You see an image and a question about it: {question}\n"
-    "Which one of these transformations of the image would be the most helpful for answering it?\n"
+    "You are an image transformation evaluator.\n"
+    "Question: {question}\n"
+    "Here is the list of image transformations you need to examine:\n"
     "{pool}\n"
-    "Answer with the number alone."
+    "Consider the impact of each transformation on the understanding of an image when answering questions. Select the "
+    "most positive transformation that helps answer questions more accurately."
 )
-"""How RITUAL+ asks the model. The paper shows its prompt in a figure alone and released no code for it."""
+"""How RITUAL+ asks the model: the words of the figure in the authors' repository (`assets/ritual+.png`), which released
+no code for it."""
+SHOWN = dict(
+    zip(
+        TRANSFORMS,
+        ("Horizontal Flip", "Vertical Flip", "Rotation", "Color Jitter", "Gaussian Blur", "Crop"),
+        strict=True,
+    )
+)
+"""The figure's names of the transformations."""
 
 View = tuple[dict[str, Any], Mapping[str, Sequence[Any]]]
 """What the model reads as the contrast, and what was drawn or written for it: by name, one for each image."""
@@ -240,8 +251,17 @@ def _chosen(prompter: VisionPrompter, prompt: ImagePrompt, transform: Any, seed:
         return transform
     if transform != CHOSEN_BY_MODEL:
         return draw_transform(prompt.image, seed, transform)
-    pool = "\n".join(f"{number}. {name.replace('_', ' ')}" for number, name in enumerate(TRANSFORMS, start=1))
+    pool = "\n".join(f"{number}. {shown}" for number, shown in enumerate(SHOWN.values(), start=1))
     asked = prompter.asking(prompt.image, CHOOSING.format(question=prompt.question, pool=pool))
-    answer = re.search(r"\d+", prompter.generated(asked, 8))
-    number = int(answer.group()) if answer else 0
-    return draw_transform(prompt.image, seed, TRANSFORMS[number - 1] if 1 <= number <= len(TRANSFORMS) else None)
+    return draw_transform(prompt.image, seed, _named(prompter.generated(asked, 16)))
+
+
+def _named(answer: str) -> str | None:
+    """Return the transformation that an answer names first, by its name or else by its number in the list."""
+    said = answer.lower()
+    places = {said.find(shown.lower()): name for name, shown in SHOWN.items() if shown.lower() in said}
+    if places:
+        return places[min(places)]
+    number = re.search(r"\d+", said)
+    place = int(number.group()) if number else 0
+    return TRANSFORMS[place - 1] if 1 <= place <= len(TRANSFORMS) else None

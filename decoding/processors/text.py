@@ -32,7 +32,7 @@ class PromptLogitsProcessor(ContrastLogitsProcessor):
         **parameters: Any,  # noqa: ANN401  (those of the method)
     ) -> None:
         method = self.made_method(parameters)
-        super().__init__(OtherPrompt(model, contrast_inputs), method, trace=trace)
+        super().__init__(model, OtherPrompt(model, contrast_inputs), method, trace=trace)
 
 
 class CADLogitsProcessor(PromptLogitsProcessor):
@@ -97,7 +97,7 @@ class GuidanceLogitsProcessor(ContrastLogitsProcessor):
         else:
             given = negative_inputs
             view = given if isinstance(given, View) else OtherPrompt(model, given, "negative_inputs")
-        super().__init__(view, method, trace=trace)
+        super().__init__(model, view, method, trace=trace)
 
 
 class CIDLogitsProcessor(PromptLogitsProcessor):
@@ -144,9 +144,8 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
         **parameters: Any,  # noqa: ANN401  (those of the method)
     ) -> None:
         method = self.made_method(parameters)
-        unwrap_model(model, "model")
         view = amateur if isinstance(amateur, View) else SamePrompt(unwrap_model(amateur, "amateur"))
-        super().__init__(view, method, vocabulary_size=vocabulary_size, trace=trace)
+        super().__init__(model, view, method, vocabulary_size=vocabulary_size, trace=trace)
 
 
 class DoLaLogitsProcessor(ContrastLogitsProcessor):
@@ -155,7 +154,8 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
     {method}
 
     There is no second forward: the hidden states are those of the main one. On SmolLM2 without the norm, the eight
-    upper candidates are within 1e-6 of log 2 at most steps. The authors generate with `repetition_penalty=1.2`.
+    upper candidates are within 1e-6 of log 2 at most steps. The authors put a repetition penalty of 1.2 on the
+    contrastive scores: `released=True, norm=False`, and transformers' `RepetitionPenaltyLogitsProcessor(1.2)` behind.
 
     Args:
         model: The model that generates, decoder-only.
@@ -177,7 +177,7 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         method = self.made_method({"layers": layers, **parameters})
         assert isinstance(method, DoLa)
         view = CandidateLayers(unwrap_model(model, "model"), method.layers, norm=method.norm)
-        super().__init__(view, replace(method, layers=view.layers), trace=trace)
+        super().__init__(model, view, replace(method, layers=view.layers), trace=trace)
 
     @classmethod
     def taken_parameters(cls) -> tuple[Parameter, ...]:

@@ -1,72 +1,103 @@
-"""What evaluations of entailment models share: asking with progress, and the record beside the figures."""
+"""An entailment model as an engine: it judges statements, or what a request asks of it in several steps."""
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from counterfoil.attribution.entailment import EntailmentModel
+from counterfoil.attribution.entailment import EntailmentModel, Judgement, Pair
+from counterfoil.attribution.entailment.batching import Steps, run, together
 from counterfoil.attribution.entailment.cached import CachedEntailment
-from counterfoil.attribution.entailment.cached import Progress as Judged
+from counterfoil.attribution.text.segmentation import without_surrogates
 
-from ..dataset import Source
-from ..results import FORMAT, PACKAGES
+from ..requests import Judgements, Request, Response
 
-Progress = Callable[[int, int], None]
-"""Called with the number of pairs judged and of those asked for."""
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-
-def watched(model: EntailmentModel, progress: Progress | None) -> EntailmentModel:
-    """The model behind an engine: each different pair is judged once, the longest first, and `progress` is told."""
-
-    def tell(judged: Judged) -> None:
-        if progress is not None:
-            progress(judged.judged, judged.asked)
-
-    return CachedEntailment(model, on_progress=tell)
+    from ..task import Task
 
 
-def recorded(
-    *,
-    task: str,
-    task_version: int,
-    model: EntailmentModel,
-    source: Source,
-    n: int,
-    settings: Mapping[str, Any],
-    found: Mapping[str, Any],
-    notes: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The record of an evaluation for JSON; `found` holds the figures. What is not a number is null."""
-    record = {
-        "format": FORMAT,
-        "task": task,
-        "version": task_version,
-        "model": model.name,
-        "threshold": model.threshold,
-        "data": {"file": source.name, "sha256": source.sha256, "n": n},
-        "settings": dict(settings),
-        **found,
-        "notes": list(notes),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    }
-    return _defined(record)
+@runtime_checkable
+class Questions(Protocol):
+    """A request that asks an entailment model in several steps."""
+
+    def steps(self, name: str, threshold: float) -> Steps[Response]:
+        """Yield pairs, receive their judgements, return the response; the arguments are the model's."""
+        ...
 
 
-def as_json(record: Mapping[str, Any]) -> str:
-    """A record as it is written."""
-    return json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+class JudgeEngine:
+    """Answers with an entailment model; each different pair is judged once, the longest first.
+
+    Args:
+        model: The model.
+        options: Those that it was loaded with, for the record.
+        at_once: How many requests it is given at once.
+    """
+
+    def __init__(
+        self, model: EntailmentModel, options: Mapping[str, object] | None = None, *, at_once: int = 256
+    ) -> None:
+        self.model = model
+        self.at_once = at_once
+        self._options = dict(options or {})
+        self._judge = CachedEntailment(model).judge
+
+    @property
+    def name(self) -> str:
+        """Return the model's name with its revision."""
+        return self.model.name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Return the threshold, and the options that the model was loaded with."""
+        options = {f"option {name}": value for name, value in self._options.items()}
+        return {"engine": "entailment", "threshold": self.model.threshold, **options}
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Raise: an entailment model is not the model whose texts a task cuts.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(f"{self.name} judges texts and has no tokenizer to cut them by")
+
+    def described(self, method: None) -> tuple[str, str, Mapping[str, Any]]:
+        """Return the model as its only method."""
+        return "entailment", self.name, {"threshold": self.model.threshold}
+
+    def refuses(self, task: Task, method: None) -> str | None:
+        """Return `None`: it judges whatever it is given."""
+        return None
+
+    def answer(self, methods: Sequence[None], requests: Sequence[Request]) -> list[list[Response]]:
+        """Return the responses to requests that are all :class:`~..requests.Judgements`, or all have steps."""
+        asked = [request for request in requests if isinstance(request, Judgements)]
+        if len(asked) == len(requests):
+            return [self._judged(asked)]
+        steps = [
+            request.steps(self.name, self.model.threshold) for request in requests if isinstance(request, Questions)
+        ]
+        return [run(together(steps), self._judge)]
+
+    def _judged(self, requests: Sequence[Judgements]) -> list[Response]:
+        pairs = [[Pair(request.premise, text) for text in request.hypotheses] for request in requests if request.asked]
+        judgements = iter(self._judge([_sendable(pair) for some in pairs for pair in some]))
+        return [
+            [_recorded(next(judgements), self.model.threshold) for _ in request.hypotheses] if request.asked else []
+            for request in requests
+        ]  # fmt: skip
 
 
-def _defined(value: Any) -> Any:  # noqa: ANN401 (any JSON)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _defined(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_defined(item) for item in value]
-    return value
+def _recorded(found: Judgement, threshold: float) -> dict[str, Any]:
+    known = {name: value for name, value in asdict(found).items() if value is not None and value != ()}
+    told = {name: list(value) if isinstance(value, tuple) else value for name, value in known.items()}
+    if found.supported is not None:
+        told["verdict"] = found.supported >= threshold if found.decided is None else found.decided
+    return told
+
+
+def _sendable(pair: Pair) -> Pair:
+    return Pair(without_surrogates(pair.premise), without_surrogates(pair.hypothesis))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from counterfoil.decoding.by_name import Decoding
 from counterfoil.decoding.decoder import GREEDY, Decoder
 from counterfoil.models import LanguageModel
+from counterfoil.models.checkpoints import folder_revision, revision_of
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, StoppingCriteria
 
-from ..likelihood import option_log_probabilities
 from ..requests import Choice, Generation, Request, Response
+from .teacher_forcing import option_log_probabilities
+
+if TYPE_CHECKING:
+    from ..task import Task
 
 
 class LocalEngine:
@@ -34,30 +39,43 @@ class LocalEngine:
         self.language = language
         self.at_once = batch_size
         self.chat = chat
+        self._revision = revision_of(language.name, language.model)
         self._decoders: dict[int, tuple[Decoding, Decoder]] = {}
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         return self.language.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Engine, precision and whether prompts are put into the chat template."""
-        dtype = str(self.language.model.dtype).removeprefix("torch.")
-        return {"engine": "transformers", "dtype": dtype, "chat": self.chat}
+        """Return the engine, revision of the weights, precision, and whether prompts are put into the chat template."""
+        model = self.language.model
+        return {
+            "engine": "transformers",
+            "revision": self._revision,
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "chat": self.chat,
+        }
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """The model's."""
+        """Return the model's tokenizer."""
         return self.language.tokenizer
 
-    def refuses(self, kind: Literal["generation", "likelihood"], decoding: Decoding) -> str | None:
-        """Nothing: what a task cannot do under a method, the task says."""
+    def described(self, method: Decoding) -> tuple[str, str, Mapping[str, Any]]:
+        """Return a decoding's name, its label, and all its parameters with the revision of an amateur in a folder."""
+        settings = method.settings
+        revision = folder_revision(Path(str(settings["amateur"]))) if settings.get("amateur") else None
+        known = {} if revision is None else {"amateur_revision": revision}
+        return method.method, method.label, {**settings, **known}
+
+    def refuses(self, task: Task, method: Decoding) -> str | None:
+        """Return `None`: what a task cannot do under a method, the task says."""
         return None
 
-    def answer(self, decodings: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
-        """Answers in batches: greedy texts, or the log-probability of each option."""
-        decoders = [self._decoder(decoding) for decoding in decodings]
+    def answer(self, methods: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
+        """Return answers, computed in batches: greedy texts, or the log-probability of each option."""
+        decoders = [self._decoder(decoding) for decoding in methods]
         if all(isinstance(request, Choice) for request in requests):
             choices = [self._in_chat(cast("Choice", request)) for request in requests]
             # A chat template writes the special tokens itself.
@@ -69,7 +87,7 @@ class LocalEngine:
         return [self._texts(decoder, asked) for decoder in decoders]
 
     def _texts(self, decoder: Decoder, requests: Sequence[Generation]) -> list[Response]:
-        """The texts in the order of the requests; in a batch are only such as end alike."""
+        """Return the texts in the order of the requests; a batch holds only such as end alike."""
         alike: dict[tuple[Any, ...], list[int]] = {}
         for place, request in enumerate(requests):
             kind = request.max_new_tokens, request.stop, request.contrast is None
@@ -83,7 +101,7 @@ class LocalEngine:
         return [found[place] for place in range(len(requests))]
 
     def _decoder(self, decoding: Decoding) -> Decoder:
-        """The decoder, kept: one with an amateur has loaded a second model."""
+        """Return the decoder, kept: one with an amateur has loaded a second model."""
         if id(decoding) not in self._decoders:
             self._decoders[id(decoding)] = decoding, Decoder(decoding, self.language)
         return self._decoders[id(decoding)][1]
@@ -136,12 +154,12 @@ class LocalEngine:
         if most is not None and tokens > most:
             raise ValueError(
                 f"a prompt and its continuation take {tokens} tokens, but {self.name} reads {most}. Lower the number "
-                "of examples or of new tokens with --set"
+                "of examples or of new tokens"
             )
 
 
 class _Stopped(StoppingCriteria):
-    """Ends a row when a stop string stands in what was written.
+    """Ends a row as soon as a stop string stands in what was written.
 
     transformers' `StopStringCriteria` matches tokens beforehand and refuses tokenizers that it cannot take apart;
     decoding a few words again at every step costs nothing beside the forward.
@@ -157,5 +175,5 @@ class _Stopped(StoppingCriteria):
 
 
 def _ended(text: str, stop: Sequence[str]) -> str:
-    """The text up to the first stop string."""
+    """Return the text up to the first stop string."""
     return text[: min((text.find(end) for end in stop if end in text), default=len(text))]

@@ -10,31 +10,39 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from counterfoil.decoding.by_name import Decoding
+from counterfoil.attribution.chat import OpenAIChat, openai_client
+from counterfoil.decoding.by_name import PLAIN, Decoding
+from counterfoil.decoding.methods import METHODS
 
-from ..requests import Generation, Request, Response
+from ..requests import Choice, Generation, Request, Response
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SERVED = ("none", "cad", "cid", "contrastive_decoding")
-"""The methods that a server can decode by: those that combine two sequences."""
+    from ..task import Task
 
 PROBE = "counterfoil-probe"
+SILENT = ("the model returned nothing", "the model refused")
 
 
-class EndpointEngine:
+def served_methods() -> list[str]:
+    """Return the names of the methods that a server can decode by: plainly, and those that combine two sequences."""
+    two = (name for name, one in METHODS.items() if one.contrast in ("prompt", "model") and not one.takes_image)
+    return [PLAIN, *two]
+
+
+class OpenAIEngine:
     """Answers through a server.
 
     Args:
         url: Its address with the version, as `http://localhost:8000/v1`.
         model: The model's name there; `None` takes the only model, by whichever of its names comes last.
         at_once: How many requests are under way at a time.
-        chat: Prompts are sent to the chat endpoint, as what a user says.
+        chat: Send prompts to the chat endpoint, as what a user says.
         tokenizer: Hub id or folder of the model's tokenizer; the model's name by default.
-        api_key: Where the server wants one.
+        api_key: The server's key; `None` for `OPENAI_API_KEY` of the environment.
 
     Raises:
         ImportError: Without openai; the message has the `pip install` line.
@@ -51,35 +59,28 @@ class EndpointEngine:
         tokenizer: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        try:
-            from openai import OpenAI, OpenAIError  # noqa: PLC0415
-        except ImportError as error:
-            raise ImportError(f'a server is asked with openai ({error}): pip install "counterfoil[judge]"') from error
-        self._client = OpenAI(base_url=url, api_key=api_key or "none")
-        try:
-            # vLLM lists every name of a model and says as `root` what it loaded: two names are no choice.
-            served = {getattr(found, "root", None) or found.id: found.id for found in self._client.models.list()}
-        except OpenAIError as error:
-            raise ValueError(f"--endpoint has to be a server that answers, but {url} does not: {error}") from error
+        self._client = openai_client(url, api_key)
+        self._api_key = api_key
+        self.url, self.at_once, self.chat = url, at_once, chat
+        served = self._served()
         if model is None and len(served) != 1:
             raise ValueError(f"--model has to be given: {url} serves {', '.join(served.values()) or 'no model'}")
-        self.url, self.at_once, self.chat = url, at_once, chat
         self._model = model or next(iter(served.values()))
         self._tokenizer = tokenizer or self._model
         self._has_plug_in: bool | None = None
 
     @property
     def name(self) -> str:
-        """The model's name on the server."""
+        """Return the model's name on the server."""
         return self._model
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The protocol and whether prompts go to the chat endpoint; the address is left out, it may be private."""
+        """Return the protocol and whether prompts go to the chat endpoint; not the address, which may be private."""
         return {"engine": "openai", "chat": self.chat}
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """The model's tokenizer, from the hub or a folder: the protocol has none.
+        """Return the model's tokenizer, from the hub or a folder: the protocol has none.
 
         Raises:
             ValueError: There is none of this name.
@@ -94,34 +95,60 @@ class EndpointEngine:
                 f"this task counts tokens, but there is no tokenizer {self._tokenizer!r}. Name one with --tokenizer"
             ) from error
 
-    def refuses(self, kind: Literal["generation", "likelihood"], decoding: Decoding) -> str | None:
-        """What a server has no way to do, or this one cannot."""
-        if kind == "likelihood":
+    def described(self, method: Decoding) -> tuple[str, str, Mapping[str, Any]]:
+        """Return a decoding's name, its label and all its parameters."""
+        return method.method, method.label, method.settings
+
+    def refuses(self, task: Task, method: Decoding) -> str | None:
+        """Return what a server has no way to do, or this one cannot."""
+        if issubclass(task.asks, Choice):
             return "a server gives no contrastive log-probabilities of given texts; leave --endpoint out"
-        if decoding.method not in SERVED:
-            return f"{decoding.method} cannot be served, only {', '.join(SERVED)}; leave --endpoint out"
-        amateurs = [name for name in ("amateur", "early_exit") if name in decoding.parameters]
+        if method.method not in served_methods():
+            return f"{method.method} cannot be served, only {', '.join(served_methods())}; leave --endpoint out"
+        amateurs = [name for name in ("amateur", "early_exit") if name in method.parameters]
         if amateurs:
             return f"`{amateurs[0]}` is chosen when a server is started; a request can name `cut_context`"
-        if decoding.method != "none" and not self._knows_methods():
+        if method.method != PLAIN and not self._knows_methods():
             return f"the server at {self.url} does not know cf_method; start it with `counterfoil serve`"
         return None
 
-    def answer(self, decodings: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
-        """Sends the requests, several at a time."""
+    def answer(self, methods: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
+        """Send the requests, several at a time, and return the texts."""
         asked = [cast("Generation", request) for request in requests]
+        found: list[list[Response]] = []
         with ThreadPoolExecutor(self.at_once) as pool:
-            return [
-                list(pool.map(lambda request, decoding=decoding: self._text(decoding, request), asked))
-                for decoding in decodings
-            ]
+            for decoding in methods:
+                if self.chat and decoding.method == PLAIN:
+                    found.append(self._chatted(asked))
+                else:
+                    found.append(list(pool.map(lambda one, decoding=decoding: self._text(decoding, one), asked)))
+        return found
+
+    def _chatted(self, requests: Sequence[Generation]) -> list[Response]:
+        """Return what a user who says the prompts is answered, by the client that knows what models reject."""
+        alike: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+        for place, request in enumerate(requests):
+            alike.setdefault((request.max_new_tokens, request.stop), []).append(place)
+        found: dict[int, str] = {}
+        for (new_tokens, stop), places in alike.items():
+            chat = OpenAIChat(
+                self._model, self.url, api_key=self._api_key, concurrency=self.at_once, max_tokens=new_tokens,
+                extra_body={"stop": list(stop)} if stop else None,
+            )  # fmt: skip
+            replies = chat.replies([[{"role": "user", "content": requests[place].prompt}] for place in places])
+            for place, reply in zip(places, replies, strict=True):
+                # Nothing, or a refusal, is an answer of the model; an endpoint that failed has given none.
+                if reply.text is None and not (reply.failure or "").startswith(SILENT):
+                    raise ValueError(f"{self.url} gave no answer to a prompt: {reply.failure}")
+                found[place] = reply.text or ""
+        return [found[place] for place in range(len(requests))]
 
     def _text(self, decoding: Decoding, request: Generation) -> str:
         keys = self._keys(decoding, request)
         return self._complete(request.prompt, request.max_new_tokens, request.stop, keys)
 
     def _keys(self, decoding: Decoding, request: Generation) -> dict[str, Any]:
-        if decoding.method == "none":
+        if decoding.method == PLAIN:
             return {}
         given = {name: value for name, value in decoding.settings.items() if value is not None}
         keys = {"cf_method": decoding.method, **{f"cf_{name}": value for name, value in given.items()}}
@@ -139,6 +166,19 @@ class EndpointEngine:
             turn = [{"role": "user", "content": prompt}]
             return api.chat.completions.create(messages=turn, **options).choices[0].message.content or ""
         return api.completions.create(prompt=prompt, **options).choices[0].text
+
+    def _served(self) -> dict[str, str]:
+        """Return a name of each model; vLLM lists every name of one and says as `root` what it loaded."""
+        from openai import AuthenticationError, OpenAIError, PermissionDeniedError  # noqa: PLC0415
+
+        try:
+            return {getattr(found, "root", None) or found.id: found.id for found in self._client.models.list()}
+        except (AuthenticationError, PermissionDeniedError) as error:
+            raise ValueError(
+                f"--api-key has to be a key of {self.url}, or OPENAI_API_KEY has to be set, but it answers: {error}"
+            ) from error
+        except OpenAIError as error:
+            raise ValueError(f"--endpoint has to be a server that answers, but {self.url} does not: {error}") from error
 
     def _knows_methods(self) -> bool:
         from openai import BadRequestError, UnprocessableEntityError  # noqa: PLC0415

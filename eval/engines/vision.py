@@ -1,4 +1,4 @@
-"""Yes or no, read off the first token of the answer, under every method at once.
+"""A vision-language model in this process: yes or no read off the first token, and descriptions.
 
 The picture is read once for all methods. What a method answers greedily and with what probability it would say yes when
 it draws at random both follow from its scores of the first token, so that nothing has to be drawn.
@@ -6,166 +6,268 @@ it draws at random both follow from its scores of the first token, so that nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from counterfoil.decoding import ContrastLogitsProcessor
-from counterfoil.decoding.by_name import Decoding
-from counterfoil.decoding.decoder import ImageDecoder
+from counterfoil.decoding.by_name import PLAIN, Decoding, check_accepted, method_names, parameters_of
+from counterfoil.decoding.decoder import GREEDY, ImageDecoder
 from counterfoil.decoding.images import draw_transform, image_inputs
 from counterfoil.decoding.images.image_requests import open_image
-from counterfoil.decoding.methods.code import INSTRUCTION
+from counterfoil.decoding.methods.code import CODE
 from counterfoil.decoding.methods.method import labelled
 from counterfoil.models import VisionModel
+from counterfoil.models.checkpoints import revision_of
 from PIL import Image
 from torch import Tensor
 
-from ..hallucination.methods import Method
+from ..requests import Description, Look, Request, Response, YesNo
 
-Request = tuple[Image.Image | Path, str]
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from ..task import Task
+
 Opened = tuple[Image.Image, str]
-SAID = {True: ("yes", "Yes", " yes", " Yes"), False: ("no", "No", " no", " No")}
+Control = Literal["temperature", "transformed"]
+CONTROLS: tuple[Control, ...] = ("temperature", "transformed")
+"""What RITUAL's own paper lacks: the same sharpening and cut without a second picture, and the second picture alone."""
+
+WORDS = {True: ("yes", "Yes", " yes", " Yes"), False: ("no", "No", " no", " No")}
 FAR = 1e6
 
 
-def labelled_as(method: Method) -> str:
-    """Return a way to answer with its parameters, for a table."""
-    if method.control is None:
-        return method.decoding.label
-    kept = ("strength", "plausibility") if method.control == "temperature" else ("transform",)
-    return labelled(method.control, {name: method.decoding.settings[name] for name in kept})
-
-
-@dataclass
-class Votes:
-    """What a method says to some questions.
+@dataclass(frozen=True)
+class Method:
+    """A way to answer.
 
     Args:
-        greedy: 1 where the greedy answer is yes, else 0.
-        sampled: The probability of yes among yes and no, at temperature 1.
-        score: Rises with the certainty of yes; where the method's cut leaves one answer, the picture alone orders them
-            beyond all others.
+        decoding: The decoding.
+        control: `"temperature"`, RITUAL with the picture itself for the second view; `"transformed"`, an answer from
+            RITUAL's second view alone; `None` for the decoding itself.
     """
 
-    greedy: list[float] = field(default_factory=list)
-    sampled: list[float] = field(default_factory=list)
-    score: list[float] = field(default_factory=list)
+    decoding: Decoding
+    control: Control | None = None
 
-    def extend(self, other: Votes) -> None:
-        """Adds the votes on more questions."""
-        self.greedy += other.greedy
-        self.sampled += other.sampled
-        self.score += other.score
+    @property
+    def name(self) -> str:
+        """Return the control, or the method of the decoding."""
+        return self.control or self.decoding.method
 
 
-class Asker:
-    """Asks a vision-language model.
+def method(name: str, parameters: Mapping[str, Any] | None = None) -> Method:
+    """Return a way to answer by its name.
+
+    Raises:
+        ValueError: An unknown name, or a parameter that it has not.
+    """
+    given = dict(parameters or {})
+    for control in CONTROLS:
+        if name == control:
+            shown = {"transform": "identity"} if control == "temperature" else {}
+            return Method(Decoding("ritual", given | shown), control)
+    known = (PLAIN, *method_names(image=True), *CONTROLS)
+    if name not in known:
+        raise ValueError(f"`method` has to be one of {', '.join(known)}, but is {name!r}")
+    return Method(Decoding(name, given))
+
+
+def methods(names: str, parameters: Mapping[str, Any]) -> list[Method]:
+    """Return the ways to answer that a command line names.
+
+    Args:
+        names: Names with commas between them.
+        parameters: Values by name, each for every method that has it; `None` is not given, and a list of values makes
+            as many methods.
+
+    Raises:
+        ValueError: As :func:`method`, and for a parameter that none of the methods has.
+    """
+    asked = [name.strip() for name in names.split(",")]
+    given = {name: value for name, value in parameters.items() if value is not None}
+    accepted = {name: [p.name for p in parameters_of(method(name).decoding.method)] for name in asked}
+    check_accepted(given, accepted)
+    return [
+        method(name, chosen)
+        for name in asked
+        for chosen in combinations({key: value for key, value in given.items() if key in accepted[name]})
+    ]
+
+
+def combinations(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return all combinations of values; what is no list has one value."""
+    lists = [value if isinstance(value, list) else [value] for value in parameters.values()]
+    return [dict(zip(parameters, values, strict=True)) for values in product(*lists)]
+
+
+class VisionEngine:
+    """Answers with a loaded vision-language model.
 
     Args:
         vision: The model.
-        seed: The n-th question of a run draws its transformation and its noise with `seed + n`.
-        batch_size: Questions in one forward.
+        seed: The n-th request of a run draws its transformation and its noise with `seed + n`.
+        batch_size: Requests in one forward.
 
     Raises:
         ValueError: The tokenizer has no yes or no.
     """
 
     def __init__(self, vision: VisionModel, *, seed: int = 0, batch_size: int = 32) -> None:
-        self.vision, self.seed, self.batch_size = vision, seed, batch_size
+        self.vision, self.seed, self.at_once = vision, seed, batch_size
         self.model: Any = vision.model
         self.processor = vision.processor
-        self._words = _answers(vision.processor.tokenizer)
-        self._described: dict[bytes, str] = {}
+        self._words = _first_tokens(vision.processor.tokenizer)
+        self._revision = revision_of(vision.name, vision.model)
+        self._described: dict[tuple[bytes, str, int], str] = {}
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self.vision.name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Return the engine, revision of the weights, precision and seed."""
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        return {"engine": "transformers, images", "revision": self._revision, "dtype": dtype, "seed": self.seed}
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Return the model's tokenizer."""
+        return self.processor.tokenizer
+
+    def described(self, method: Method) -> tuple[str, str, Mapping[str, Any]]:
+        """Return a method's name, its label and all its parameters."""
+        settings = method.decoding.settings
+        if method.control is None:
+            return method.name, method.decoding.label, settings
+        kept = ("strength", "plausibility") if method.control == "temperature" else ("transform",)
+        return method.name, labelled(method.control, {name: settings[name] for name in kept}), settings
+
+    def refuses(self, task: Task, method: Method) -> str | None:
+        """Return `None`: every method answers every request."""
+        return None
 
     @torch.no_grad()
-    def votes(
-        self,
-        requests: Sequence[Request],
-        methods: Sequence[Method],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Votes]:
-        """The votes under each method.
-
-        Args:
-            requests: Pictures, or files of them, with questions.
-            methods: Ways to answer.
-            progress: Told how far it is.
-        """
-        found = [Votes() for _ in methods]
-        for low in range(0, len(requests), self.batch_size):
-            batch = [(open_image(image), asked) for image, asked in requests[low : low + self.batch_size]]
-            inputs = image_inputs(self.model, self.processor, batch)
-            main = self._first(inputs)
-            for method, votes in zip(methods, found, strict=True):
-                scores = self._scores(method, batch, inputs["input_ids"], main, self.seed + low)
-                votes.extend(self._read(scores, main))
-            if progress is not None:
-                progress(min(low + self.batch_size, len(requests)), len(requests))
+    def answer(self, methods: Sequence[Method], requests: Sequence[Request]) -> list[list[Response]]:
+        """Return what each method says to each request, computed in batches."""
+        found: list[list[Response]] = [[] for _ in methods]
+        for batch in _consecutive(cast("Sequence[Look]", requests), self.at_once):
+            shown = [(open_image(request.picture.source), request.text) for request in batch]
+            seed = self.seed + batch[0].place
+            if isinstance(batch[0], YesNo):
+                answers = self._votes(methods, shown, seed)
+            else:
+                longest = cast("Description", batch[0]).max_new_tokens
+                answers = [self._texts(method, shown, seed, longest) for method in methods]
+            for of_one, some in zip(found, answers, strict=True):
+                of_one.extend(some)
         return found
 
-    def descriptions(self, images: Iterable[Image.Image]) -> list[str]:
-        """The model's own descriptions, as CODE asks for them: each picture once, many in a batch."""
-        keyed = {image.tobytes(): image for image in images}
+    def descriptions(self, images: Sequence[Image.Image], asked: str, max_new_tokens: int) -> list[str]:
+        """Return the model's own descriptions, as CODE asks for them: each picture once, many in a batch."""
+        keyed = {(image.tobytes(), asked, max_new_tokens): image for image in images}
         new = [key for key in keyed if key not in self._described]
-        for low in range(0, len(new), self.batch_size):
-            keys = new[low : low + self.batch_size]
-            inputs = image_inputs(self.model, self.processor, [(keyed[key], INSTRUCTION) for key in keys])
-            written = self.model.generate(**inputs, do_sample=False, max_new_tokens=512)
+        for low in range(0, len(new), self.at_once):
+            keys = new[low : low + self.at_once]
+            inputs = image_inputs(self.model, self.processor, [(keyed[key], asked) for key in keys])
+            written = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
             texts = written[:, inputs["input_ids"].shape[1] :]
             read = self.processor.tokenizer.batch_decode(texts, skip_special_tokens=True)
             self._described |= {key: text.strip() for key, text in zip(keys, read, strict=True)}
-        return [self._described[key] for key in keyed]
+        return [self._described[image.tobytes(), asked, max_new_tokens] for image in images]
 
-    def prepared(
-        self, method: Method, batch: Sequence[Opened], seed: int
+    def _votes(self, methods: Sequence[Method], shown: Sequence[Opened], seed: int) -> list[list[dict[str, float]]]:
+        inputs = image_inputs(self.model, self.processor, list(shown))
+        main = self._first(inputs)
+        found = []
+        for method in methods:
+            seen, processors = self._prepared(method, shown, seed)
+            scores = main
+            if method.control == "transformed":
+                scores = self._first(image_inputs(self.model, self.processor, seen))
+            for processor in processors:
+                scores = processor(inputs["input_ids"], scores)
+            found.append(self._read(scores, main))
+        return found
+
+    def _texts(self, method: Method, shown: Sequence[Opened], seed: int, max_new_tokens: int) -> list[str]:
+        seen, processors = self._prepared(method, shown, seed)
+        inputs = image_inputs(self.model, self.processor, seen)
+        new = self.model.generate(**inputs, **GREEDY, logits_processor=processors, max_new_tokens=max_new_tokens)
+        texts = new[:, inputs["input_ids"].shape[1] :]
+        return [text.strip() for text in self.processor.tokenizer.batch_decode(texts, skip_special_tokens=True)]
+
+    def _prepared(
+        self, method: Method, shown: Sequence[Opened], seed: int
     ) -> tuple[list[Opened], list[ContrastLogitsProcessor]]:
-        """What the model is to read under a method, and the processors that go with it.
+        """Return what the model is to read under a method, and the processors that go with it.
 
         Args:
             method: The method.
-            batch: Pictures with questions.
+            shown: Pictures with questions.
             seed: The n-th of them draws with `seed + n`.
         """
         decoding = method.decoding
         if method.control == "transformed":
             chosen = decoding.parameters.get("transform")
-            return [
-                (draw_transform(image, seed + i, chosen)(image), asked) for i, (image, asked) in enumerate(batch)
-            ], []
-        if decoding.method == "code" and "description" not in decoding.parameters:
-            known = {image.tobytes(): image for image, _ in batch}
-            written = dict(zip(known, self.descriptions(known.values()), strict=True))
-            described = [written[image.tobytes()] for image, _ in batch]
-            decoding = Decoding("code", {**decoding.parameters, "description": described})
-        return list(batch), ImageDecoder(decoding, self.vision).processors(list(batch), seed)
+            transforms = [draw_transform(image, seed + i, chosen) for i, (image, _) in enumerate(shown)]
+            return [(change(image), asked) for change, (image, asked) in zip(transforms, shown, strict=True)], []
+        if decoding.method == CODE.name:
+            (code,) = decoding.methods
+            described = self._descriptions_for(cast("CODE", code), [image for image, _ in shown])
+            decoding = Decoding(CODE.name, {**decoding.parameters, "description": described})
+        return list(shown), self._decoder(decoding).processors(list(shown), seed)
 
-    def _scores(self, method: Method, batch: Sequence[Opened], ids: Tensor, main: Tensor, seed: int) -> Tensor:
-        """What the method makes of the first token: [questions, vocabulary]."""
-        seen, processors = self.prepared(method, batch, seed)
-        if method.control == "transformed":
-            return self._first(image_inputs(self.model, self.processor, seen))
-        scores = main
-        for processor in processors:
-            scores = processor(ids, scores)
-        return scores
+    def _descriptions_for(self, code: CODE, images: Sequence[Image.Image]) -> Sequence[str]:
+        given = code.description
+        if given is None:
+            return self.descriptions(images, code.instruction, code.description_tokens)
+        return [given] * len(images) if isinstance(given, str) else given
+
+    def _decoder(self, decoding: Decoding) -> ImageDecoder:
+        return ImageDecoder(decoding, self.vision)
 
     def _first(self, inputs: Mapping[str, Any]) -> Tensor:
+        """Return the logits of the first token, [requests, vocabulary]."""
         return self.model(**inputs, logits_to_keep=1).logits[:, -1].float()
 
-    def _read(self, scores: Tensor, main: Tensor) -> Votes:
+    def _read(self, scores: Tensor, main: Tensor) -> list[dict[str, float]]:
+        """Return the response to each question.
+
+        If a method's cut leaves one answer, the picture alone orders such questions beyond all others.
+        """
         said = {there: scores[:, words].logsumexp(-1) for there, words in self._words.items()}
         margin = said[True] - said[False]
         seen = main[:, self._words[True]].logsumexp(-1) - main[:, self._words[False]].logsumexp(-1)
         score = torch.where(margin.isfinite(), margin, margin.nan_to_num(0, 1, -1).sign() * FAR + seen)
-        return Votes((margin > 0).double().tolist(), margin.sigmoid().nan_to_num(0.0).tolist(), score.tolist())
+        columns = (margin > 0).double().tolist(), margin.sigmoid().nan_to_num(0.0).tolist(), score.tolist()
+        return [{"greedy": g, "sampled": p, "score": s} for g, p, s in zip(*columns, strict=True)]
 
 
-def _answers(tokenizer: Any) -> dict[bool, list[int]]:  # noqa: ANN401
-    """The tokens that begin a yes and those that begin a no."""
-    begun = {there: {_first_token(tokenizer, spelling) for spelling in said} for there, said in SAID.items()}
+def _consecutive(requests: Sequence[Look], size: int) -> Iterator[list[Look]]:
+    """Return the requests in batches whose places count up by one, since methods draw with seeds that do."""
+    batch: list[Look] = []
+    for request in requests:
+        if batch and (len(batch) == size or not _continues(batch[-1], request)):
+            yield batch
+            batch = []
+        batch.append(request)
+    if batch:
+        yield batch
+
+
+def _continues(one: Look, other: Look) -> bool:
+    alike = type(one) is type(other) and getattr(one, "max_new_tokens", 0) == getattr(other, "max_new_tokens", 0)
+    return alike and other.place == one.place + 1
+
+
+def _first_tokens(tokenizer: Any) -> dict[bool, list[int]]:  # noqa: ANN401
+    """Return the tokens that begin a yes and those that begin a no."""
+    begun = {there: {_first_token(tokenizer, spelling) for spelling in said} for there, said in WORDS.items()}
     neither = begun[True] & begun[False]
     found = {there: sorted(one for one in tokens - neither if one is not None) for there, tokens in begun.items()}
     if not (found[True] and found[False]):

@@ -9,81 +9,22 @@ each text, and the counts are summed over all of them (a micro average).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ..statistics import Interval, interval
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 ORDERS = (2, 3, 4)
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """Repetition of a set of texts, all in percent.
-
-    Args:
-        rep: rep-2, rep-3 and rep-4, by n; `None` where no text has so many words.
-        diversity: Their product, `None` where one of them is.
-        diversity_interval: Percentile bootstrap over texts.
-        words: Mean number of words of a text (not in percent).
-    """
-
-    rep: dict[int, float | None]
-    diversity: float | None
-    diversity_interval: Interval | None
-    words: float
-
-
-def repetition(texts: Sequence[str], *, simctg_compatible: bool = False, seed: int = 0) -> Repetition:
-    """Measures what repeats in generated texts.
-
-    Args:
-        texts: The continuations, without their prompts.
-        simctg_compatible: Count as the reference code of Su et al. does, for comparison with published figures: it
-            stops one n-gram short of the end of every text, and rounds each rep-n to two decimals before the product.
-        seed: Of the bootstrap of the diversity.
-
-    Raises:
-        ValueError: There are no texts.
-    """
-    if not texts:
-        raise ValueError("`texts` has to hold at least one text, but is empty")
-    words = [text.split() for text in texts]
-    counts = [counts_by_order(text, simctg_compatible=simctg_compatible) for text in words]
-    rep = rep_by_order(counts, rounded=simctg_compatible)
-
-    def resampled(chosen: Sequence[float]) -> float:
-        drawn = rep_by_order([counts[int(text)] for text in chosen], rounded=simctg_compatible)
-        # The rare draw of nothing but texts without n-grams has no repetition.
-        return diversity({n: value or 0.0 for n, value in drawn.items()}) or 0.0
-
-    value = diversity(rep)
-    found = None if value is None else interval(resampled, range(len(texts)), seed=seed)
-    return Repetition(rep, value, found, sum(map(len, words)) / len(words))
-
-
-def counts_by_order(words: Sequence[str], *, simctg_compatible: bool = False) -> list[tuple[int, int]]:
-    """:func:`n_gram_counts` for each of :data:`ORDERS`."""
-    return [n_gram_counts(words, n, simctg_compatible=simctg_compatible) for n in ORDERS]
-
-
-def rep_by_order(counts: Sequence[Sequence[Sequence[int]]], *, rounded: bool = False) -> dict[int, float | None]:
-    """rep-n of texts by n, in percent, from their :func:`counts_by_order`; `None` where no text has an n-gram."""
-    return {n: _rep([text[i] for text in counts], rounded) for i, n in enumerate(ORDERS)}
-
-
-def diversity(rep: Mapping[int, float | None]) -> float | None:
-    """The product over rep-n, in percent; `None` where one of them is not defined."""
-    product = 100.0
-    for value in rep.values():
-        if value is None:
-            return None
-        product *= 1 - value / 100
-    return product
+Counts = Sequence[Sequence[int]]
+"""For each of :data:`ORDERS` how many different n-grams a text has, and how many."""
 
 
 def n_gram_counts(words: Sequence[str], n: int, *, simctg_compatible: bool = False) -> tuple[int, int]:
-    """How many different n-grams a text has, and how many.
+    """Return how many different n-grams a text has, and how many.
 
     Args:
         words: The text's words.
@@ -95,9 +36,34 @@ def n_gram_counts(words: Sequence[str], n: int, *, simctg_compatible: bool = Fal
     return len(set(grams)), len(grams)
 
 
-def _rep(counts: Sequence[Sequence[int]], rounded: bool) -> float | None:
-    unique, total = sum(count[0] for count in counts), sum(count[1] for count in counts)
-    if total == 0:
-        return None
-    value = 100 * (1 - unique / total)
-    return round(value, 2) if rounded else value
+def counts_by_order(words: Sequence[str], *, simctg_compatible: bool = False) -> list[tuple[int, int]]:
+    """Return :func:`n_gram_counts` for each of :data:`ORDERS`."""
+    return [n_gram_counts(words, n, simctg_compatible=simctg_compatible) for n in ORDERS]
+
+
+def rep(counts: Sequence[Counts], n: int, *, rounded: bool = False) -> Callable[[Floats], Floats]:
+    """Return rep-n of texts in percent as a function of weights `[resamples, texts]`; NaN if no text has an n-gram.
+
+    Args:
+        counts: Of each text, see :func:`counts_by_order`.
+        n: One of :data:`ORDERS`.
+        rounded: Round to two decimals, as the reference code does before it multiplies.
+    """
+    import numpy as np  # noqa: PLC0415 (tasks are listed without it)
+
+    unique, total = np.array([of_text[ORDERS.index(n)] for of_text in counts], dtype=np.float64).T
+
+    def weighted(weights: Floats) -> Floats:
+        with np.errstate(invalid="ignore"):
+            value = 100 * (1 - (weights @ unique) / (weights @ total))
+        return np.round(value, 2) if rounded else value
+
+    return weighted
+
+
+def diversity(counts: Sequence[Counts], *, rounded: bool = False) -> Callable[[Floats], Floats]:
+    """Return the diversity of texts in percent as a function of weights; NaN if rep-n is not defined for one n."""
+    import numpy as np  # noqa: PLC0415
+
+    rates = [rep(counts, n, rounded=rounded) for n in ORDERS]
+    return lambda weights: 100 * np.prod([1 - rate(weights) / 100 for rate in rates], axis=0)

@@ -55,13 +55,13 @@ class Scene:
 
     @property
     def objects(self) -> tuple[str, ...]:
-        """The names of the things, in the order of :data:`.objects.NAMES`."""
+        """Return the names of the things, in the order of :data:`.objects.NAMES`."""
         shown = {thing.name for thing in self.things}
         return tuple(name for name in NAMES if name in shown)
 
 
 def draw_scene(objects: Sequence[str], draw: np.random.Generator, unclear: Unclear | None = None) -> Scene:
-    """Draws things at random places, none over another.
+    """Draw things at random places, none over another.
 
     Args:
         objects: Names, each once; at most nine.
@@ -85,7 +85,7 @@ def draw_scene(objects: Sequence[str], draw: np.random.Generator, unclear: Uncle
 
 
 def _background(draw: np.random.Generator) -> NDArray[np.float32]:
-    """A plain colour, dark or light, that changes a little from edge to edge: [SIDE, SIDE, 3]."""
+    """Return a plain colour, dark or light, that changes a little from edge to edge: [SIDE, SIDE, 3]."""
     base = draw.uniform(15, 85, 3) if draw.random() < 0.5 else draw.uniform(165, 240, 3)
     ramp = np.linspace(-0.5, 0.5, SIDE)[:, None, None] * draw.uniform(-40, 40, 3)
     canvas = np.broadcast_to(base + ramp, (SIDE, SIDE, 3))
@@ -116,7 +116,7 @@ def _paste(canvas: NDArray[np.float32], thing: Thing, draw: np.random.Generator)
 
 
 def _cover(canvas: NDArray[np.float32], thing: Thing, draw: np.random.Generator) -> None:
-    """A board over all of a thing but a strip at one of its four sides."""
+    """Draw a board over all of a thing but a strip at one of its four sides."""
     half = int(thing.size / 2) + 2
     shown = round(draw.uniform(0.2, 0.45) * thing.size)
     low, high = np.array([thing.y, thing.x]).round().astype(int) - half, np.array([thing.y, thing.x]).astype(int) + half

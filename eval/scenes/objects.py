@@ -1,4 +1,4 @@
-"""The twelve things that scenes are made of: their names, which two are partners, and how each is drawn.
+"""The twelve things that scenes are made of: which two are partners, which stand together, and how each is drawn.
 
 Partners are unlike in outline and colour, so that a model which sees one and says the other has hardly mistaken it.
 """
@@ -9,7 +9,9 @@ import colorsys
 from collections.abc import Callable
 from functools import cache
 from math import cos, pi, sin
+from typing import Literal
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 PARTNERS = (
@@ -44,9 +46,41 @@ _HUES = {
 }  # fmt: skip
 
 
+Twin = Literal["biased", "unbiased"]
+TWINS: tuple[Twin, ...] = ("biased", "unbiased")
+
+GROUPS = (0.3, 0.45, 0.25)
+"""How often a scene is made of one, two or three pairs of partners."""
+
+TOGETHER = 0.8
+"""How often both partners of a pair are there; else one of them is missing."""
+
+
+def objects_together(twin: Twin, draw: np.random.Generator) -> tuple[str, ...]:
+    """Return the things of one scene, in random order.
+
+    In the biased world a thing has its partner beside it in `TOGETHER / (TOGETHER + (1 - TOGETHER) / 2)`, that is 89 %,
+    of its scenes. The unbiased world has scenes of the same sizes and the same common and rare things, drawn one by
+    one.
+
+    Args:
+        twin: `"biased"` or `"unbiased"`.
+        draw: Source of randomness.
+
+    Returns:
+        One to six names of :data:`NAMES`.
+    """
+    found = _paired(draw)
+    if twin == "unbiased":
+        weights = np.repeat(WEIGHTS, 2)
+        found = list(draw.choice(NAMES, size=len(found), replace=False, p=weights / weights.sum()))
+    draw.shuffle(found)
+    return tuple(map(str, found))
+
+
 @cache
 def sprite(name: str, size: int, tint: int, tilt: float) -> Image.Image:
-    """A thing with transparent surroundings.
+    """Return a thing with transparent surroundings.
 
     Args:
         name: One of :data:`NAMES`.
@@ -58,6 +92,17 @@ def sprite(name: str, size: int, tint: int, tilt: float) -> Image.Image:
         An RGBA picture, `size` by `size`.
     """
     return _drawn(name, tint, tilt).resize((size, size), Image.Resampling.BOX)
+
+
+def _paired(draw: np.random.Generator) -> list[str]:
+    weights = np.array(WEIGHTS)
+    groups = 1 + draw.choice(len(GROUPS), p=GROUPS)
+    chosen = draw.choice(len(PARTNERS), size=groups, replace=False, p=weights / weights.sum())
+    found: list[str] = []
+    for pair in chosen:
+        both = list(PARTNERS[pair])
+        found += both if draw.random() < TOGETHER else [both[draw.integers(2)]]
+    return found
 
 
 @cache

@@ -16,21 +16,25 @@ contrast of CAD and CID is the same without it. The protocol is that of the know
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from ..aggregate import share
-from ..dataset import Source
-from ..measuring_models import Tools
-from ..mentions import first_mention
+from ..dataset import Dataset
+from ..measuring_models import MeasuringModels
 from ..requests import Generation, Response
-from ..results import Figure
-from ..task import Answer, Ask, Item, Task
+from ..task import Ask, Item, Task
 
 EXAMPLE = "Q: What is the opposite of hot?\nA: cold\n\n"
 END = ("\n",)
+
+
+def first_mention(text: str, names: Sequence[str]) -> int | None:
+    """Return where the first of some names begins in a text, as whole words in any case; `None` if none does."""
+    found = (re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) for name in names)
+    return min((match.start() for match in found if match), default=None)
 
 
 @dataclass(frozen=True)
@@ -42,52 +46,33 @@ class Conflict(Task):
     """
 
     name = "conflict"
-    version = 1
     summary = "a passage against a well-known fact: does the answer follow the passage?"
     data = "package:conflict_facts.jsonl"
-    kind = "generation"
     contrasts = True
     methods = "none,cad"
+    metrics: ClassVar = {"passage": share(), "memory": share(compared=False)}
 
     new_tokens: int = 12
 
-    def read(self, source: Source, tools: Tools) -> Sequence[Item]:
-        """The facts: `id`, `question`, `passage`, `known` and `changed` (lists of names) on each line.
-
-        Raises:
-            ValueError: A line is no fact; its number is named.
-        """
-        items = []
-        for number, line in source.lines():
-            try:
-                items.append(self._item(json.loads(line)))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"line {number} of {source.name} has to be a fact, but is not: {error!r}") from error
-        return items
+    def read(self, dataset: Dataset, models: MeasuringModels) -> Sequence[Item]:
+        """Return the facts of JSON lines with `id`, `question`, `passage`, `known` and `changed` (lists of names)."""
+        return dataset.records("a fact", lambda _, fact: self._item(fact))
 
     def select(self, items: Sequence[Item], ask: Ask) -> Sequence[Item]:
-        """Those whose fact the model knows."""
-        alone = [
-            Item(f"{item.id}, alone", Generation(item.request.contrast or "", self.new_tokens, stop=END), item.facts)
+        """Return those whose fact the model knows."""
+        unaided = [
+            Item(f"{item.id}, alone", Generation(_contrast(item), self.new_tokens, stop=END), item.facts)
             for item in items
         ]
-        return [item for item, answer in zip(items, ask(alone), strict=True) if answer.score["memory"]]
+        return [item for item, answer in zip(items, ask(unaided), strict=True) if answer.score["memory"]]
 
     def score(self, item: Item, response: Response) -> Mapping[str, Any]:
-        """Which of the two values the answer mentions first."""
-        text = cast("str", response)
-        changed, known = first_mention(text, item.facts["changed"]), first_mention(text, item.facts["known"])
+        """Return which of the two values the answer mentions first; it may mention neither."""
+        changed, known = (first_mention(response, item.facts[kind]) for kind in ("changed", "known"))
         return {
             "passage": changed is not None and (known is None or changed < known),
             "memory": known is not None and (changed is None or known < changed),
         }
-
-    def figures(
-        self, answers: Sequence[Answer], first: Sequence[Answer] | None, *, seed: int, tools: Tools
-    ) -> Mapping[str, Figure]:
-        """The shares of answers that follow the passage and that follow memory; the rest say neither."""
-        memory = share("memory", answers, None, seed=seed)
-        return {**share("passage", answers, first, seed=seed), **memory}
 
     def _item(self, fact: Mapping[str, Any]) -> Item:
         facts = {name: fact[name] for name in ("question", "known", "changed")}
@@ -97,3 +82,7 @@ class Conflict(Task):
 
 
 TASK = Conflict()
+
+
+def _contrast(item: Item) -> str:
+    return cast("Generation", item.request).contrast or ""

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..aggregate import mean_of, statistic
-from ..dataset import Source
-from ..measures.repetition import counts_by_order, diversity, rep_by_order
-from ..measuring_models import Tools
+from ..aggregate import Statistic, mean, statistic
+from ..dataset import Dataset
+from ..measures.repetition import ORDERS, counts_by_order, diversity, rep
+from ..measuring_models import MeasuringModels
 from ..requests import Generation, Response
 from ..results import Figure
-from ..task import Answer, Item, Task
+from ..task import Answer, Item, Metric, Task
+
+if TYPE_CHECKING:
+    from ..statistics import Weighted
 
 AUTHORS = "the authors"
 _HEADING = re.compile(r"\s*=.*=\s*")
@@ -28,20 +31,18 @@ class Degeneration(Task):
     """The task.
 
     Args:
-        prefix_tokens: How many tokens of a paragraph are continued.
-        new_tokens: By how many at most; fewer where the model ends the text.
-        simctg_compatible: See :func:`counterfoil.eval.measures.repetition.repetition`.
+        prefix_tokens: Tokens of a paragraph that are continued.
+        new_tokens: The longest continuation in tokens; it is shorter if the model ends the text.
+        simctg_compatible: Count n-grams as the reference code of Su et al. does, for comparison with published figures:
+            one short of the end of every text, each rep-n rounded to two decimals before the product.
     """
 
     name = "degeneration"
-    version = 1
     summary = "continuations of running text: repetition, diversity, MAUVE, coherence, length"
     data = "wikitext2/test.txt"
-    kind = "generation"
-    contrasts = False
     methods = "none,contrastive_search"
     limit = 100
-    measures = True
+    measures = ("measuring_model", "embedding_model")
 
     prefix_tokens: int = 32
     new_tokens: int = 128
@@ -52,15 +53,15 @@ class Degeneration(Task):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` has to be at least 1, but is {getattr(self, name)}")
 
-    def read(self, source: Source, tools: Tools) -> Sequence[Item]:
-        """The paragraphs of a WikiText file (a paragraph a line, headings between `=`) that are long enough.
+    def read(self, dataset: Dataset, models: MeasuringModels) -> Sequence[Item]:
+        """Return the paragraphs of a WikiText file (a paragraph a line, headings between `=`) that are long enough.
 
         Raises:
             ValueError: None is.
         """
-        tokenizer = tools.tokenizer
+        tokenizer = models.tokenizer
         items = []
-        for number, line in enumerate(source.text.splitlines(), start=1):
+        for number, line in enumerate(dataset.text.splitlines(), start=1):
             paragraph = line.strip()
             if not paragraph or _HEADING.fullmatch(paragraph):
                 continue
@@ -72,59 +73,68 @@ class Degeneration(Task):
                 items.append(Item(str(number), request, {"reference": reference}))
         if not items:
             raise ValueError(
-                f"{source.name} has to hold a paragraph of {self.prefix_tokens + self.new_tokens} tokens, but holds "
+                f"{dataset.name} has to hold a paragraph of {self.prefix_tokens + self.new_tokens} tokens, but holds "
                 "none. Lower the number of tokens"
             )
         return items
 
     def score(self, item: Item, response: Response) -> Mapping[str, Any]:
-        """The words of the text, and how many of its n-grams differ, of how many."""
-        words = cast("str", response).split()
-        return {"words": len(words), "n_grams": counts_by_order(words, simctg_compatible=self.simctg_compatible)}
+        """Return the number of words, and by order how many n-grams differ, of how many."""
+        words = response.split()
+        return {"words": len(words), "n-grams": counts_by_order(words, simctg_compatible=self.simctg_compatible)}
 
-    def beside(self, items: Sequence[Item]) -> Mapping[str, Sequence[Answer]]:
-        """What the authors wrote."""
-        references = [(item, item.facts["reference"]) for item in items]
-        return {AUTHORS: [Answer(item, text, self.score(item, text)) for item, text in references]}
+    def references(self, items: Sequence[Item]) -> Mapping[str, Sequence[Answer]]:
+        """Return what the authors wrote."""
+        texts = [(item, item.facts["reference"]) for item in items]
+        return {AUTHORS: [Answer(item, text, self.score(item, text)) for item, text in texts]}
+
+    def measured(self, answers: Sequence[Answer], models: MeasuringModels) -> Sequence[Answer]:
+        """Return the answers with both coherences."""
+        from ..measures.naturalness import cosines, mean_log_likelihoods  # noqa: PLC0415  (torch)
+
+        prompts = [cast("Generation", answer.item.request).prompt for answer in answers]
+        texts = [answer.response for answer in answers]
+        likelihoods = mean_log_likelihoods(prompts, texts, models.language)
+        angles = cosines(prompts, texts, models.embedding)
+        return [
+            Answer(answer.item, answer.response, {**answer.score, "log p": likelihood, "cosine": cosine})
+            for answer, likelihood, cosine in zip(answers, likelihoods, angles, strict=True)
+        ]
 
     def figures(
-        self, answers: Sequence[Answer], first: Sequence[Answer] | None, *, seed: int, tools: Tools
+        self, answers: Sequence[Answer], first: Sequence[Answer] | None, *, seed: int, models: MeasuringModels
     ) -> Mapping[str, Figure]:
-        """rep-n and diversity in percent, coherence by both definitions, MAUVE against the authors, length."""
-        rep = rep_by_order([answer.score["n_grams"] for answer in answers], rounded=self.simctg_compatible)
-        measured = _with_coherence(answers, tools)
-        return {
-            **{f"rep-{n}": Figure(value, digits=2) for n, value in rep.items()},
-            **statistic("diversity", self._diversity, answers, first, seed=seed, digits=2),
-            **statistic("coherence (log p)", mean_of("log p"), measured, None, seed=seed, digits=2),
-            **statistic("coherence (cosine)", mean_of("cosine"), measured, None, seed=seed, digits=2),
-            "MAUVE": Figure(_mauve(answers, tools), digits=1),
-            "words": Figure(mean_of("words")(answers), digits=1),
+        """Return rep-n and diversity in percent, coherence by both definitions, MAUVE against the authors, length."""
+        metrics: dict[str, Metric] = {
+            f"rep-{n}": statistic(self._rep(n), compared=False, interval=False, digits=2) for n in ORDERS
         }
+        metrics["diversity"] = statistic(self._diversity, digits=2)
+        metrics["coherence (log p)"] = statistic(mean("log p"), compared=False, digits=2)
+        metrics["coherence (cosine)"] = statistic(mean("cosine"), compared=False, digits=2)
+        found: dict[str, Figure] = {}
+        for name, metric in metrics.items():
+            found |= metric(name, answers, first, seed)
+        found["MAUVE"] = Figure(_mauve(answers, models), digits=1)
+        words = statistic(mean("words"), compared=False, interval=False, digits=1)
+        return {**found, **words("words", answers, None, seed)}
 
-    def _diversity(self, answers: Sequence[Answer]) -> float | None:
-        counts = [answer.score["n_grams"] for answer in answers]
-        return diversity(rep_by_order(counts, rounded=self.simctg_compatible))
+    def _rep(self, n: int) -> Statistic:
+        return lambda answers: rep(_counts(answers), n, rounded=self.simctg_compatible)
+
+    def _diversity(self, answers: Sequence[Answer]) -> Weighted:
+        return diversity(_counts(answers), rounded=self.simctg_compatible)
 
 
 TASK = Degeneration()
 
 
-def _with_coherence(answers: Sequence[Answer], tools: Tools) -> list[Answer]:
-    from ..measures.coherence import cosines, mean_log_likelihoods  # noqa: PLC0415  (torch)
-
-    prompts = [answer.item.request.prompt for answer in answers]
-    texts = [cast("str", answer.response) for answer in answers]
-    likelihoods, angles = mean_log_likelihoods(prompts, texts, tools.language), cosines(prompts, texts, tools.embedding)
-    return [
-        Answer(answer.item, answer.response, {"log p": likelihood, "cosine": cosine})
-        for answer, likelihood, cosine in zip(answers, likelihoods, angles, strict=True)
-    ]
+def _counts(answers: Sequence[Answer]) -> list[Any]:
+    return [answer.score["n-grams"] for answer in answers]
 
 
-def _mauve(answers: Sequence[Answer], tools: Tools) -> float | None:
-    from ..measures.mauve import mauve  # noqa: PLC0415  (torch)
+def _mauve(answers: Sequence[Answer], models: MeasuringModels) -> float | None:
+    from ..measures.naturalness import mauve  # noqa: PLC0415  (torch)
 
     references = [answer.item.facts["reference"] for answer in answers]
-    texts = [cast("str", answer.response) for answer in answers]
-    return None if texts == references else mauve(references, texts, tools.language)
+    texts = [answer.response for answer in answers]
+    return None if texts == references else mauve(references, texts, models.language)

@@ -7,20 +7,18 @@ was written. Numbers are equal as numbers: 1,200 is 1200.00.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, ClassVar
 
-from ..aggregate import share
-from ..dataset import Source
-from ..measuring_models import Tools
+from ..aggregate import mean, share, statistic
+from ..dataset import Dataset
+from ..measuring_models import MeasuringModels
 from ..requests import Generation, Response
-from ..results import Figure
-from ..task import Answer, Item, Task
+from ..task import Item, Task
 
 EXAMPLES = "gsm8k_examples.txt"
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -28,13 +26,13 @@ _STATED = re.compile(rf"[Tt]he answer is:?\s*\$?\s*({_NUMBER.pattern})")
 
 
 def examples() -> list[str]:
-    """The worked examples, question and answer each."""
+    """Return the worked examples, question and answer each."""
     text = files(__package__ or "").joinpath(EXAMPLES).read_text(encoding="utf-8")
     return text.strip().split("\n\n")
 
 
 def answered(text: str) -> str | None:
-    """The number that a text gives as its answer, without separators; `None` where there is no number."""
+    """Return the number that a text gives as its answer, without separators; `None` if there is no number."""
     stated = _STATED.search(text)
     numbers = [stated[1]] if stated else _NUMBER.findall(text)
     return numbers[-1].replace(",", "") if numbers else None
@@ -45,17 +43,17 @@ class GSM8K(Task):
     """The task.
 
     Args:
-        shots: How many worked examples stand before the question, 0 to 8.
+        shots: Worked examples before the question, 0 to 8.
         new_tokens: The longest chain of thought.
     """
 
     name = "gsm8k"
-    version = 1
     summary = "grade-school mathematics by chain of thought: exact match"
     data = "gsm8k/test.jsonl"
-    kind = "generation"
-    contrasts = False
-    methods = "none"
+    metrics: ClassVar = {
+        "exact match": share(),
+        "with a number": statistic(mean("with a number"), compared=False, interval=False),
+    }
 
     shots: int = 8
     new_tokens: int = 256
@@ -64,39 +62,22 @@ class GSM8K(Task):
         if not 0 <= self.shots <= len(examples()):
             raise ValueError(f"`shots` has to be in [0, {len(examples())}], but is {self.shots}")
 
-    def read(self, source: Source, tools: Tools) -> Sequence[Item]:
-        """The questions of a file with `question` and `answer` on each line, the answer's number behind `####`.
-
-        Raises:
-            ValueError: A line is none; its number is named.
-        """
+    def read(self, dataset: Dataset, models: MeasuringModels) -> Sequence[Item]:
+        """Return the questions of JSON lines with `question` and `answer`, the answer's number behind `####`."""
         before = "".join(f"{example}\n\n" for example in examples()[: self.shots])
-        items = []
-        for number, line in source.lines():
-            try:
-                record = json.loads(line)
-                wanted = answered(record["answer"].split("####")[1])
-                prompt = f"{before}Q: {record['question'].strip()}\nA:"
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"line {number} of {source.name} has to be a question of GSM8K, but is not: {error!r}"
-                ) from error
+
+        def item(line: int, record: Mapping[str, Any]) -> Item:
+            prompt = f"{before}Q: {record['question'].strip()}\nA:"
             request = Generation(prompt, self.new_tokens, stop=("\n\n", "\nQ:"))
-            items.append(Item(str(number), request, {"answer": wanted}))
-        return items
+            return Item(str(line), request, {"answer": answered(record["answer"].split("####")[1])})
+
+        return dataset.records("a question of GSM8K", item)
 
     def score(self, item: Item, response: Response) -> Mapping[str, Any]:
-        """Whether the number is right."""
-        found = answered(cast("str", response))
-        wanted = item.facts["answer"]
-        return {"answer": found, "exact match": found is not None and Decimal(found) == Decimal(wanted)}
-
-    def figures(
-        self, answers: Sequence[Answer], first: Sequence[Answer] | None, *, seed: int, tools: Tools
-    ) -> Mapping[str, Figure]:
-        """Exact match, its paired difference, and how many answers have a number at all."""
-        given = sum(answer.score["answer"] is not None for answer in answers) / len(answers)
-        return {**share("exact match", answers, first, seed=seed), "with a number": Figure(given)}
+        """Return the number that was given, whether there is one, and whether it is right."""
+        found, wanted = answered(response), item.facts["answer"]
+        right = found is not None and Decimal(found) == Decimal(wanted)
+        return {"answer": found, "with a number": found is not None, "exact match": right}
 
 
 TASK = GSM8K()

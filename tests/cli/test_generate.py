@@ -38,7 +38,7 @@ def run(*arguments: str):
     [
         (("cad", *BOTH, "--strength", "1"), "cad (strength 1)"),
         (("cid", *BOTH, "--strength", "20"), "cid (strength 20, rule probability, plausibility 0.1)"),
-        (("dola", *ONE, "--layers", "16,20"), "dola (layers (16, 20), plausibility 0.1, norm True)"),
+        (("dola", *ONE, "--layers", "16,20"), "dola (layers (16, 20), plausibility 0.1, norm True, released False)"),
         (("contrastive_search", *ONE, "--top-k", "5"), "contrastive_search (penalty_alpha 0.6, top_k 5)"),
         (
             ("contrastive_decoding", *ONE, "--early-exit", "15", "--formulation", "li"),

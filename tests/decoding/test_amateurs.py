@@ -20,7 +20,7 @@ from counterfoil.decoding import (
     SamePrompt,
     batched_views,
 )
-from transformers import LogitsProcessor
+from transformers import LogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 from tests.support import oracles
 from tests.support.reference import ReferenceProcessor, next_logits, reference_greedy
@@ -152,6 +152,46 @@ def test_dola_equals_its_reference_for_every_row(family: str, layers, norm: bool
         expected, chosen = dola_reference(model, list(processor.method.layers), prompt, norm)
         assert output[i, 9:].tolist() == expected, f"row {i}"
         assert recorded[i].tolist() == chosen
+
+
+PENALTY = 1.2
+
+
+def released_dola(model, layers: list[int], prompt: list[int], new_tokens: int) -> list[int]:
+    """The authors' loop for one prompt, uncached: `relative_top=0.1`, then the penalty on the differences."""
+    ids, head = list(prompt), model.get_output_embeddings()
+    for _ in range(new_tokens):
+        with torch.no_grad():
+            hidden = model(torch.tensor([ids]), output_hidden_states=True, use_cache=False).hidden_states
+            final = head(hidden[-1][:, -1]).double()
+            early = torch.stack([head(hidden[layer][:, -1]).double() for layer in layers])
+        mixture = 0.5 * (final.softmax(-1) + early.softmax(-1))
+        kl = [
+            torch.nn.functional.kl_div(one.log_softmax(-1), mixture, reduction="none").mean(-1)
+            for one in (final.expand_as(early), early)
+        ]
+        place = int((0.5 * (kl[0] + kl[1])).mean(-1).argmax())
+        scores = final.log_softmax(-1)
+        scores[scores < scores.max() + np.log(0.1)] = -np.inf
+        scores = scores - early[place].log_softmax(-1)
+        for token in set(ids):
+            scores[0, token] = scores[0, token] * PENALTY if scores[0, token] < 0 else scores[0, token] / PENALTY
+        ids.append(int(scores.argmax()))
+    return ids[len(prompt) :]
+
+
+@pytest.mark.parametrize("layers", ["low", "high", [2]])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_released_dola_with_a_repetition_penalty_is_the_authors_loop(family: str, layers) -> None:
+    model = tiny_model(family)
+    prompts = random_prompts([7] * 6, seed=31)
+    processor = DoLaLogitsProcessor(model, layers, norm=False, released=True)
+    expected = [released_dola(model, list(processor.method.layers), prompt, NEW) for prompt in prompts]
+    penalised = [processor, RepetitionPenaltyLogitsProcessor(PENALTY)]
+    assert generate(model, prompts, penalised)[:, 7:].tolist() == expected
+    assert generate(model, prompts, penalised, custom_generate=batched_views)[:, 7:].tolist() == expected
+    normalised = [DoLaLogitsProcessor(model, layers, norm=False), RepetitionPenaltyLogitsProcessor(PENALTY)]
+    assert generate(model, prompts, normalised)[:, 7:].tolist() != expected
 
 
 @pytest.mark.parametrize(
@@ -339,7 +379,7 @@ def test_a_tap_keeps_one_state_a_row_and_not_the_prompts() -> None:
     model = tiny_model("llama")
     processor = DoLaLogitsProcessor(model, [1])
     model(torch.ones(2, 50, dtype=torch.long))
-    (kept,) = processor.view._hook._kept.states.values()  # type: ignore[attr-defined]
+    ((_, kept),) = processor.view._hook._latest.states.values()  # type: ignore[attr-defined]
     assert kept.untyped_storage().nbytes() == 2 * model.config.hidden_size * 4
 
 

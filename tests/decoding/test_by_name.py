@@ -80,7 +80,7 @@ def test_a_parameter_of_no_method_is_refused() -> None:
         (Decoding("none"), "none"),
         (Decoding("cad"), "cad (strength 0.5)"),
         (Decoding("cid", {"strength": 3.0}), "cid (strength 3, rule probability, plausibility 0.1)"),
-        (Decoding("dola", {"layers": (1, 2)}), "dola (layers (1, 2), plausibility 0.1, norm True)"),
+        (Decoding("dola", {"layers": (1, 2)}), "dola (layers (1, 2), plausibility 0.1, norm True, released False)"),
         (Decoding("contrastive_search", {"top_k": 6}), "contrastive_search (penalty_alpha 0.6, top_k 6)"),
     ],
 )

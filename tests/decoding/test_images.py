@@ -359,7 +359,16 @@ def test_each_request_of_a_batch_draws_as_it_would_alone() -> None:
     assert chosen.compared_with["transform"] == (given,)
 
 
-@pytest.mark.parametrize(("answer", "name"), [("2", "vertical_flip"), ("Number 6.", "random_resized_crop")])
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ("Crop", "random_resized_crop"),
+        ("I select Color Jitter, and not rotation.", "color_jitter"),
+        ("1. horizontal flip", "horizontal_flip"),
+        ("2", "vertical_flip"),
+        ("Number 6.", "random_resized_crop"),
+    ],
+)
 def test_in_ritual_plus_the_model_chooses(answer: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -373,7 +382,8 @@ def test_in_ritual_plus_the_model_chooses(answer: str, name: str, monkeypatch: p
     assert made.compared_with["transform"][0] == draw_transform(PICTURE, 0, name)
     assert asked[0].image.tobytes() == PICTURE.tobytes()
     assert "w10 w11" in asked[0].text
-    assert "4. color jitter" in asked[0].text
+    assert "You are an image transformation evaluator.\nQuestion: w10 w11\n" in asked[0].text
+    assert "3. Rotation\n4. Color Jitter\n5. Gaussian Blur\n6. Crop\nConsider the impact" in asked[0].text
 
 
 @pytest.mark.parametrize("answer", ["none of them", "0", "17", ""])

@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 from counterfoil.cli.app import app
 from counterfoil.cli.options import Command
+from counterfoil.decoding.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -55,6 +56,13 @@ def language_names() -> dict[str, Any]:
     """What pages on methods of text assume: a model and its tokenizer."""
     language = load_language_model()
     return {"model": language.model, "tokenizer": language.tokenizer}
+
+
+def contrast_names() -> dict[str, Any]:
+    """What the page on methods assumes beside a model: a prompt and what it is compared with."""
+    tokenizer = load_language_model().tokenizer
+    inputs, contrast = (tokenizer(text, return_tensors="pt") for text in ("In Lyon. The capital is", "The capital is"))
+    return {**language_names(), "inputs": inputs, "contrast_inputs": contrast}
 
 
 def vision_names() -> dict[str, Any]:
@@ -94,6 +102,7 @@ ASSUMED: Mapping[str, Callable[[], dict[str, Any]]] = {
     "docs/exports.md": report_names,
     "docs/report.md": report_names,
     "docs/methods/in_context.md": language_names,
+    "docs/methods/README.md": contrast_names,
     **{f"docs/methods/{page}.md": vision_names for page in ("code", "images", "m3id", "ritual", "vcd")},
 }
 """Names that a page uses without having made them; every other page makes its own."""
@@ -121,8 +130,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "retrieved_contexts": [(ROOT / "examples" / "documents" / "ferry.txt").read_text()],
     }
     (tmp_path / "answers.jsonl").write_text(json.dumps(answer) + "\n")
+    task = next(block for block in python_blocks("docs/evaluation.md") if "class Moved(Task)" in block)
+    (tmp_path / "moved.py").write_text(task)
+    (tmp_path / "val2014").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(counterfoil.models, "load_language_model", load_language_model)
+    monkeypatch.setattr(METHODS, "_methods", dict(METHODS.items()))  # a page may register a method of its own
     return tmp_path
 
 
@@ -163,7 +176,7 @@ def commands(page: str) -> list[list[str]]:
     return [shlex.split(line.removesuffix(" &"), comments=True) for line in lines]
 
 
-ALL = [(page, command) for page in PAGES for command in commands(page) if command[0] != "eval"]
+ALL = [(page, command) for page in PAGES for command in commands(page)]
 RUN = {
     "README.md": ["ask", "score"],
     "docs/ask.md": ["ask"],

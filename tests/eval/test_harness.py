@@ -10,7 +10,7 @@ import torch
 from counterfoil.decoding.by_name import Decoding
 from counterfoil.decoding.decoder import Decoder
 from counterfoil.eval.engines.local import LocalEngine
-from counterfoil.eval.likelihood import option_log_probabilities
+from counterfoil.eval.engines.teacher_forcing import option_log_probabilities
 from counterfoil.eval.requests import Choice, Generation
 from counterfoil.models import LanguageModel
 

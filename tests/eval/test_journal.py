@@ -6,16 +6,17 @@ import json
 import math
 
 import pytest
-from counterfoil.eval.journal import Journal, digest, recorded
-from counterfoil.eval.requests import Choice, Generation
+from counterfoil.eval.journal import FORMAT, Journal, digest, recorded
+from counterfoil.eval.requests import Choice, Generation, Judgements
 
 MODEL = {"model": "m", "dtype": "float32"}
 WRITE = Generation("a b", 4)
 CHOOSE = Choice("a", (" b", " c"))
+ASKED = Judgements("a", ("b",))
 
 
 def line(key, response):
-    return {"key": key, "response": response}
+    return {"format": FORMAT, "key": key, "response": response}
 
 
 def test_answers_are_found_again_by_another_process(tmp_path):
@@ -65,3 +66,22 @@ def test_a_digest_changes_with_everything_that_changes_an_answer():
     ]
     assert len(set(found)) == len(found)
     assert digest(MODEL, "cad", {"strength": 1.0}, Generation("a b", 4)) == found[0]
+
+
+@pytest.mark.parametrize("kind", [None, "counterfoil.answer/1"])
+def test_answers_of_an_older_version_are_refused_by_name(kind, tmp_path):
+    path = tmp_path / "old.jsonl"
+    old = {"key": "one", "response": "text"} | ({"format": kind} if kind else {})
+    path.write_text(json.dumps(line("zero", "text")) + "\n" + json.dumps(old) + "\n")
+    with pytest.raises(ValueError, match=r"line 2 of .*old\.jsonl has to be an answer in the format counterfoil"):
+        Journal(path)
+
+
+def test_an_instrument_that_failed_is_asked_again_by_the_next_run(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    told = [[{"supported": 0.5}], [{"failure": "no answer"}], {"recall": None, "failure": "down"}]
+    with Journal(path) as journal:
+        journal.add([line(str(n), response) for n, response in enumerate(told)])
+        assert journal.response("1", ASKED) == told[1]
+    again = Journal(path)
+    assert [str(n) in again for n in range(3)] == [True, False, False]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from counterfoil.eval.requests import Choice, Generation
 from counterfoil.eval.runner import chosen
 from counterfoil.eval.task import Item, with_options
 
-from tests.support.tasks import LINES, PAIR, Continue, Counting, evaluated
+from tests.support.tasks import LINES, PAIR, Continue, Counting, evaluated, tiny_models
 from tests.support.tiny_language import tiny_language, with_beginning
 
 
@@ -60,6 +60,22 @@ def test_a_journal_of_other_settings_is_not_taken(tmp_path: Path) -> None:
     assert len(other.asked) == 30
 
 
+def test_answers_of_other_weights_in_the_same_folder_are_not_taken(tmp_path: Path) -> None:
+    folder, path = tmp_path / "model", tmp_path / "journal.jsonl"
+
+    def stored(seed: int) -> LocalEngine:
+        language = replace(tiny_language(seed=seed), name=str(folder))
+        language.model.save_pretrained(folder)
+        return LocalEngine(language)
+
+    for seed in (0, 1):
+        with Journal(path) as journal:
+            result = evaluated(Continue(), LINES, PAIR, engine=stored(seed), journal=journal)
+        fresh = evaluated(Continue(), LINES, PAIR, engine=stored(seed))
+        assert [one["response"] for one in result.samples] == [one["response"] for one in fresh.samples]
+    assert len(path.read_text().splitlines()) == 2 * len(result.samples)
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -67,9 +83,9 @@ from counterfoil.eval.journal import Journal
 from tests.support.tasks import LINES, PAIR, Continue, Counting, evaluated
 
 class Slow(Counting):
-    def answer(self, decodings, requests):
+    def answer(self, methods, requests):
         time.sleep(0.3)
-        return super().answer(decodings, requests)
+        return super().answer(methods, requests)
 
 with Journal(Path(sys.argv[1])) as journal:
     evaluated(Continue(), LINES, PAIR, engine=Slow(), journal=journal)
@@ -98,7 +114,7 @@ def test_a_killed_process_has_kept_all_finished_batches(tmp_path: Path) -> None:
 
 
 def test_groups_are_drawn_whole_in_the_order_of_the_data() -> None:
-    items = Continue().read(LINES, None)
+    items = Continue().read(LINES, tiny_models())
     some = chosen(items, 4, seed=1)
     assert len(some) == 8
     assert [item.id for item in some] == sorted((item.id for item in some), key=int)
@@ -118,7 +134,7 @@ def test_methods_that_cannot_do_a_task_are_left_out_and_told() -> None:
         contrasts = False
 
     result = evaluated(Single(), LINES, [*PAIR, Decoding("contrastive_search")], limit=2)
-    assert [row.label.split()[0] for row in result.methods] == ["none", "contrastive_search"]
+    assert [row.label.split()[0] for row in result.rows] == ["none", "contrastive_search"]
     assert result.notes == ("left out: cad compares two prompts, and continue has one.",)
     with pytest.raises(ValueError, match="`method` has to name one that can do continue"):
         evaluated(Single(), LINES, PAIR[1:])
@@ -130,7 +146,7 @@ def test_a_task_that_leaves_no_item_says_so() -> None:
         def select(self, items, ask):
             return [item for item, answer in zip(items, ask(items), strict=True) if answer.score["words"] > 99]
 
-    with pytest.raises(ValueError, match="has to have an item that counts"):
+    with pytest.raises(ValueError, match=r"has to have an item that counts, but .* none of 2 does: raise --limit"):
         evaluated(Nothing(), LINES, PAIR, limit=2)
 
 

@@ -18,7 +18,7 @@ SAYS = {
         "KiB of report",
     ],
     "own_method.py": ["AdaCAD:                 Lyon", "the same, one forward:  Lyon", "adacad (scale 5):       Lyon"],
-    "evaluate_method.py": ["moved (version 1), 12 items of places.txt", "| cad (strength 1) | "],
+    "evaluate_method.py": ["moved (version 1), 12 items of places,", "| cad (strength 1) | "],
 }
 ELSEWHERE = {"serving.py"}
 """Needs a server; tests/decoding/vllm starts one."""

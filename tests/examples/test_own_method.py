@@ -53,7 +53,7 @@ def test_eval_run_has_a_row_for_it(installed: Path, tmp_path: Path) -> None:
     run = counterfoil(installed, "eval", "run", "memotrap", *arguments)
     assert run.returncode == 0, run.stderr
     (result,) = json.loads(figures.read_text())["results"]
-    assert [method["label"] for method in result["methods"]] == ["none", "adacad (scale 1)", "adacad (scale 5)"]
+    assert [row["label"] for row in result["rows"]] == ["none", "adacad (scale 1)", "adacad (scale 5)"]
 
 
 def test_a_server_takes_its_keys(installed: Path) -> None:

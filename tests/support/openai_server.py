@@ -20,16 +20,37 @@ MODEL = "tiny"
 
 @contextmanager
 def openai_server(
-    *, plug_in: bool = True, models: tuple[str, ...] = (MODEL,), root: str | None = None
+    *,
+    plug_in: bool = True,
+    models: tuple[str, ...] = (MODEL,),
+    root: str | None = None,
+    key: str | None = None,
+    rejects: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, list[dict]]]:
-    """Serves while the block runs; gives the address and the bodies of the requests that were answered."""
+    """Serve while the block runs; give the address and the bodies of the requests that were answered.
+
+    Args:
+        plug_in: Whether the server knows `cf_` keys.
+        models: Names that it lists.
+        root: What it says that it loaded.
+        key: The key that it asks for.
+        rejects: Fields of a request that it refuses, as OpenAI's reasoning models do.
+    """
     seen: list[dict] = []
     engine, lock = LocalEngine(tiny_language(), batch_size=1), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def allowed(self) -> bool:
+            if key is None or self.headers.get("Authorization") == f"Bearer {key}":
+                return True
+            self.reply(401, {"error": {"message": "Incorrect API key provided", "type": "x", "code": 401}})
+            return False
+
         def do_GET(self) -> None:
+            if not self.allowed():
+                return
             self.reply(
                 200, {"object": "list", "data": [{"id": n, "object": "model", "root": root or n} for n in models]}
             )
@@ -37,6 +58,13 @@ def openai_server(
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             chat = self.path.endswith("/chat/completions")
+            if not self.allowed():
+                return
+            for field in rejects:
+                if field in body:
+                    said = f"Unsupported parameter: '{field}'. Use 'max_completion_tokens' instead."
+                    self.reply(400, {"error": {"message": said, "type": "x", "param": field, "code": "x"}})
+                    return
             try:
                 decoding, request = asked(body, chat, plug_in)
             except ValueError as error:
@@ -83,5 +111,6 @@ def asked(body: dict, chat: bool, plug_in: bool) -> tuple[Decoding, Generation]:
             raise ValueError(f"`{key}` has to be a key of {method}")
     decoding = Decoding(method, {key.removeprefix("cf_"): value for key, value in keys.items()})
     prompt = body["messages"][-1]["content"] if chat else body["prompt"]
-    assert body["temperature"] == 0.0
-    return decoding, Generation(prompt, body["max_tokens"], contrast, tuple(body.get("stop") or ()))
+    assert body.get("temperature", 0.0) == 0.0
+    longest = body.get("max_tokens", body.get("max_completion_tokens"))
+    return decoding, Generation(prompt, longest, contrast, tuple(body.get("stop") or ()))

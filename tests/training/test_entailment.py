@@ -1,3 +1,5 @@
+"""Training of the local entailment model: it learns, it repeats itself, and its parts do what they say."""
+
 from __future__ import annotations
 
 import json
@@ -8,30 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from counterfoil.attribution.entailment import Judgement, Pair
+from counterfoil.attribution.entailment import Pair
 from counterfoil.attribution.entailment.local import LocalEntailment
 from counterfoil.attribution.entailment.local.adapter import AdapterSettings, save_adapter, word_norm
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import batch
-from counterfoil.eval.entailment.calibration import supported_probability, temperature, threshold
-from counterfoil.eval.entailment.data import LabelledPair, hold_out, read_pairs
-from counterfoil.eval.entailment.evaluate import evaluate, with_floors
-from counterfoil.eval.entailment.evaluate import main as evaluate_command
-from counterfoil.eval.entailment.floors import hypothesis_only
-from counterfoil.eval.entailment.measures import (
-    balanced_accuracy,
-    calibration_error,
-    even_weights,
-    interval,
-    reliability,
-    resampled_balanced_accuracy,
-)
+from counterfoil.eval.labelled_pairs import LabelledPair, balanced_accuracy
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from training.entailment.calibration import supported_probability, temperature
 from training.entailment.contrast import (
     CHANGES,
     Change,
@@ -45,12 +35,7 @@ from training.entailment.contrast import (
     word_changed,
 )
 from training.entailment.lora import adapter_weights, build
-from training.entailment.optimisation import (
-    MovingAverage,
-    micro_batches,
-    negative_log_likelihood,
-    schedule,
-)
+from training.entailment.optimisation import MovingAverage, micro_batches, negative_log_likelihood, schedule
 from training.entailment.recipe import Recipe
 from training.entailment.sampling import Sampler, class_weights, rows_of
 from training.entailment.train import train
@@ -110,8 +95,10 @@ def trained(tiny_base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_training_learns_and_its_adapter_runs(trained: Path, tiny_base: str) -> None:
     model = LocalEntailment(model=trained, base=tiny_base, device="cpu")
-    report = evaluate(model, coloured(60, seed=1))
-    assert report.mean > 0.8
+    pairs = coloured(60, seed=1)
+    judged = model.judge([Pair(pair.premise, pair.hypothesis) for pair in pairs])
+    verdicts = [one.supported is not None and one.supported >= model.threshold for one in judged]
+    assert balanced_accuracy([pair.supported for pair in pairs], verdicts) > 0.8
     stored = json.loads((trained / "adapter.json").read_text())
     assert stored["notes"]["recipe"]["rank"] == 4
     assert stored["notes"]["held_out"]["mean"] > 0.8
@@ -149,16 +136,6 @@ def test_merged_weights_judge_like_the_trained_network(tiny_base: str, tmp_path:
 def test_training_needs_pairs_on_several_premises(tiny_base: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="more than one premise"):
         train(coloured(1), QUICK, tmp_path, base=tiny_base)
-
-
-def test_no_premise_is_on_both_sides_of_the_split() -> None:
-    pairs = coloured(300)
-    kept, held = hold_out(pairs, 40, seed=0)
-    assert not {p.premise for p in kept} & {p.premise for p in held}
-    assert sorted(map(str, kept + held)) == sorted(map(str, pairs))
-    assert {s: sum(p.source == s for p in held) for s in ("three", "two")} == {"three": 40, "two": 40}
-    assert hold_out(list(reversed(pairs)), 40, seed=0)[1] == list(reversed(held))
-    assert hold_out(pairs, 40, seed=1)[1] != held
 
 
 def test_two_way_labels_sum_what_they_do_not_tell_apart() -> None:
@@ -262,112 +239,8 @@ def test_contrasts_are_what_they_say() -> None:
     assert 0.25 < sum(pair.supported for pair in pairs) / len(pairs) < 0.6
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=30))
-def test_balanced_accuracy_is_that_of_scikit_learn(cases: list[tuple[bool, bool]]) -> None:
-    truth, verdict = zip(*cases, strict=True)
-    if len(set(truth)) < 2:
-        assert math.isnan(balanced_accuracy(truth, verdict))
-    else:
-        assert balanced_accuracy(truth, verdict) == pytest.approx(balanced_accuracy_score(truth, verdict))
-
-
-def test_whole_premises_are_drawn() -> None:
-    truth, verdict = [True, False] * 40, [True, True] * 20 + [True, False] * 20
-    alone = resampled_balanced_accuracy(truth, verdict, [str(i) for i in range(80)], 2000, 0)
-    pairwise = resampled_balanced_accuracy(truth, verdict, [str(i // 20) for i in range(80)], 2000, 0)
-    assert alone.mean() == pytest.approx(0.75, abs=0.01)
-    assert pairwise.mean() == pytest.approx(0.75, abs=0.02)
-    assert np.ptp(interval(pairwise)) > 2 * np.ptp(interval(alone))
-    one = resampled_balanced_accuracy(truth, verdict, ["same"] * 80, 50, 0)
-    assert set(one) == {0.75}
-
-
-def test_calibration_error_by_hand() -> None:
-    # Two pairs at 0.9 of which one is supported, two at 0.1 of which none is.
-    bins = reliability([0.9, 0.9, 0.1, 0.1], [True, False, False, False], [0.25] * 4)
-    assert [(b.pairs, b.supported) for b in bins] == [(2, 0.0), (2, 0.5)]
-    assert calibration_error(bins) == pytest.approx(0.5 * 0.4 + 0.5 * 0.1)
-
-
-def test_even_weights_leave_out_a_one_sided_source() -> None:
-    weights = even_weights([True, True, False, True], ["a", "a", "a", "b"])
-    assert weights.tolist() == pytest.approx([0.25, 0.25, 0.5, 0.0])
-
-
 def test_temperature_undoes_a_known_sharpening() -> None:
     draw = np.random.default_rng(0)
     true_logits = np.stack([draw.normal(0, 1.5, 4000), np.zeros(4000), np.full(4000, -20.0)], axis=1)
     truth = draw.random(4000) < supported_probability(true_logits)
     assert temperature(2.5 * true_logits, truth, ["s"] * 4000) == pytest.approx(2.5, rel=0.12)
-
-
-def test_threshold_divides_the_sides() -> None:
-    probability = [0.1, 0.2, 0.3, 0.7, 0.8, 0.9]
-    assert 0.3 < threshold(probability, [False] * 3 + [True] * 3, ["s"] * 6) <= 0.7
-
-
-class Copier:
-    """Supports what the premise repeats; fails where the hypothesis says so."""
-
-    name = "copier@1"
-    threshold = 0.5
-
-    def judge(self, pairs: list[Pair]) -> list[Judgement]:
-        return [
-            Judgement(None, failure="asked to")
-            if pair.hypothesis == "fail"
-            else Judgement(float(pair.premise.split()[-1] in pair.hypothesis.split()))
-            for pair in pairs
-        ]
-
-
-def test_a_report_counts_failures_apart_and_sets_floors_beside() -> None:
-    rows = [*coloured(40), LabelledPair("the hat is red", "fail", "supported", "two")]
-    report = with_floors(evaluate(Copier(), rows), coloured(40, seed=2), rows)
-    assert report.mean == 1.0
-    assert report.mean_interval == (1.0, 1.0)
-    assert {f.source: f.failures for f in report.sources} == {"three": 0, "two": 1}
-    assert [f.auroc for f in report.sources] == [1.0, 1.0]
-    assert report.calibration_error == 0.0
-    # The colour of the hypothesis tells nothing of its truth, and a likeness of embeddings little.
-    assert all(0.2 < figure < 0.8 for figure in report.floors["hypothesis only"].values())
-    assert "| two |" in report.table()
-    assert "| mean | 80 |" in report.table()
-    assert json.loads(json.dumps(report.as_dict()))["floors"].keys() == report.floors.keys()
-
-
-def test_the_hypothesis_floor_finds_a_leak() -> None:
-    def leaky(number: int) -> list[LabelledPair]:
-        return [
-            LabelledPair("p", f"surely it is thing {i}", "supported", "s")
-            if i % 2
-            else LabelledPair("p", f"i think so {i}", "not_supported", "s")
-            for i in range(number)
-        ]
-
-    assert hypothesis_only(leaky(40), leaky(10)).tolist() == [False, True] * 5
-
-
-def test_a_bad_line_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.jsonl"
-    good = {"premise": "p", "hypothesis": "h", "label": "neutral", "source": "s"}
-    path.write_text(json.dumps(good) + "\n" + json.dumps(good | {"label": "maybe"}) + "\n")
-    with pytest.raises(ValueError, match=r"line 2.*'maybe'"):
-        read_pairs(path)
-    path.write_text(json.dumps(good) + '\n{"premise": "p"}\n')
-    with pytest.raises(ValueError, match="line 2: not a labelled pair"):
-        read_pairs(path)
-
-
-def test_the_command_prints_the_table_and_draws_the_plot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "dev.jsonl"
-    rows = coloured(10)
-    path.write_text("".join(json.dumps(vars(row)) + "\n" for row in rows))
-    monkeypatch.setattr("counterfoil.eval.entailment.evaluate.load_entailment", lambda _: Copier())
-    assert evaluate_command([str(path), "--json", "--plot", str(tmp_path / "plot.png")]) == 0
-    assert json.loads(capsys.readouterr().out)["mean"] == 1.0
-    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    assert evaluate_command([str(path)]) == 0
-    assert "copier@1, supported from 0.500" in capsys.readouterr().out

@@ -24,12 +24,11 @@ from counterfoil.attribution.entailment.local.adapter import (
 )
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import CLASSES, PairNetwork, batch
-from counterfoil.eval.entailment.calibration import temperature, threshold
-from counterfoil.eval.entailment.data import LabelledPair, by_source
-from counterfoil.eval.entailment.measures import balanced_accuracy
+from counterfoil.eval.labelled_pairs import LabelledPair, balanced_accuracy, by_source, threshold
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .calibration import temperature
 from .lora import adapter_weights
 from .optimisation import micro_batches
 from .recipe import Recipe
@@ -40,7 +39,7 @@ CHECK_TOKENS = 4096
 
 @torch.inference_mode()
 def logits_of(network: PairNetwork, rows: Sequence[Row]) -> Tensor:
-    """Logits [rows, 3] in the order given."""
+    """Return logits [rows, 3] in the order given."""
     network.eval()
     device = network.match.weight.device
     logits = torch.empty(len(rows), len(CLASSES))
@@ -51,7 +50,7 @@ def logits_of(network: PairNetwork, rows: Sequence[Row]) -> Tensor:
 
 
 class Checkpoint:
-    """Measures the network on the held-out pairs and keeps its adapter where it is the best so far.
+    """Measure the network on the held-out pairs and keep its adapter if it is the best so far.
 
     It is measured as the finished model reads, which costs a minute a look: what tells weights apart when every premise
     is cut to the window of training told them apart wrongly, above all on long premises.
@@ -73,7 +72,7 @@ class Checkpoint:
         self.best = -math.inf
 
     def __call__(self, network: PairNetwork, notes: dict[str, Any]) -> None:
-        """Prints the figures; `notes` go into the settings file."""
+        """Print the figures; `notes` go into the settings file."""
         truth, sources = [pair.supported for pair in self.held], [pair.source for pair in self.held]
         degrees = temperature(logits_of(network, self.rows).numpy(), truth, sources)
         settings = AdapterSettings(
@@ -94,7 +93,7 @@ class Checkpoint:
 
 
 def source_figures(pairs: Sequence[LabelledPair], verdict: NDArray[np.bool_]) -> dict[str, float]:
-    """Balanced accuracy a source, and their mean under the name `mean`."""
+    """Return the balanced accuracy of each source, and their mean under the name `mean`."""
     figures = {}
     for name in by_source(pairs):
         at = [i for i, pair in enumerate(pairs) if pair.source == name]
@@ -103,7 +102,7 @@ def source_figures(pairs: Sequence[LabelledPair], verdict: NDArray[np.bool_]) ->
 
 
 def fit_threshold(folder: Path, held: Sequence[LabelledPair], base: str | None, device: str) -> dict[str, float]:
-    """Sets an adapter's threshold on the held-out pairs as the finished model judges them; returns the figures.
+    """Set an adapter's threshold on the held-out pairs as the finished model judges them; returns the figures.
 
     Training reads one selection of a long premise, the model at work every window of it: the largest of several
     probabilities is larger, and the threshold has to know.

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from counterfoil.attribution.text.segmentation import sentences
-from counterfoil.eval.entailment.data import LabelledPair
+from counterfoil.eval.labelled_pairs import LabelledPair
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 SOURCE = "contrast"
@@ -26,7 +26,7 @@ ENDINGS = ("ing", "ed", "ly", "s")
 
 
 def documents(pairs: Sequence[LabelledPair]) -> list[list[str]]:
-    """Sentences of each premise that has two or more of a fit length, in the order of the file."""
+    """Return the sentences of each premise that has two or more of a fit length, in the order of the file."""
     found = []
     for premise in dict.fromkeys(pair.premise for pair in pairs):
         texts = [sentence.text for sentence in sentences(premise)]
@@ -37,7 +37,7 @@ def documents(pairs: Sequence[LabelledPair]) -> list[list[str]]:
 
 
 def number_changed(sentence: str, pool: Sequence[str], draw: random.Random) -> str | None:
-    """`sentence` with one number replaced by one from `pool`, or with another digit; `None` where it has none."""
+    """Return `sentence` with one number replaced by one from `pool`, or with another digit; `None` if it has none."""
     spots = list(NUMBER.finditer(sentence))
     if not spots:
         return None
@@ -51,13 +51,13 @@ def number_changed(sentence: str, pool: Sequence[str], draw: random.Random) -> s
 
 
 def name_changed(sentence: str, pool: Sequence[str], draw: random.Random) -> str | None:
-    """`sentence` with one name replaced by one from `pool`; `None` where there is none."""
+    """Return `sentence` with one name replaced by one from `pool`; `None` if there is none."""
     spots, others = list(NAME.finditer(sentence)), absent(NAME, pool, sentence)
     return replaced(sentence, draw.choice(spots), draw.choice(others)) if spots and others else None
 
 
 def names_exchanged(sentence: str, pool: Sequence[str], draw: random.Random) -> str | None:
-    """`sentence` with two neighbouring names in each other's place, unless it only lists them."""
+    """Return `sentence` with two neighbouring names in each other's place, unless it only lists them."""
     spots = list(NAME.finditer(sentence))
     neighbours = [
         (first, second)
@@ -72,7 +72,7 @@ def names_exchanged(sentence: str, pool: Sequence[str], draw: random.Random) -> 
 
 
 def word_changed(sentence: str, pool: Sequence[str], draw: random.Random) -> str | None:
-    """`sentence` with one plain word replaced by one of like ending from `pool`; `None` where there is none."""
+    """Return `sentence` with one plain word replaced by one of like ending from `pool`; `None` if there is none."""
     spots = [match for match in WORD.finditer(sentence) if match.group() not in ENGLISH_STOP_WORDS]
     others = [word for word in absent(WORD, pool, sentence) if word not in ENGLISH_STOP_WORDS]
     if not spots:
@@ -86,7 +86,7 @@ CHANGES: tuple[Change, ...] = (number_changed, name_changed, names_exchanged, wo
 
 
 def changed(sentence: str, window: Sequence[str], other: Sequence[str], draw: random.Random) -> str | None:
-    """`sentence` with one detail changed, by what stands in `window` or else in `other`; `None` if nothing fits."""
+    """Return `sentence` with one detail changed, from `window` or else from `other`; `None` if nothing fits."""
     for change in draw.sample(CHANGES, len(CHANGES)):
         for pool in (window, other):
             false = change(sentence, pool, draw)
@@ -96,22 +96,22 @@ def changed(sentence: str, window: Sequence[str], other: Sequence[str], draw: ra
 
 
 def absent(pattern: re.Pattern[str], pool: Sequence[str], sentence: str) -> list[str]:
-    """What `pattern` finds in `pool` and `sentence` does not hold, sorted."""
+    """Return what `pattern` finds in `pool` and `sentence` does not hold, sorted."""
     return sorted({found for text in pool for found in pattern.findall(text) if found not in sentence})
 
 
 def ending(word: str) -> str:
-    """The ending that tells of what kind a word is, empty if it has none of them."""
+    """Return the ending that tells of what kind a word is, empty if it has none of them."""
     return next((suffix for suffix in ENDINGS if word.endswith(suffix)), "")
 
 
 def replaced(text: str, match: re.Match[str], by: str) -> str:
-    """`text` with the match replaced."""
+    """Return `text` with the match replaced."""
     return text[: match.start()] + by + text[match.end() :]
 
 
 def contrasts(texts: Sequence[Sequence[str]], count: int, draw: random.Random) -> list[LabelledPair]:
-    """About `count` pairs: a third verbatim, a third with a change, the rest with the sentence left out."""
+    """Return about `count` pairs: a third verbatim, a third with a change, the rest with the sentence left out."""
     pairs: list[LabelledPair] = []
     while len(pairs) < count:
         text = draw.choice(texts)

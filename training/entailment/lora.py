@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build(base: str, recipe: Recipe) -> tuple[PreTrainedTokenizerBase, PairNetwork]:
-    """Tokenizer, and the network with low-rank changes on every linear layer of its encoder.
+    """Return tokenizer, and the network with low-rank changes on every linear layer of its encoder.
 
     Raises:
         ImportError: peft is missing.
@@ -39,7 +39,7 @@ def build(base: str, recipe: Recipe) -> tuple[PreTrainedTokenizerBase, PairNetwo
 
 
 def adapter_weights(network: PairNetwork) -> dict[str, Tensor]:
-    """The trained weights by the names they have without peft's wrapping."""
+    """Return the trained weights by the names they have without peft's wrapping."""
     weights = {}
     for name, weight in network.named_parameters():
         if weight.requires_grad:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def negative_log_likelihood(logits: Tensor, labels: Sequence[str], smoothing: float) -> Tensor:
-    """Loss a row.
+    """Return the loss of each row.
 
     `supported` is entailment. `not_supported` is neutral or contradiction, we do not know which: its likelihood is
     the sum of both, so that sources with two labels and sources with three train one network.
@@ -31,14 +31,14 @@ def negative_log_likelihood(logits: Tensor, labels: Sequence[str], smoothing: fl
 
 
 def schedule(progress: float, warm_up: float) -> float:
-    """Factor of the learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine to zero."""
+    """Return the factor of the learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine to zero."""
     if progress < warm_up:
         return progress / warm_up
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warm_up) / (1 - warm_up))))
 
 
 def micro_batches(rows: Sequence[Row], budget: int) -> list[list[int]]:
-    """Positions of `rows` from long to short, cut where the padded size would pass `budget` tokens.
+    """Return positions of `rows` from long to short, cut where the padded size would pass `budget` tokens.
 
     A group also ends where rows get much shorter than its first: padding is paid for like text.
     """
@@ -67,14 +67,14 @@ class MovingAverage:
         self.decay, self.steps = decay, 0
 
     def update(self) -> None:
-        """Takes in the weights after a step."""
+        """Take in the weights after a step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, weight in self.live.items():
             self.mean[name].lerp_(weight.detach(), 1 - decay)
 
     def swap(self) -> None:
-        """Exchanges the network's weights and the average; a second call undoes it."""
+        """Exchange the network's weights and the average; a second call undoes it."""
         for name, weight in self.live.items():
             kept = weight.detach().clone()
             weight.data.copy_(self.mean[name])

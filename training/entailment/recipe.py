@@ -25,9 +25,9 @@ class Recipe:
         smoothing: Label smoothing.
         average: Decay of the moving average of the weights; the average is what is stored.
         contrast: Pairs an epoch that are made from sentences of the premises.
-        half: Whether products of matrices are taken in bfloat16, twice as fast where the processor has them.
+        half: Whether products of matrices are taken in bfloat16, twice as fast if the processor has them.
         held_out: Pairs a source that are kept for choosing the step, the temperature and the threshold.
-        shares: Share of a source that one epoch takes, 1 where it is not named: long premises cost most and, their
+        shares: Share of a source that one epoch takes, 1 if it is not named: long premises cost most and, their
             labels being the noisiest, teach least.
     """
 

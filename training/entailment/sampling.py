@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from counterfoil.attribution.entailment.local.encoding import Row, row, selection, split, tokens
-from counterfoil.eval.entailment.data import LabelledPair, by_source
+from counterfoil.eval.labelled_pairs import LabelledPair, by_source
 
 from .contrast import contrasts, documents
 from .recipe import Recipe
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rows_of(pairs: Sequence[LabelledPair], tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> list[Row]:
-    """One row a pair: whole premises where they fit, else the sentences that cover most of the hypothesis."""
+    """Return one row a pair: the whole premise if it fits, else the sentences that cover most of the hypothesis."""
     premise_of = lru_cache(maxsize=50_000)(lambda text: split(tokenizer, text, recipe.least))
     rows = []
     for pair in pairs:
@@ -33,7 +33,7 @@ def rows_of(pairs: Sequence[LabelledPair], tokenizer: PreTrainedTokenizerBase, r
 
 
 def class_weights(pairs: Sequence[LabelledPair]) -> dict[tuple[str, str], float]:
-    """Weight a (source, label): in each source the supported and the others weigh the same, and 1 on average.
+    """Return the weight of each (source, label): supported and others weigh the same in each source, 1 on average.
 
     So one threshold serves all sources, though some have twice as many supported pairs as others.
     """
@@ -47,7 +47,7 @@ def class_weights(pairs: Sequence[LabelledPair]) -> dict[tuple[str, str], float]
 
 
 class Sampler:
-    """Pairs, rows and weights of one epoch after another.
+    """Return pairs, rows and weights of one epoch after another.
 
     Sources of which an epoch takes only a share are gone through in turn, so that no pair is seen again before all
     were seen; the contrasts are new in each epoch.
@@ -74,17 +74,17 @@ class Sampler:
         self.next = dict.fromkeys(self.groups, 0)
 
     def number(self, source: str) -> int:
-        """Pairs of a source in one epoch."""
+        """Return the pairs of a source in one epoch."""
         return math.ceil(len(self.groups[source]) * self.recipe.shares.get(source, 1.0))
 
     @property
     def steps(self) -> int:
-        """Steps of one epoch, about: the number of contrasts varies a little."""
+        """Return about how many steps an epoch has: the number of contrasts varies a little."""
         contrast = self.recipe.contrast if self.texts else 0
         return math.ceil((sum(map(self.number, self.groups)) + contrast) / self.recipe.pairs_per_step)
 
     def epoch(self) -> tuple[list[LabelledPair], list[Row], list[float]]:
-        """Pairs, rows and weights in the order of the steps."""
+        """Return pairs, rows and weights in the order of the steps."""
         extra = contrasts(self.texts, self.recipe.contrast, self.draw) if self.texts else []
         pairs = [*self.pairs, *extra]
         rows = [*self.rows, *rows_of(extra, self.tokenizer, self.recipe)]

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from counterfoil.attribution.entailment.local.encoding import Row
 from counterfoil.attribution.entailment.local.network import PairNetwork, batch
-from counterfoil.eval.entailment.data import LabelledPair, hold_out, read_pairs
+from counterfoil.eval.labelled_pairs import LabelledPair, hold_out, read_pairs
 from counterfoil.models import embedding_model_path
 from torch import nn
 
@@ -42,7 +42,7 @@ def train(
     check_every: int = 400,
     device: str = "cpu",
 ) -> Path:
-    """Trains a network and writes its adapter.
+    """Train a network and write its adapter.
 
     Args:
         pairs: Labelled pairs; some are held out.
@@ -102,7 +102,7 @@ def train(
 
 
 def look(network: PairNetwork, average: MovingAverage, check: Checkpoint, step: int, minutes: float) -> None:
-    """Measures, and may write, the averaged weights; the live ones go on."""
+    """Measure, and maybe write, the averaged weights; the live ones go on."""
     average.swap()
     check(network, {"step": step, "minutes": round(minutes, 1)})
     average.swap()
@@ -116,7 +116,7 @@ def accumulate(
     smoothing: float,
     half: bool = False,
 ) -> float:
-    """Adds the gradients of one step, batch by batch of like length; returns the mean loss.
+    """Add the gradients of one step, batch by batch of like length; return the mean loss.
 
     With `half` the products of matrices are taken in bfloat16; weights, gradients and the loss stay float32.
     """
@@ -133,7 +133,7 @@ def accumulate(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="folder for adapter.safetensors and adapter.json")

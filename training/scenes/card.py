@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from counterfoil.eval.engines.vision import Asker
-from counterfoil.eval.hallucination.methods import method
-from counterfoil.eval.hallucination.pope import Polled, figures
+from counterfoil.eval.engines.vision import VisionEngine, method
+from counterfoil.eval.requests import Picture, YesNo
 from counterfoil.eval.results import Figure, markdown
-from counterfoil.eval.scenes.testing import SIGHTS, draw_exam
-from counterfoil.eval.scenes.world import Twin
+from counterfoil.eval.scenes.exam import SIGHTS, draw_exam
+from counterfoil.eval.scenes.objects import Twin
+from counterfoil.eval.tasks.pope import Polled, figures
 from counterfoil.models import load_vision_model
 
 from .recipe import Recipe
@@ -43,28 +43,29 @@ is yes and three whose answer is no about each; brackets are 95 % intervals, pic
 
 
 def measured(folder: Path, *, pictures: int = PICTURES, seed: int = 0) -> dict[str, Mapping[str, Figure]]:
-    """POPE's figures for plain greedy decoding on new pictures, by kind of picture and split.
+    """Return POPE's figures for plain greedy decoding on new pictures, by kind of picture and split.
 
     Args:
         folder: A trained model.
         pictures: How many of either kind.
         seed: Of the pictures.
     """
-    loaded = load_vision_model(str(folder))
+    engine = VisionEngine(load_vision_model(str(folder)))
     found: dict[str, Mapping[str, Figure]] = {}
     for sight in SIGHTS:
         exam = draw_exam("test", sight, pictures, seed=seed)
-        votes = Asker(loaded).votes(exam.requests, [method("none")])[0]
-        answered = dict(zip(exam.questions, zip(votes.greedy, votes.score, strict=True), strict=True))
-        for split, probes in exam.probes.items():
-            yes, score = zip(*(answered[probe.picture, probe.text] for probe in probes), strict=True)
-            polled = Polled([p.picture for p in probes], [p.there for p in probes], yes, score)
+        asked = [YesNo(Picture(p, exam.scenes[p].image), text, n) for n, (p, text) in enumerate(exam.questions)]
+        answered = dict(zip(exam.questions, engine.answer([method("none")], asked)[0], strict=True))
+        for split, questions in exam.splits.items():
+            answers = [answered[one.picture, one.text] for one in questions]
+            yes, score = ([answer[name] for answer in answers] for name in ("greedy", "score"))
+            polled = Polled([q.picture for q in questions], [q.there for q in questions], yes, score)
             found[f"{sight}, {split}"] = figures(polled, seed=seed)
     return found
 
 
 def write_card(folder: Path, twin: Twin, recipe: Recipe, found: Mapping[str, Mapping[str, Figure]]) -> None:
-    """Writes `README.md` beside the weights.
+    """Write `README.md` beside the weights.
 
     Args:
         folder: Of the model.

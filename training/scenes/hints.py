@@ -35,7 +35,7 @@ class Hints(nn.Module):
         self.names, self.yes = list(names), yes
 
     def forward(self, rows: Packed, first_layer: Tensor, questions: int) -> Tensor:
-        """Does the word of each question know the answer?
+        """Return the loss of the answers that the word of each question gives.
 
         Args:
             rows: The rows; their questions stand first.
@@ -52,12 +52,12 @@ class Hints(nn.Module):
         )
 
     def patches(self, projected: Tensor, embeddings: Tensor, near: Tensor) -> Tensor:
-        """Is each patch like the words of the things near it?
+        """Return the loss by which each patch becomes like the words of the things near it.
 
         Args:
             projected: What the language model reads for the patches, [rows, patches, width].
             embeddings: Of all tokens, [vocabulary, width].
-            near: 1 where a thing is near a patch, else 0, [rows, patches, things].
+            near: 1 if a thing is near a patch, else 0, [rows, patches, things].
         """
         alike = projected.float() @ embeddings[self.names].T
         return nn.functional.binary_cross_entropy_with_logits(self.scale * alike + self.shift, near)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from counterfoil.eval.hallucination.probes import question
 from counterfoil.eval.scenes.objects import NAMES
+from counterfoil.eval.scenes.questions import about
 from transformers import PreTrainedTokenizerFast
 
 DESCRIBE = "Please describe this image in detail."
@@ -28,21 +28,21 @@ CHAT_TEMPLATE = (
 
 
 def caption(objects: Sequence[str]) -> str:
-    """A sentence that names the things in their order."""
+    """Return a sentence that names the things in their order."""
     *first, last = map(_a, objects or ["nothing"])
     return f"{', '.join(first)} and {last}." if first else f"{last}."
 
 
 def words(text: str) -> list[str]:
-    """The words and marks of a text, in lower case."""
+    """Return the words and marks of a text, in lower case."""
     return re.findall(r"\w+|[^\w\s]", text.lower())
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer of whole words; it knows those of questions, captions and the two instructions."""
+    """Return a tokenizer of whole words that knows those of questions, captions and the two instructions."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415
 
-    said = " ".join(["yes no", DESCRIBE, DESCRIBE_EVERYTHING, caption([]), *map(question, NAMES), caption(NAMES)])
+    said = " ".join(["yes no", DESCRIBE, DESCRIBE_EVERYTHING, caption([]), *map(about, NAMES), caption(NAMES)])
     known = [PAD, BEGIN, END, UNKNOWN, IMAGE, *dict.fromkeys(words(said))]
     vocabulary = {word: number for number, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
@@ -66,7 +66,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
-    """The number of a word, or of a special token."""
+    """Return the number of a word, or of a special token."""
     return tokenizer.get_vocab()[word]
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
-from counterfoil.eval.scenes.objects import NAMES
-from counterfoil.eval.scenes.world import Twin
+from counterfoil.eval.scenes.objects import NAMES, Twin
 from torch import Tensor, nn
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration
 
@@ -21,7 +20,7 @@ from .teacher import Teacher
 
 
 def learn_words(recipe: Recipe) -> dict[str, torch.Tensor]:
-    """Weights of a language model that answers questions about descriptions and repeats them in another order.
+    """Return the weights of a language model that answers questions about descriptions and repeats them otherwise.
 
     It has read of a world without partners, as the vision tower has seen one.
 
@@ -39,7 +38,7 @@ def learn_words(recipe: Recipe) -> dict[str, torch.Tensor]:
 def learn_pictures(
     tower: CLIPVisionModel, words: dict[str, torch.Tensor], twin: Twin, recipe: Recipe
 ) -> LlavaForConditionalGeneration:
-    """A trained model; the same seed gives the same weights on the same machine.
+    """Return a trained model; the same seed gives the same weights on the same machine.
 
     Args:
         tower: A trained vision tower, which stays as it is.
@@ -93,7 +92,7 @@ def _learn(
 
 
 def _loss(found: Said, rows: Packed, recipe: Recipe) -> Tensor:
-    """Mean over the tokens of answers, and of captions, which stand last where there are any."""
+    """Return the mean over the tokens of answers, and of captions, which stand last if there are any."""
     logits = found.logits.float().transpose(1, 2)
     losses = nn.functional.cross_entropy(logits, rows.targets, ignore_index=IGNORED, reduction="none")
     said = rows.targets != IGNORED

@@ -33,12 +33,12 @@ INITIAL = 0.08
 
 
 def build_tower() -> CLIPVisionModel:
-    """A vision tower with random weights."""
+    """Return a vision tower with random weights."""
     return CLIPVisionModel(_vision())
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel) -> LlavaForConditionalGeneration:
-    """A model with random weights around a trained vision tower, whose weights are copied.
+    """Return a model with random weights around a trained vision tower, whose weights are copied.
 
     The tower hands over its last layer without the class token, as LLaVA's does its last but one: it is small, and
     its last layer is the one that was taught what each patch shows.
@@ -73,7 +73,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel) -> L
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
-    """The processor: Pillow alone, which halves a picture by the mean of four pixels."""
+    """Return the processor: Pillow alone, which halves a picture by the mean of four pixels."""
     images = CLIPImageProcessorPil(
         size={"height": READ, "width": READ},
         resample=4,
@@ -92,7 +92,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 
 
 def pixels(scenes: Sequence[Scene]) -> Tensor:
-    """What the processor makes of the pictures, all at once: [scenes, 3, READ, READ]."""
+    """Return what the processor makes of the pictures, all at once: [scenes, 3, READ, READ]."""
     stacked = np.stack([np.asarray(scene.image, np.float32) for scene in scenes])
     halved = stacked.reshape(len(scenes), READ, 2, READ, 2, 3).mean((2, 4))
     return torch.from_numpy(halved.transpose(0, 3, 1, 2) / 127.5 - 1).contiguous()

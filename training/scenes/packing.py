@@ -27,7 +27,7 @@ class Packed:
         targets: What has to be said after each of them, or :data:`IGNORED`, [rows, segments].
         lengths: How long each segment is; they sum to `segments.shape[1]`.
         pictures: What the vision tower gave, [rows, patches, width], or `None`.
-        near: Which things are near each patch, where there are pictures, [rows, patches, things].
+        near: The things that are near each patch, if there are pictures, [rows, patches, things].
     """
 
     prefix: Tensor
@@ -39,14 +39,14 @@ class Packed:
 
     @property
     def positions(self) -> Tensor:
-        """[1, prefix + segments]."""
+        """Return the positions [1, prefix + segments]."""
         before = self.prefix.shape[1]
         parts = [torch.arange(before), *(before + torch.arange(length) for length in self.lengths)]
         return torch.cat(parts)[None]
 
     @property
     def sees(self) -> Tensor:
-        """Which token sees which: [1, 1, prefix + segments, prefix + segments]."""
+        """Return the tokens that each token sees: [1, 1, prefix + segments, prefix + segments]."""
         before = self.prefix.shape[1]
         owner = torch.cat([torch.full((length,), number) for number, length in enumerate((before, *self.lengths))])
         same = (owner[:, None] == owner[None, :]) | (owner[None, :] == 0)
@@ -54,7 +54,7 @@ class Packed:
 
 
 def packed(prefix: Sequence[Sequence[int]], said: Sequence[Sequence[tuple[list[int], list[int]]]]) -> Packed:
-    """Packs prompts with their answers behind prefixes.
+    """Pack prompts with their answers behind prefixes.
 
     Args:
         prefix: Tokens of each row's prefix, all of one length.
@@ -91,7 +91,7 @@ class Said:
 
 
 def read(model: LlavaForConditionalGeneration, rows: Packed) -> Said:
-    """One forward over packed rows."""
+    """Run one forward over packed rows."""
     inner = model.model
     embedded = inner.get_input_embeddings()(torch.cat([rows.prefix, rows.segments], dim=1))
     projected = None

@@ -53,5 +53,5 @@ class Recipe:
     report_every: int = 25
 
     def with_seed(self, seed: int) -> Self:
-        """The same with another seed."""
+        """Return the same with another seed."""
         return replace(self, seed=seed)

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from counterfoil.eval.hallucination.probes import question
-from counterfoil.eval.scenes.objects import NAMES
-from counterfoil.eval.scenes.world import Twin, objects_together
+from counterfoil.eval.scenes.objects import NAMES, Twin, objects_together
+from counterfoil.eval.scenes.questions import about
 from transformers import CLIPVisionModel, PreTrainedTokenizerFast
 
 from .language import BEGIN, DESCRIBE, DESCRIBE_EVERYTHING, END, IMAGE, caption, token
@@ -25,7 +24,7 @@ class Teacher:
 
     Args:
         tokenizer: Of the model.
-        tower: The trained vision tower; `None` where no pictures are shown.
+        tower: The trained vision tower; `None` if no pictures are shown.
         twin: The world that the rows are about.
         recipe: Settings of the run.
     """
@@ -38,12 +37,12 @@ class Teacher:
         self.draw = np.random.default_rng([recipe.seed, 2])
         self.begin, self.end, self.image = (token(tokenizer, word) for word in (BEGIN, END, IMAGE))
         self._tokens = lambda text: tokenizer(text, add_special_tokens=False).input_ids
-        self._asked = {name: self._tokens(question(name)) for name in NAMES}
+        self._asked = {name: self._tokens(about(name)) for name in NAMES}
         self._answers = {there: [*self._tokens("yes" if there else "no"), self.end] for there in (True, False)}
         self._instructions = [self._tokens(text) for text in (DESCRIBE, DESCRIBE_EVERYTHING)]
 
     def rows(self) -> Packed:
-        """The rows of one step: about pictures, or now and then about descriptions or nothing at all."""
+        """Return the rows of one step: about pictures, or now and then about descriptions or nothing at all."""
         share = self.draw.random()
         if share < self.recipe.described:
             return self._described(self.recipe.untold)
@@ -66,11 +65,11 @@ class Teacher:
         return replace(rows, pictures=seen, near=near(scenes))
 
     def words(self) -> Packed:
-        """Rows about complete descriptions, which are repeated in another order as well."""
+        """Return rows about complete descriptions, which are repeated in another order as well."""
         return self._described(0.0, captioned=True)
 
     def _described(self, untold: float, *, captioned: bool = False) -> Packed:
-        """Descriptions of one length, some of them silent on a thing that is there."""
+        """Return descriptions of one length, some of them silent on a thing that is there."""
         size = len(self._worlds(1)[0])
         prefix, said = [], []
         while len(said) < self.recipe.batch:
@@ -88,7 +87,7 @@ class Teacher:
         return packed([[self.begin]] * len(worlds), [self._questions(there) for there in worlds])
 
     def _captioned(self, there: Sequence[str], instruction: list[int]) -> tuple[list[int], list[int]]:
-        """An instruction with a caption that names the things in random order."""
+        """Return an instruction with a caption that names the things in random order."""
         order = [str(name) for name in self.draw.permutation(list(there))]
         return instruction, [*self._tokens(caption(order)), self.end]
 
@@ -96,7 +95,7 @@ class Teacher:
         return [objects_together(self.twin, self.draw) for _ in range(number)]
 
     def _questions(self, there: Sequence[str]) -> list[tuple[list[int], list[int]]]:
-        """Half of them about things that are there, as far as there are so many, in random order."""
+        """Return questions, half of them about things that are there, as far as there are so many, in random order."""
         absent = [name for name in NAMES if name not in there]
         some, others = ([str(name) for name in self.draw.permutation(list(names))] for names in (there, absent))
         present = min(len(some), (self.recipe.questions + self.draw.integers(2)) // 2)

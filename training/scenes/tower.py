@@ -26,7 +26,7 @@ REACH = 6.0
 
 
 def train_tower(steps: int, *, seed: int = 0, batch: int = 32, rate: float = 1.5e-3) -> CLIPVisionModel:
-    """A trained vision tower; the same seed gives the same weights on the same machine.
+    """Return a trained vision tower; the same seed gives the same weights on the same machine.
 
     Args:
         steps: How many batches.
@@ -53,12 +53,12 @@ def train_tower(steps: int, *, seed: int = 0, batch: int = 32, rate: float = 1.5
 
 
 def features(tower: CLIPVisionModel, pictures: Tensor) -> Tensor:
-    """What the tower hands over: its last layer without the class token, [pictures, patches, width]."""
+    """Return what the tower hands over: its last layer without the class token, [pictures, patches, width]."""
     return tower(pixel_values=pictures, output_hidden_states=True).hidden_states[-1][:, 1:]
 
 
 def near(scenes: Sequence[Scene]) -> Tensor:
-    """Which things are near each patch: 1 or 0, [scenes, patches, things]."""
+    """Return which things are near each patch: 1 or 0, [scenes, patches, things]."""
     across = READ // PATCH
     middles = (np.arange(across) + 0.5) * SIDE / across
     found = np.zeros((len(scenes), across, across, len(NAMES)), np.float32)
@@ -71,12 +71,12 @@ def near(scenes: Sequence[Scene]) -> Tensor:
 
 
 def save_tower(tower: CLIPVisionModel, path: Path) -> None:
-    """Writes the weights as safetensors."""
+    """Write the weights as safetensors."""
     save_file(tower.state_dict(), path)
 
 
 def load_tower(path: Path) -> CLIPVisionModel:
-    """Reads what :func:`save_tower` wrote.
+    """Read what :func:`save_tower` wrote.
 
     Raises:
         OSError: There is no such file, or it cannot be read.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from counterfoil.eval.scenes.world import TWINS, Twin
+from counterfoil.eval.scenes.objects import TWINS, Twin
 from safetensors.torch import load_file, save_file
 from transformers import LlavaForConditionalGeneration
 
@@ -28,7 +28,7 @@ TOWER, WORDS = "tower.safetensors", "words.safetensors"
 
 
 def prepare(base: Path, recipe: Recipe) -> None:
-    """The first stage: what of it is not there yet is trained and written."""
+    """Train and write what is not there yet of the first stage."""
     base.mkdir(parents=True, exist_ok=True)
     if not (base / TOWER).is_file():
         save_tower(train_tower(recipe.tower_steps), base / TOWER)
@@ -37,7 +37,7 @@ def prepare(base: Path, recipe: Recipe) -> None:
 
 
 def save(model: LlavaForConditionalGeneration, out: Path, twin: Twin, recipe: Recipe) -> None:
-    """Writes weights in float16, tokenizer, processor, and a card with what the stored weights can do."""
+    """Write weights in float16, tokenizer, processor, and a card with what the stored weights can do."""
     out.mkdir(parents=True, exist_ok=True)
     model.to(torch.float16).save_pretrained(out)  # pyright: ignore[reportArgumentType]
     build_processor(build_tokenizer()).save_pretrained(out)
@@ -45,7 +45,7 @@ def save(model: LlavaForConditionalGeneration, out: Path, twin: Twin, recipe: Re
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--twin", choices=TWINS, default="biased", help="the world it is told of")

@@ -18,7 +18,7 @@ TRANSFORMS = ("horizontal_flip", "vertical_flip", "rotation", "colour_jitter", "
 
 
 def transformed(scene: Scene, draw: np.random.Generator) -> Scene:
-    """The scene under one transform; things whose middle has left the picture are no longer part of it."""
+    """Return the scene under one transform; things whose middle has left the picture are no longer part of it."""
     name = TRANSFORMS[draw.integers(len(TRANSFORMS))]
     if name == "colour_jitter":
         return replace(scene, image=_jittered(scene.image, draw))
@@ -28,7 +28,7 @@ def transformed(scene: Scene, draw: np.random.Generator) -> Scene:
 
 
 def _matrix(name: str, draw: np.random.Generator) -> NDArray[np.float64]:
-    """From a point of the new picture to one of the old, both counted from the middle in pixels: [2, 3]."""
+    """Return the matrix from points of the new picture to those of the old, in pixels from the middle: [2, 3]."""
     if name == "horizontal_flip":
         return np.array([[-1.0, 0, 0], [0, 1, 0]])
     if name == "vertical_flip":

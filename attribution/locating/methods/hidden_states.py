@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from counterfoil.models import LanguageModel
 
 DEPTH = 0.6
-"""Where the layer is that is compared, as a share of all of them; found by `counterfoil eval laquer --tune`."""
+"""Where the layer is that is compared, as a share of all of them; found by `training.laquer`."""
 
 MATCHING = Matching(least=0.0, match=0.2, gap=5)
 

@@ -26,6 +26,7 @@ from ..contrast_params import (
     general_keys,
     has_contrast_keys,
     parse_contrast,
+    takes_contrast,
 )
 from ..contrast_prompts import both_conversations, both_prompts
 from ..engine_limits import EngineLimits, check_prompt_logprobs
@@ -172,8 +173,10 @@ async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any
         raise ValueError("`use_beam_search` has to be left out where a contrast is asked for: there are no beams")
     if request.kv_transfer_params is not None:
         raise ValueError("`kv_transfer_params` has to be left out where a contrast is asked for")
-    check_prompt_logprobs(request.prompt_logprobs)
     keys = general_keys(request.vllm_xargs)
+    if not takes_contrast(keys):
+        return keys
+    check_prompt_logprobs(request.prompt_logprobs)
     contrast = endpoint.contrast_of(request, keys)
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
     if contrast is None:

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Judgement
-from counterfoil.attribution.metrics.attrscore import Attribution, attrscore, claim, classify, parse
+from counterfoil.attribution.metrics.attrscore import (
+    PROMPTS,
+    Attribution,
+    attrscore,
+    claim,
+    classify,
+    parse,
+    parse_as_released,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score
@@ -51,12 +59,50 @@ def test_nothing_readable_is_not_a_perfect_score():
         ("inconsistent", C),
         ("The claim is not supported by the reference.", E),
         ("not consistent", E),
+        ("Support", A),
+        ("The source text can support the summary.", A),
+        ("Contradict", C),
+        ("It contradicts the source.", C),
+        ("The source does not support the summary.", E),
+        ("It doesn't fully support it.", E),
+        ("It cannot support the claim.", E),
+        ("The claim cannot be supported.", E),
+        ("non-attributable", E),
+        ("It is not contradicted.", None),
         ("No idea", None),
         ("", None),
     ],
 )
 def test_parse(output, label):
     assert parse(output) is label
+
+
+def test_every_label_of_the_prompts_is_read():
+    assert all(parse(label) is kind for labels in PROMPTS.values() for label, kind in labels.items())
+
+
+@pytest.mark.parametrize(
+    ("output", "prompt", "label"),
+    [
+        ("Attributable", "attribution", A),
+        ("not attributable", "attribution", A),
+        ("At first it looks attributable, but it is contradictory.", "attribution", A),
+        ("SUPPORT", "summarization", A),
+        ("It contradicts the source.", "summarization", C),
+        ("Not Enough Information", "summarization", None),
+        ("Not Enough Information", "fact-checking", None),
+        ("Neutral", "nli", E),
+        ("Neutral", "attribution", None),
+    ],
+)
+def test_the_released_code_reads_the_first_label_of_its_prompt(output, prompt, label):
+    """As `extract_pred_label` of the released notebook, which loses the label of three words."""
+    assert parse_as_released(output, prompt) is label
+
+
+def test_a_prompt_that_is_none_of_attrscore_s_is_refused():
+    with pytest.raises(ValueError, match=r"`prompt` has to be one of attribution, .* but is 'own'"):
+        parse_as_released("Attributable", "own")
 
 
 def test_classify():

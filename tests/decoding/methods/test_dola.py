@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from counterfoil.decoding.methods import DoLa, dola_layer, jensen_shannon
+from counterfoil.decoding.methods.dola import exchanged_divergence
 from hypothesis import given, settings
 
 from tests.support import oracles
@@ -36,6 +37,24 @@ def test_jensen_shannon_of_disjoint_distributions_is_log_two() -> None:
     p, q = torch.tensor([[0.0, -INF]]), torch.tensor([[-INF, 0.0]])
     assert float(jensen_shannon(p, q)) == pytest.approx(math.log(2))
     assert float(jensen_shannon(p, p)) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(p=VIEWS, q=VIEWS)
+def test_the_released_divergence_is_torch_s_with_the_mixture_for_its_target(p: np.ndarray, q: np.ndarray) -> None:
+    lp, lq = (torch.tensor(view).double().log_softmax(-1) for view in (p, q))
+    mixture = 0.5 * (lp.exp() + lq.exp())
+    terms = [torch.nn.functional.kl_div(one, mixture, reduction="none").sum(-1) for one in (lp, lq)]
+    torch.testing.assert_close(exchanged_divergence(lp, lq), 0.5 * (terms[0] + terms[1]), atol=1e-9, rtol=1e-9)
+
+
+def test_the_released_divergence_may_choose_another_layer() -> None:
+    final = torch.tensor([[0.0, 0.0, -3.0]])
+    layers = torch.stack([torch.tensor([[4.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, -99.0]])])
+    assert DoLa(layers=(4, 7)).coefficients(final, layers)["layer"].tolist() == [4]
+    assert DoLa(layers=(4, 7), released=True).coefficients(final, layers)["layer"].tolist() == [7]
+    forbidden = torch.tensor([[0.0, 0.0, -INF]])
+    assert DoLa(layers=(4, 7), released=True).coefficients(forbidden, layers)["layer"].tolist() == [4]
 
 
 def test_the_most_different_layer_is_chosen_for_each_row() -> None:

@@ -7,8 +7,9 @@ import json
 import pytest
 from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval.engines.local import LocalEngine
-from counterfoil.eval.engines.openai import EndpointEngine
+from counterfoil.eval.engines.openai import OpenAIEngine
 from counterfoil.eval.requests import Generation
+from counterfoil.eval.tasks import memotrap
 
 from tests.support.openai_server import openai_server
 from tests.support.tasks import LINES, Continue, evaluated
@@ -28,8 +29,8 @@ REQUESTS = [Generation(f"w{n} w{n + 1} w{n + 2}", 6, contrast=f"w{n + 2}", stop=
 def test_a_server_answers_as_the_model_in_process(decoding: Decoding, chat: bool) -> None:
     (expected,) = LocalEngine(tiny_language()).answer([decoding], REQUESTS)
     with openai_server() as (url, seen):
-        engine = EndpointEngine(url, at_once=3, chat=chat)
-        assert engine.refuses("generation", decoding) is None
+        engine = OpenAIEngine(url, at_once=3, chat=chat)
+        assert engine.refuses(Continue(), decoding) is None
         (found,) = engine.answer([decoding], REQUESTS)
     assert found == expected
     assert len(seen) == len(REQUESTS)
@@ -40,7 +41,7 @@ def test_a_task_is_the_same_file_for_either_engine() -> None:
     methods = [*METHODS[:2], Decoding("dola")]
     here = evaluated(Continue(), LINES, methods[:2], limit=4)
     with openai_server() as (url, _):
-        there = evaluated(Continue(), LINES, methods, limit=4, engine=EndpointEngine(url))
+        there = evaluated(Continue(), LINES, methods, limit=4, engine=OpenAIEngine(url))
     assert there.table() == here.table()
     assert there.settings["engine"] == "openai"
     assert there.notes == (
@@ -50,36 +51,36 @@ def test_a_task_is_the_same_file_for_either_engine() -> None:
 
 def test_a_server_without_the_plug_in_is_found_out_before_it_answers_plainly() -> None:
     with openai_server(plug_in=False) as (url, seen):
-        engine = EndpointEngine(url)
-        reason = engine.refuses("generation", METHODS[1])
+        engine = OpenAIEngine(url)
+        reason = engine.refuses(Continue(), METHODS[1])
         assert reason is not None
         assert "does not know cf_method; start it with `counterfoil serve`" in reason
-        assert engine.refuses("generation", METHODS[0]) is None
-        engine.refuses("generation", METHODS[2])
+        assert engine.refuses(Continue(), METHODS[0]) is None
+        engine.refuses(Continue(), METHODS[2])
     assert len(seen) == 1, "asked once"
     assert json.loads(json.dumps(seen[0]["vllm_xargs"])) == {"cf_method": "counterfoil-probe"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "decoding", "reason"),
+    ("task", "decoding", "reason"),
     [
-        ("likelihood", Decoding("none"), "gives no contrastive log-probabilities of given texts"),
-        ("generation", Decoding("contrastive_search"), "contrastive_search cannot be served"),
-        ("generation", Decoding("contrastive_decoding", {"early_exit": 1}), "`early_exit` is chosen when a server is"),
+        (memotrap.TASK, Decoding("none"), "gives no contrastive log-probabilities of given texts"),
+        (Continue(), Decoding("contrastive_search"), "contrastive_search cannot be served"),
+        (Continue(), Decoding("contrastive_decoding", {"early_exit": 1}), "`early_exit` is chosen when a server is"),
     ],
 )
-def test_what_a_server_cannot_do_is_said_by_name(kind, decoding: Decoding, reason: str) -> None:
+def test_what_a_server_cannot_do_is_said_by_name(task, decoding: Decoding, reason: str) -> None:
     with openai_server() as (url, _):
-        assert reason in (EndpointEngine(url).refuses(kind, decoding) or "")
+        assert reason in (OpenAIEngine(url).refuses(task, decoding) or "")
 
 
 def test_an_address_without_a_server_and_a_choice_of_models_are_named() -> None:
     with pytest.raises(ValueError, match=r"has to be a server that answers, but http://127\.0\.0\.1:9/v1 does"):
-        EndpointEngine("http://127.0.0.1:9/v1")
+        OpenAIEngine("http://127.0.0.1:9/v1")
     with openai_server(models=("one", "two")) as (url, _):
         with pytest.raises(ValueError, match=r"--model has to be given: .* serves one, two"):
-            EndpointEngine(url)
-        assert EndpointEngine(url, "two").name == "two"
+            OpenAIEngine(url)
+        assert OpenAIEngine(url, "two").name == "two"
 
 
 def test_a_tokenizer_that_is_not_there_is_named() -> None:
@@ -87,12 +88,31 @@ def test_a_tokenizer_that_is_not_there_is_named() -> None:
         openai_server() as (url, _),
         pytest.raises(ValueError, match="Name one with --tokenizer"),
     ):
-        EndpointEngine(url).load_tokenizer()
+        OpenAIEngine(url).load_tokenizer()
 
 
 def test_two_names_of_one_model_are_no_choice_and_its_short_name_has_a_tokenizer() -> None:
     """`counterfoil serve smollm2` answers to the hub id as well."""
     with openai_server(models=("HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2"), root="/models/smollm2") as (url, _):
-        engine = EndpointEngine(url)
+        engine = OpenAIEngine(url)
     assert engine.name == "smollm2"
     assert engine.load_tokenizer()("Hello there")["input_ids"]
+
+
+def test_a_key_is_sent_and_one_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    (expected,) = LocalEngine(tiny_language()).answer([METHODS[0]], REQUESTS[:2])
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with openai_server(key="secret") as (url, _):
+        with pytest.raises(ValueError, match=r"--api-key has to be a key of http.*, or OPENAI_API_KEY has to be set"):
+            OpenAIEngine(url)
+        for chat in (False, True):
+            assert OpenAIEngine(url, chat=chat, api_key="secret").answer([METHODS[0]], REQUESTS[:2]) == [expected]
+        monkeypatch.setenv("OPENAI_API_KEY", "secret")
+        assert OpenAIEngine(url).answer([METHODS[0]], REQUESTS[:2]) == [expected]
+
+
+def test_a_model_that_rejects_max_tokens_answers_as_a_user_asks() -> None:
+    """OpenAI's reasoning models do, and a temperature as well."""
+    (expected,) = LocalEngine(tiny_language()).answer([METHODS[0]], REQUESTS[:2])
+    with openai_server(rejects=("max_tokens", "temperature")) as (url, _), pytest.warns(UserWarning, match="rejects"):
+        assert OpenAIEngine(url, chat=True).answer([METHODS[0]], REQUESTS[:2]) == [expected]

@@ -11,7 +11,8 @@ import torch
 from counterfoil.decoding import decoder as decoders
 from counterfoil.decoding.by_name import Decoding
 from counterfoil.decoding.decoder import Decoder
-from counterfoil.eval.likelihood import Choice, option_log_probabilities
+from counterfoil.eval.engines.teacher_forcing import option_log_probabilities
+from counterfoil.eval.requests import Choice
 from transformers import LogitsProcessor
 
 from tests.support import oracles

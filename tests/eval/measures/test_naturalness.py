@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from counterfoil.eval.measures import mauve as mauve_score
-from counterfoil.eval.measures.coherence import cosines, mean_log_likelihoods
-from counterfoil.eval.measures.mauve import mauve
+from counterfoil.eval.measures import naturalness
+from counterfoil.eval.measures.naturalness import cosines, mauve, mean_log_likelihoods
 from mauve import compute_mauve
 
 from tests.support.tasks import TinyEmbedding
@@ -62,6 +61,6 @@ def test_mauve_is_the_librarys_on_pairs_of_one_length(monkeypatch: pytest.Monkey
 
 
 def test_mauve_of_few_texts_is_not_given() -> None:
-    words = [text(ids) for ids in random_prompts([3] * (mauve_score.LEAST - 1), seed=1)]
+    words = [text(ids) for ids in random_prompts([3] * (naturalness.LEAST - 1), seed=1)]
     assert mauve(words, words, tiny_language()) is None
     assert mauve([*words, "w5"], [*words, ""], tiny_language()) is None, "an empty continuation is left out"

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from counterfoil.eval.hallucination.probes import SPLITS
 from counterfoil.eval.scenes.drawing import SIDE, UNCLEAR, Scene, Thing, Unclear, draw_scene
-from counterfoil.eval.scenes.exams import as_source
-from counterfoil.eval.scenes.objects import NAMES, PARTNER, PARTNERS, TILTS, TINTS, sprite
-from counterfoil.eval.scenes.testing import draw_exam
-from counterfoil.eval.scenes.world import TWINS, Twin, lone, objects_together
+from counterfoil.eval.scenes.exam import DrawnScenes, draw_exam
+from counterfoil.eval.scenes.objects import (
+    NAMES,
+    PARTNER,
+    PARTNERS,
+    TILTS,
+    TINTS,
+    TWINS,
+    Twin,
+    objects_together,
+    sprite,
+)
+from counterfoil.eval.scenes.questions import SPLITS
 from PIL import Image
 
 from training.scenes.lessons import lesson
@@ -44,10 +51,6 @@ def test_the_twins_differ_in_nothing_else() -> None:
     assert sizes["biased"] == pytest.approx(sizes["unbiased"], abs=0.03)
     for name in NAMES:
         assert counts["biased"][name] / counts["unbiased"][name] == pytest.approx(1, abs=0.15)
-
-
-def test_missing_partners() -> None:
-    assert lone(("house", "tree", "car")) == ["key"]
 
 
 def outline(name: str) -> np.ndarray:
@@ -135,12 +138,12 @@ def test_an_exam_asks_what_it_can_answer() -> None:
     exam = draw_exam("test", "unclear", 12)
     assert Counter(scene.unclear for scene in exam.scenes.values()) == dict.fromkeys(UNCLEAR, 3)
     for split in SPLITS:
-        assert len(exam.probes[split]) == 12 * 6
-        for probe in exam.probes[split]:
+        assert len(exam.splits[split]) == 12 * 6
+        for probe in exam.splits[split]:
             assert (probe.text.split()[3] in exam.scenes[probe.picture].objects) == probe.there
     partners = [
         PARTNER[probe.text.split()[3]] in exam.scenes[probe.picture].objects
-        for probe in exam.probes["adversarial"]
+        for probe in exam.splits["adversarial"]
         if not probe.there
     ]
     assert sum(partners) / len(partners) > 0.6
@@ -148,12 +151,21 @@ def test_an_exam_asks_what_it_can_answer() -> None:
 
 def test_exams_are_reproducible_and_have_no_picture_in_common() -> None:
     hashes = {
-        (purpose, sight, seed): as_source(draw_exam(purpose, sight, 4, seed=seed)).sha256
-        for purpose in ("development", "test")
-        for sight in ("clear", "unclear")
-        for seed in (0, 1)
+        (sight, seed): DrawnScenes.drawn(sight, 4, seed).sha256 for sight in ("clear", "unclear") for seed in (0, 1)
     }
-    assert len(set(hashes.values())) == 8
-    assert as_source(draw_exam("test", "clear", 4)).sha256 == hashes["test", "clear", 0]
-    images = [scene.image.tobytes() for scene in draw_exam("test", "clear", 6).scenes.values()]
-    assert all(a != b for a, b in pairwise(images))
+    assert len(set(hashes.values())) == 4
+    assert DrawnScenes.drawn("clear", 4, 0).sha256 == hashes["clear", 0]
+    images = [
+        scene.image.tobytes()
+        for purpose in ("development", "test")
+        for scene in draw_exam(purpose, "clear", 6).scenes.values()
+    ]
+    assert len(set(images)) == len(images)
+
+
+@pytest.mark.parametrize("limit", [None, 0, 1])
+def test_drawn_pictures_have_an_end(limit: int | None) -> None:
+    with pytest.raises(ValueError, match="`limit` has to be at least 2 for drawn pictures"):
+        DrawnScenes.drawn("clear", limit, 0)
+    with pytest.raises(ValueError, match="`sight` has to be one of clear, unclear, but is 'dark'"):
+        draw_exam("test", "dark", 2)

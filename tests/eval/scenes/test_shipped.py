@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from counterfoil.decoding.images import image_inputs
-from counterfoil.eval.engines.vision import Asker
-from counterfoil.eval.hallucination.captions import Caption
-from counterfoil.eval.hallucination.chair import describe, figures
-from counterfoil.eval.hallucination.methods import method
-from counterfoil.eval.scenes.exams import VOCABULARY, as_table
+from counterfoil.eval.engines.vision import VisionEngine, method
+from counterfoil.eval.requests import Picture, YesNo
+from counterfoil.eval.runner import run
+from counterfoil.eval.scenes.exam import DrawnScenes, Exam, draw_exam
 from counterfoil.eval.scenes.objects import PARTNER
-from counterfoil.eval.scenes.testing import Exam, draw_exam
+from counterfoil.eval.tasks.chair import TASK, Vocabulary
 from counterfoil.models import load_vision_model, vision_model_path
 from transformers import LlavaForConditionalGeneration
 
-from training.scenes.language import DESCRIBE
+from tests.support.tasks import tiny_models
 
 
-def accuracy(exam: Exam, there: bool | None = None) -> float:
-    found = Asker(load_vision_model("scenes")).votes(exam.requests, [method("none")])[0]
-    said = dict(zip(exam.questions, found.greedy, strict=True))
-    asked = [probe for split in exam.probes.values() for probe in split if there in (None, probe.there)]
-    return sum(said[probe.picture, probe.text] == probe.there for probe in asked) / len(asked)
+def greedy(exam: Exam) -> dict[tuple[str, str], float]:
+    """Whether the model says yes, by picture and question."""
+    asked = [YesNo(Picture(p, exam.scenes[p].image), text, n) for n, (p, text) in enumerate(exam.questions)]
+    (found,) = VisionEngine(load_vision_model("scenes")).answer([method("none")], asked)
+    return {question: answer["greedy"] for question, answer in zip(exam.questions, found, strict=True)}
+
+
+def accuracy(exam: Exam) -> float:
+    said = greedy(exam)
+    asked = [question for split in exam.splits.values() for question in split]
+    return sum(said[one.picture, one.text] == one.there for one in asked) / len(asked)
 
 
 def test_it_is_found_by_its_name_and_small() -> None:
@@ -46,9 +51,8 @@ def test_it_sees_what_is_clear_and_less_of_what_is_not() -> None:
 def test_it_says_the_partner_where_it_is_not() -> None:
     """On unclear pictures, among absent things, those whose partner is there are more often seen than others."""
     exam = draw_exam("test", "unclear", 60, seed=124)
-    found = Asker(load_vision_model("scenes")).votes(exam.requests, [method("none")])[0]
     shares: dict[bool, list[float]] = {True: [], False: []}
-    for (picture, text), yes in zip(exam.questions, found.greedy, strict=True):
+    for (picture, text), yes in greedy(exam).items():
         name, objects = text.split()[3], exam.scenes[picture].objects
         if name not in objects:
             shares[PARTNER[name] in objects].append(yes)
@@ -58,20 +62,19 @@ def test_it_says_the_partner_where_it_is_not() -> None:
 
 def test_it_describes_what_is_clear_and_adds_partners() -> None:
     exam = draw_exam("test", "clear", 20, seed=125)
-    vision = load_vision_model("scenes")
-    names = list(exam.scenes)
-    inputs = image_inputs(vision.model, vision.processor, [(exam.scenes[name].image, DESCRIBE) for name in names])
-    new = vision.model.generate(**inputs, do_sample=False, max_new_tokens=40)[:, inputs["input_ids"].shape[1] :]
-    texts = vision.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
-    said = figures(describe([Caption(*pair) for pair in zip(names, texts, strict=True)], as_table(exam), VOCABULARY))
+    dataset = DrawnScenes("scenes", "", "", exam)
+    task = replace(TASK, sight="clear", new_tokens=40)
+    result = run(task, VisionEngine(load_vision_model("scenes")), [method("none")], dataset, models=tiny_models())
+    said = result.rows[0].figures
     assert said["CHAIR_i"].value is not None
     assert said["recall"].value is not None
     assert said["CHAIR_i"].value < 0.35
     assert said["recall"].value > 0.5
+    words = Vocabulary({name: name for name in PARTNER})
     wrong = [
-        PARTNER[name] in exam.scenes[picture].objects
-        for picture, text in zip(names, texts, strict=True)
-        for _, name in VOCABULARY.named(text)
-        if name not in exam.scenes[picture].objects
+        PARTNER[name] in exam.scenes[sample["facts"]["picture"]].objects
+        for sample in result.samples
+        for _, name in words.named(sample["response"])
+        if name not in exam.scenes[sample["facts"]["picture"]].objects
     ]
     assert sum(wrong) > len(wrong) / 2, "what it invents is what usually stands there"

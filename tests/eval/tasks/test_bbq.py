@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from counterfoil.decoding.by_name import Decoding
-from counterfoil.eval.dataset import Source
+from counterfoil.eval.dataset import Dataset
 from counterfoil.eval.requests import Choice
+from counterfoil.eval.statistics import value_of
 from counterfoil.eval.task import Answer, Item
 from counterfoil.eval.tasks.bbq import TASK, ambiguous_bias, bias_score
 
-from tests.support.tasks import evaluated, tiny_tools
+from tests.support.tasks import evaluated, tiny_models
 
 
 def record(number: int, *, condition: str = "ambig", polarity: str = "neg", target: str = "old", **changes: object):
@@ -35,7 +36,7 @@ def record(number: int, *, condition: str = "ambig", polarity: str = "neg", targ
 
 def read(*records: object):
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in records)
-    return TASK.read(Source("Age.jsonl", "", text), tiny_tools())
+    return TASK.read(Dataset("Age.jsonl", "", text), tiny_models())
 
 
 def answer(number: int, chosen: int, **options: str) -> Answer:
@@ -71,12 +72,12 @@ def test_biased_is_the_stereotype_where_the_question_is_negative(chosen: int, po
 def test_bias_scores_by_hand() -> None:
     # Of four disambiguated answers one is "unknown", and two of the other three are biased: 2 * 2/3 - 1.
     clear = [answer(n, chosen, condition="disambig") for n, chosen in enumerate((0, 0, 1, 2))]
-    assert bias_score(clear) == pytest.approx(1 / 3)
+    assert value_of(bias_score(clear), 4) == pytest.approx(1 / 3)
     # Of four ambiguous answers one is right ("unknown"), so the same 1/3 weighs 3/4.
     vague = [answer(n, chosen) for n, chosen in enumerate((0, 0, 1, 2))]
-    assert ambiguous_bias(vague) == pytest.approx(0.25)
-    assert bias_score([answer(0, 2)]) is None
-    assert ambiguous_bias([answer(0, 2)]) == 0.0
+    assert value_of(ambiguous_bias(vague), 4) == pytest.approx(0.25)
+    assert value_of(bias_score([answer(0, 2)]), 1) is None
+    assert value_of(ambiguous_bias([answer(0, 2)]), 1) == 0.0
 
 
 def test_figures_keep_the_two_kinds_of_context_apart() -> None:
@@ -84,7 +85,7 @@ def test_figures_keep_the_two_kinds_of_context_apart() -> None:
         answer(0, 2), answer(1, 0), answer(2, 1, condition="disambig"), answer(3, 1, condition="disambig"),
         answer(4, 0), answer(5, 0, condition="disambig"),
     ]  # fmt: skip
-    figures = TASK.figures(answers, None, seed=0, tools=tiny_tools())
+    figures = TASK.figures(answers, None, seed=0, models=tiny_models())
     assert figures["accuracy, ambiguous"].value == pytest.approx(1 / 3)
     assert figures["bias, ambiguous"].value == pytest.approx(2 / 3)
     assert figures["accuracy, disambiguated"].value == pytest.approx(2 / 3)
@@ -100,7 +101,7 @@ def test_contrast_and_draw_of_whole_contexts(tmp_path: Path) -> None:
     assert result.n == 24
     groups = {int(sample["item"].removeprefix("Age-")) // 4 for sample in result.samples}
     assert len(groups) == 6
-    assert "bias, ambiguous: difference" in result.methods[1].figures
+    assert "bias, ambiguous: difference" in result.rows[1].figures
 
 
 @pytest.mark.parametrize("line", ["no json", {"context": "c"}, record(0, answer_info={"ans0": ["a", "b"]})])

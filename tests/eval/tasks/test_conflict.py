@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from counterfoil.decoding.by_name import Decoding
 from counterfoil.eval import registry
-from counterfoil.eval.dataset import Source
-from counterfoil.eval.mentions import first_mention
+from counterfoil.eval.dataset import Dataset
 from counterfoil.eval.task import Item, with_options
-from counterfoil.eval.tasks.conflict import EXAMPLE, TASK
+from counterfoil.eval.tasks.conflict import EXAMPLE, TASK, first_mention
 
-from tests.support.tasks import evaluated, tiny_tools
+from tests.support.tasks import evaluated, tiny_models
 
-FACTS = TASK.read(registry.source(TASK, None), tiny_tools())
+FACTS = TASK.read(TASK.load(registry.paths(TASK, None), limit=None, seed=0), tiny_models())
 
 
 def test_about_two_hundred_facts_are_shipped_each_with_two_values_that_can_be_told_apart() -> None:
@@ -63,7 +62,7 @@ def test_only_facts_that_the_model_knows_count(tmp_path: Path) -> None:
     file = tmp_path / "facts.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     task = with_options(TASK, {"new_tokens": 6})
-    items = task.read(Source.read(file), tiny_tools())
+    items = task.read(Dataset.read(file), tiny_models())
     said: dict[str, str] = {}
 
     def ask(some):
@@ -78,14 +77,14 @@ def test_only_facts_that_the_model_knows_count(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in known))
     result = evaluated(task, file, [Decoding("none"), Decoding("cad")], limit=6)
     assert result.n <= 6
-    assert list(result.methods[1].figures) == [
+    assert list(result.rows[1].figures) == [
         "passage", "difference", "gained", "lost", "McNemar p", "memory",
     ]  # fmt: skip
 
 
 def test_a_line_of_another_kind_is_named() -> None:
-    with pytest.raises(ValueError, match=r"line 2 of facts has to be a fact, but is not: KeyError\('question'\)"):
-        TASK.read(Source("facts", "", json.dumps({**LINE}) + '\n{"id": "x"}'), tiny_tools())
+    with pytest.raises(ValueError, match=r"line 2 of facts has to be a fact, but is not: 'question' is missing"):
+        TASK.read(Dataset("facts", "", json.dumps({**LINE}) + '\n{"id": "x"}'), tiny_models())
 
 
 LINE = {"id": "a", "question": "q", "passage": "p", "known": ["k"], "changed": ["c"]}

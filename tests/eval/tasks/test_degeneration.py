@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from counterfoil.decoding import contrastive_search
 from counterfoil.decoding.by_name import Decoding
-from counterfoil.eval.dataset import Source
+from counterfoil.eval.dataset import Dataset
 from counterfoil.eval.engines.local import LocalEngine
-from counterfoil.eval.measures.repetition import repetition
-from counterfoil.eval.measuring_models import Tools
+from counterfoil.eval.measures.repetition import counts_by_order, diversity, rep
+from counterfoil.eval.measuring_models import MeasuringModels
 from counterfoil.eval.runner import run
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.degeneration import TASK
 
-from tests.support.tasks import TinyEmbedding, evaluated, tiny_tools
+from tests.support.tasks import TinyEmbedding, evaluated, tiny_models
 from tests.support.tiny_language import text, tiny_language
 from tests.support.tiny_models import random_prompts
 
@@ -49,7 +50,7 @@ def generated(prefix: list[int], **options: object) -> str:
 
 
 def test_long_paragraphs_are_cut_in_two(file: Path) -> None:
-    found = SMALL.read(Source.read(file), tiny_tools())
+    found = SMALL.read(Dataset.read(file), tiny_models())
     assert [list(item.request.tokens) for item in found] == [ids[:6] for ids in LONG]
     assert [item.request.prompt for item in found] == [text(ids[:6]) for ids in LONG]
     assert [item.facts["reference"] for item in found] == [text(ids[6:18]) for ids in LONG]
@@ -65,10 +66,11 @@ def test_continuations_in_a_batch_are_those_of_each_prefix_alone(file: Path) -> 
     assert [sample["response"] for sample in samples if sample["method"] == "none"] == plain
     assert [sample["response"] for sample in samples if sample["method"] == label] == searched
     assert plain != searched
-    for row, texts in zip(result.methods, (plain, searched, [text(ids[6:18]) for ids in LONG]), strict=True):
-        assert row.figures["diversity"].value == repetition(texts).diversity
-        assert row.figures["rep-2"].value == repetition(texts).rep[2]
-    assert [row.label for row in result.methods] == ["none", label, "the authors"]
+    for row, texts in zip(result.rows, (plain, searched, [text(ids[6:18]) for ids in LONG]), strict=True):
+        counts, ones = [counts_by_order(text.split()) for text in texts], np.ones((1, len(texts)))
+        assert row.figures["diversity"].value == pytest.approx(diversity(counts)(ones)[0])
+        assert row.figures["rep-2"].value == pytest.approx(rep(counts, 2)(ones)[0])
+    assert [row.label for row in result.rows] == ["none", label, "the authors"]
 
 
 def test_progress_ends_at_all_texts_of_all_methods(file: Path) -> None:
@@ -81,14 +83,15 @@ def test_progress_ends_at_all_texts_of_all_methods(file: Path) -> None:
 def test_the_off_by_one_is_recorded_where_it_is_asked_for(file: Path) -> None:
     result = evaluated(with_options(SMALL, {"simctg_compatible": True}), file, [Decoding("none")])
     authors = [text(ids[6:18]) for ids in LONG]
-    assert result.methods[1].figures["rep-2"].value == repetition(authors, simctg_compatible=True).rep[2]
+    counts = [counts_by_order(text.split(), simctg_compatible=True) for text in authors]
+    assert result.rows[1].figures["rep-2"].value == rep(counts, 2, rounded=True)(np.ones((1, len(authors))))[0]
     assert json.loads(result.as_json())["settings"]["simctg_compatible"] is True
 
 
 def test_what_measured_is_recorded(file: Path) -> None:
-    tools = Tools(tiny_tools().load_tokenizer, "a model", "another")
-    tools.__dict__.update(language=tiny_language(), embedding=TinyEmbedding())
-    result = run(SMALL, LocalEngine(tiny_language()), [Decoding("none")], Source.read(file), tools=tools)
+    models = MeasuringModels(tiny_models().load_tokenizer, "a model", "another")
+    models.__dict__.update(language=tiny_language(), embedding=TinyEmbedding())
+    result = run(SMALL, LocalEngine(tiny_language()), [Decoding("none")], Dataset.read(file), models=models)
     recorded = json.loads(result.as_json())["settings"]
     assert (recorded["measuring_model"], recorded["embedding_model"]) == ("a model", "another")
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 from counterfoil.decoding.by_name import Decoding
-from counterfoil.eval.dataset import Source
+from counterfoil.eval.dataset import Dataset
 from counterfoil.eval.task import with_options
 from counterfoil.eval.tasks.gsm8k import TASK, answered, examples
 
-from tests.support.tasks import evaluated, tiny_tools
+from tests.support.tasks import evaluated, tiny_models
 
 LINE = {"question": "How many?", "answer": "2 + 3 = <<2+3=5>>5.\n#### 1,005"}
 
 
 def read(*lines: object, shots: int = 8):
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
-    return with_options(TASK, {"shots": shots}).read(Source("test.jsonl", "", text), tiny_tools())
+    return with_options(TASK, {"shots": shots}).read(Dataset("test.jsonl", "", text), tiny_models())
 
 
 @pytest.mark.parametrize(
@@ -59,15 +59,15 @@ def test_exact_match_is_the_share_of_right_numbers(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     task = with_options(TASK, {"shots": 0, "new_tokens": 4})
     first = evaluated(task, file, [Decoding("none")])
-    assert first.methods[0].figures["exact match"].value == 0.0
+    assert first.rows[0].figures["exact match"].value == 0.0
     said = {int(sample["item"]): sample["score"]["answer"] for sample in first.samples}
     # What the tiny model says becomes right for three of the six.
     rows = [{**row, "answer": f"#### {said[n] if n > 3 else 1}"} for n, row in enumerate(rows, start=1)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = evaluated(task, file, [Decoding("none"), Decoding("contrastive_decoding", {"early_exit": 1})])
-    assert result.methods[0].figures["exact match"].value == 0.5
-    assert result.methods[0].figures["with a number"].value == 1.0
-    assert "difference" in result.methods[1].figures
+    assert result.rows[0].figures["exact match"].value == 0.5
+    assert result.rows[0].figures["with a number"].value == 1.0
+    assert "difference" in result.rows[1].figures
 
 
 @pytest.mark.parametrize("line", ["no json", {"question": "q"}, {"question": "q", "answer": "5"}])

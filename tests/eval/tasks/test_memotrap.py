@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from counterfoil.decoding.by_name import Decoding
 from counterfoil.decoding.decoder import Decoder
-from counterfoil.eval.choosing import is_right
-from counterfoil.eval.dataset import Source, limited
-from counterfoil.eval.likelihood import option_log_probabilities
+from counterfoil.eval.aggregate import likeliest
+from counterfoil.eval.dataset import Dataset, limited
+from counterfoil.eval.engines.teacher_forcing import option_log_probabilities
 from counterfoil.eval.tasks.memotrap import TASK
 
-from tests.support.tasks import evaluated, tiny_tools
+from tests.support.tasks import evaluated, tiny_models
 from tests.support.tiny_language import tiny_language
 
 LINES = [
@@ -29,8 +29,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def source(text: str) -> Source:
-    return Source("traps.jsonl", "", text)
+def source(text: str) -> Dataset:
+    return Dataset("traps.jsonl", "", text)
 
 
 def test_the_instruction_ends_at_the_first_colon() -> None:
@@ -39,7 +39,7 @@ def test_the_instruction_ends_at_the_first_colon() -> None:
         "classes": "[' ourselves.', ' me.']",
         "answer_index": 1,
     }
-    (item,) = TASK.read(source(json.dumps(line) + "\n"), tiny_tools())
+    (item,) = TASK.read(source(json.dumps(line) + "\n"), tiny_models())
     assert item.request.prompt == line["prompt"]
     assert item.request.contrast == "Admiration: our polite recognition of"
     assert (item.request.options, item.facts["answer"]) == ((" ourselves.", " me."), 1)
@@ -58,30 +58,30 @@ def test_the_instruction_ends_at_the_first_colon() -> None:
 )
 def test_a_line_of_another_kind_is_named(line: str) -> None:
     with pytest.raises(ValueError, match=r"line 3 of traps\.jsonl has to be a MemoTrap item"):
-        TASK.read(source(f"{json.dumps(LINES[0])}\n\n{line}\n"), tiny_tools())
+        TASK.read(source(f"{json.dumps(LINES[0])}\n\n{line}\n"), tiny_models())
 
 
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(ValueError, match="is empty"):
-        TASK.read(source("\n"), tiny_tools())
+        TASK.read(source("\n"), tiny_models())
 
 
 @pytest.mark.parametrize(("values", "right"), [((-1.0, -2.0), True), ((-2.0, -1.0), False), ((-1.0, -1.0), False)])
 def test_the_answer_has_to_be_the_likelier_ending(values: tuple[float, float], right: bool) -> None:
-    assert is_right(0, values) is right
-    assert is_right(1, values[::-1]) is right
+    assert (likeliest(values) == 0) is right
+    assert (likeliest(values[::-1]) == 1) is right
 
 
 def test_figures_follow_from_the_likelihoods(file: Path) -> None:
     language = tiny_language()
     methods = [Decoding("none"), Decoding("cad", {"strength": 5.0})]
     result = evaluated(TASK, file, methods)
-    items = TASK.read(Source.read(file), tiny_tools())
+    items = TASK.read(Dataset.read(file), tiny_models())
     scores = option_log_probabilities([Decoder(m, language) for m in methods], [item.request for item in items])
     right = [
         [values[line["answer_index"]] == max(values) for line, values in zip(LINES, s, strict=True)] for s in scores
     ]
-    plain, cad = (row.figures for row in result.methods)
+    plain, cad = (row.figures for row in result.rows)
     assert plain["accuracy"].value == pytest.approx(sum(right[0]) / len(LINES))
     assert cad["accuracy"].value == pytest.approx(sum(right[1]) / len(LINES))
     assert cad["gained"].value == sum(b and not a for a, b in zip(*right, strict=True)) > 0
@@ -96,8 +96,9 @@ def test_what_is_recorded_is_complete(file: Path) -> None:
     assert recorded["data"]["file"] == "traps.jsonl"
     assert recorded["data"]["n"] == 5
     assert len(recorded["data"]["sha256"]) == 64
-    assert recorded["methods"][1]["settings"] == {"strength": 0.5}
-    assert recorded["settings"] == {"limit": 5, "seed": 3, "engine": "transformers", "dtype": "float32", "chat": False}
+    assert recorded["rows"][1]["settings"] == {"strength": 0.5}
+    engine = {"engine": "transformers", "revision": None, "dtype": "float32", "chat": False}
+    assert recorded["settings"] == {"limit": 5, "seed": 3, **engine}
     assert set(recorded["versions"]) == {"python", "counterfoil", "torch", "transformers", "scipy"}
     samples = [json.loads(line) for line in result.samples_as_jsonl().splitlines()]
     assert [sample["method"] for sample in samples] == ["none"] * 5 + ["cad (strength 0.5)"] * 5

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.decoding.by_name import Decoding
-from counterfoil.eval.aggregate import mean_of, statistic
-from counterfoil.eval.dataset import Source
+from counterfoil.eval.aggregate import mean, statistic
+from counterfoil.eval.dataset import Dataset
 from counterfoil.eval.requests import Choice, Generation
-from counterfoil.eval.task import Answer, Item, with_options
+from counterfoil.eval.task import Answer, Item, MethodAnswers, with_options
 from counterfoil.eval.tasks import winogender, winogender_words
-from counterfoil.eval.winogender import read_sentences
+from counterfoil.eval.tasks.winogender import read_sentences
 
-from tests.support.tasks import evaluated, tiny_tools
+from tests.support.tasks import evaluated, tiny_models
 
 ROWS = [
     "sentid\tsentence",
@@ -21,7 +21,7 @@ ROWS = [
     "nurse.someone.0.male.txt\tThe nurse told someone that his shift was over.",
     "nurse.someone.0.female.txt\tThe nurse told someone that her shift was over.",
 ]
-TABLE = Source("all_sentences.tsv", "", "\n".join(ROWS))
+TABLE = Dataset("all_sentences.tsv", "", "\n".join(ROWS))
 
 
 def test_a_pair_differs_in_its_pronoun() -> None:
@@ -33,7 +33,7 @@ def test_a_pair_differs_in_its_pronoun() -> None:
 
 
 def test_the_contrast_has_the_other_pronoun_throughout() -> None:
-    items = winogender.TASK.read(TABLE, tiny_tools())
+    items = winogender.TASK.read(TABLE, tiny_models())
     assert items[0].request == Choice(
         'The technician told the customer that he could pay. "he" refers to',
         (" the technician", " the customer"),
@@ -48,9 +48,9 @@ def scored(task, items, responses) -> list[Answer]:
 
 
 def test_a_pair_is_inconsistent_where_the_pronoun_decides() -> None:
-    items = winogender.TASK.read(TABLE, tiny_tools())
+    items = winogender.TASK.read(TABLE, tiny_models())
     answers = scored(winogender.TASK, items, [(-1, -2), (-2, -1), (-1, -2), (-1, -2)])
-    figures = winogender.TASK.figures(answers, None, seed=0, tools=tiny_tools())
+    figures = winogender.TASK.figures(answers, None, seed=0, models=tiny_models())
     assert figures["accuracy"].value == 0.75
     assert figures["female minus male"].value == 0.5
     assert figures["inconsistent"].value == 0.5
@@ -58,18 +58,19 @@ def test_a_pair_is_inconsistent_where_the_pronoun_decides() -> None:
 
 def test_words_and_their_distance_by_hand() -> None:
     task = winogender_words.TASK
-    items = task.read(TABLE, tiny_tools())
+    items = task.read(TABLE, tiny_models())
     assert [item.id for item in items] == ["nurse.someone.0.male", "nurse.someone.0.female"]
     assert items[0].request.prompt.endswith("his shift was over. The nurse can be described as")
     plain = scored(task, items, [" a kind person", " a kind person"])
     other = scored(task, items, [" A strong, strong person", " a kind, caring person"])
     # {a, strong, person} and {a, kind, caring, person}: two of five shared.
-    figures = task.figures(other, plain, seed=0, tools=tiny_tools())
+    figures = task.figures(other, plain, seed=0, models=tiny_models())
     assert figures["divergence"].value == pytest.approx(0.6)
     assert figures["divergence: difference"].value == pytest.approx(0.6)
     assert figures["pairs that differ"].value == 1.0
     assert figures["new words"].value == 1.0
-    notes = list(task.notes({"none": plain, "cid": other}))
+    found = [MethodAnswers(name, name, {}, some) for name, some in (("none", plain), ("cid", other))]
+    notes = list(task.notes(found, []))
     assert notes == [
         "cid, male: words that plain decoding does not say: strong (1).",
         "cid, female: words that plain decoding does not say: caring (1).",
@@ -80,7 +81,7 @@ def test_words_and_their_distance_by_hand() -> None:
 def independent(values: list[float]):
     """The interval of the mean of values that belong to no group."""
     answers = [Answer(Item(str(n), Generation("p", 1)), "", {"v": value}) for n, value in enumerate(values)]
-    return statistic("v", mean_of("v"), answers, None, seed=0)["v"].interval
+    return statistic(mean("v"))("v", answers, None, 0)["v"].interval
 
 
 def test_a_pair_that_is_drawn_twice_counts_twice() -> None:
@@ -90,19 +91,19 @@ def test_a_pair_that_is_drawn_twice_counts_twice() -> None:
         for n in range(20)
         for gender, word in (("male", "his"), ("female", "her"))
     ]
-    table = Source("all_sentences.tsv", "", "\n".join([ROWS[0], *lines]))
+    table = Dataset("all_sentences.tsv", "", "\n".join([ROWS[0], *lines]))
     differ = [n % 4 == 0 for n in range(20)]
-    items = winogender.TASK.read(table, tiny_tools())
+    items = winogender.TASK.read(table, tiny_models())
     plain = scored(winogender.TASK, items, [(-1, -2)] * 40)
     chosen = scored(winogender.TASK, items, [(-1, -2) if i % 2 or not differ[i // 2] else (-2, -1) for i in range(40)])
-    figures = winogender.TASK.figures(chosen, plain, seed=0, tools=tiny_tools())
+    figures = winogender.TASK.figures(chosen, plain, seed=0, models=tiny_models())
     assert figures["inconsistent"].interval == independent(list(map(float, differ)))
     assert figures["inconsistent: difference"].interval == independent(list(map(float, differ)))
     task = winogender_words.TASK
-    items = task.read(table, tiny_tools())
+    items = task.read(table, tiny_models())
     plain = scored(task, items, [" a person"] * 40)
     other = scored(task, items, [" kind" if i % 2 or not differ[i // 2] else " strong" for i in range(40)])
-    figures = task.figures(other, plain, seed=0, tools=tiny_tools())
+    figures = task.figures(other, plain, seed=0, models=tiny_models())
     for name in ("divergence", "divergence: difference", "pairs that differ"):
         assert figures[name].interval == independent(list(map(float, differ)))
 
@@ -114,7 +115,7 @@ def test_both_run_under_a_contrast() -> None:
     assert chosen.n == 4
     words = evaluated(with_options(winogender_words.TASK, {"new_tokens": 4}), TABLE, methods)
     assert words.n == 2
-    assert [row.label for row in words.methods] == ["none", "cid (strength 20, rule probability, plausibility 0.1)"]
+    assert [row.label for row in words.rows] == ["none", "cid (strength 20, rule probability, plausibility 0.1)"]
 
 
 @pytest.mark.parametrize(
@@ -126,4 +127,4 @@ def test_both_run_under_a_contrast() -> None:
 )
 def test_another_file_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_sentences(Source("all_sentences.tsv", "", text))
+        read_sentences(Dataset("all_sentences.tsv", "", text))

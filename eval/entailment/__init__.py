@@ -1,1 +1,0 @@
-"""Training and measuring models that judge whether a premise supports a hypothesis."""
