@@ -137,8 +137,8 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
             rows.append(("", None, None, None))
             continue
         settings.add((report.mode, report.entailment, report.threshold))
-        figures = (report.recall, report.precision) if report.counted else (None, None)
-        rows.append((report.id, *figures, report.groundedness))
+        recall, precision = (report.recall, report.precision) if report.counted else (None, None)
+        rows.append((report.id, recall, precision, report.groundedness))
         counts.update(report.counts)
         counts.update(read=1)
     if len(settings) > 1:
