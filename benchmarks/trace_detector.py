@@ -20,7 +20,7 @@ import torch
 from counterfoil.attribution import Document, Pair, load_entailment
 from counterfoil.attribution.entailment.detail_checked import detail_checked
 from counterfoil.attribution.retrieval import Passage
-from counterfoil.eval.entailment.data import by_source, read_pairs
+from counterfoil.eval.labelled_pairs import by_source, read_pairs
 from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.models import load_language_model
 from rich.console import Console
