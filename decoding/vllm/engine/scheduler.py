@@ -115,7 +115,7 @@ class PairScheduling(Base):
 
     def _end_with_error(self, request_id: str, reason: str) -> None:
         self._refused[request_id] = reason
-        self.grammar_compile_error_reqs.add(request_id)
+        compat.end_with_error(self, request_id, reason)
 
     # A step is scheduled.
 
@@ -251,17 +251,21 @@ class PairScheduling(Base):
             return False
         return super()._handle_blocked_waiting_request(request)
 
-    def _get_local_prefix_cache_hit(self, request: Request) -> tuple[KVCacheBlocks, int, int, bool]:
+    def _get_local_prefix_cache_hit(
+        self, request: Request, max_cache_hit_length: int | None = None
+    ) -> tuple[KVCacheBlocks, int, int, bool]:
         """Return a prefix cache hit that leaves a request of a pair something to read before it samples.
 
         A hit that leaves one token would keep the request out for good, because the step that reads it samples. The
         cache is then searched as if the prompt were one token shorter.
         """
-        hit = super()._get_local_prefix_cache_hit(request)
+        limit = () if max_cache_hit_length is None else (max_cache_hit_length,)  # vLLM 0.32 knows none
+        hit = super()._get_local_prefix_cache_hit(request, *limit)
         if not self.pairs.pair(request.request_id) or hit[1] < request.num_tokens - 1:
             return hit
         cache = self.kv_cache_manager
-        blocks, tokens, _ = cache.coordinator.find_longest_cache_hit(request.block_hashes, request.num_tokens - 2)
+        longest = min((request.num_tokens - 2, *limit))
+        blocks, tokens, _ = cache.coordinator.find_longest_cache_hit(request.block_hashes, longest)
         return cache.create_kv_cache_blocks(blocks), tokens, 0, False
 
     def _preempt_request(self, request: Request, timestamp: float, drop_stale_output: bool = False) -> None:
