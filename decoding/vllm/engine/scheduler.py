@@ -25,7 +25,7 @@ from ..search.compat import check_cache
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
 from .pair_requests import PairTable, make_contrast_request, make_main_request, room_for_pair
-from .search_requests import admit_search
+from .search_requests import admit_search, tokens_beside_candidates
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheBlocks  # pyright: ignore[reportMissingImports]
@@ -62,6 +62,7 @@ class PairScheduling(Base):
         self.pairs = PairTable()
         self.pair_stats: Counter[str] = Counter()
         self._metrics = EngineCounters.of(self.vllm_config, PAIR_COUNTERS)
+        self._searches = SearchLimits.of(self.vllm_config) is not None
         self._sampling: frozenset[str] = frozenset()  # requests of pairs that sample in this step
         self._orphans: set[str] = set()  # requests whose partner has ended
         self._refused: dict[str, str] = {}  # requests that end with an error, and why
@@ -123,10 +124,11 @@ class PairScheduling(Base):
         """Schedule a step: first the pairs that sample in it, with KV blocks set aside for them."""
         self._sampling = frozenset()
         if not self.pairs:
-            return super().schedule(throttle_prefills)
+            with self._room_for_candidates():
+                return super().schedule(throttle_prefills)
         self._pull_forward()
         self._let_pairs_sample(throttle_prefills)
-        with self._protected_from_preemption():
+        with self._protected_from_preemption(), self._room_for_candidates():
             output = super().schedule(throttle_prefills)
         for request in pair_policy.sampling_alone(self._pairs(), output.num_scheduled_tokens):
             logger.error("counterfoil: %s would sample without its pair, which is ended", request.request_id)
@@ -212,6 +214,18 @@ class PairScheduling(Base):
         finally:
             for request, priority in zip(sampling, priorities, strict=True):
                 request.priority = priority
+
+    @contextmanager
+    def _room_for_candidates(self) -> Iterator[None]:
+        """Keep prompts from taking the room of candidates while vLLM schedules a step."""
+        budget = self.max_num_scheduled_tokens
+        if self._searches:
+            running = (request.sampling_params for request in self.running)
+            self.max_num_scheduled_tokens = tokens_beside_candidates(budget, running)
+        try:
+            yield
+        finally:
+            self.max_num_scheduled_tokens = budget
 
     def _reserve_prefill_lookahead(self, request: Request, num_computed_tokens: int, num_new_tokens: int) -> int:
         """Return how many tokens a request gets, before any memory is taken for them; 0 means "not in this step"."""
