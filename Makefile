@@ -18,7 +18,7 @@ EMPTY_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env --unset=CO
   --unset=HF_HUB_CACHE --unset=HF_TOKEN --unset=TORCH_HOME --unset=XDG_CONFIG_HOME --unset=XDG_DATA_HOME \
   HOME="$$home" XDG_CACHE_HOME="$$home/.cache"
 
-.PHONY: demo test fresh triton compat soak results benchmarks check site format derive browser clean
+.PHONY: demo test fresh triton compat soak engine-next results benchmarks gpu check site format derive browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -92,6 +92,13 @@ soak: $(ENGINE)
 	  tests/decoding/vllm/server/test_serving_search.py --durations 8
 	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_scheduler_fuzz.py -s --durations 8
 
+# The scheduler, the requests, the samplers and the loaders of the newest vLLM, which has no build for a CPU: its Python
+# parts beside this torch. Fetches its wheel once, half a gigabyte.
+engine-next: $(ENGINE)
+	$(BIN)/python -m tools.next_engine -q -s tests/decoding/vllm/engine/test_scheduler_fuzz.py \
+	  tests/decoding/vllm/engine/test_compat.py tests/decoding/vllm/engine/test_pair_policy.py tests/decoding/vllm/worker \
+	  tests/decoding/vllm/test_contrast_params.py tests/decoding/vllm/test_engine_limits.py tests/decoding/vllm/test_vllm_names.py
+
 # The tables of docs/results.md, about an hour and a half of one core. DATA is the folder of the data sets, in the layout that
 # `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.
 RUN = OMP_NUM_THREADS=1 $(BIN)/counterfoil eval run $(1) --data $(DATA) --samples out/results/$(2).jsonl \
@@ -114,6 +121,12 @@ benchmarks: $(ENGINE)
 	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
 	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_pairs.py --json out/vllm_pairs.json
+
+# On a machine with a GPU, and a torch and a vLLM for it in whatever environment PYTHON is of: right tokens, and what
+# contrasts cost, in out/gpu. Installs nothing.
+gpu:
+	$(PYTHON) benchmarks/gpu.py --out out/gpu
+	$(PYTHON) benchmarks/gpu_vllm.py --out out/gpu
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
