@@ -18,7 +18,7 @@ from transformers.utils.generic import ModelOutput
 
 from ..processors.base import ContrastLogitsProcessor
 from ..views.calling_frames import generate_argument
-from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES, is_empty
 from ..views.probes import warn_once
 from ..views.prompt_view import PromptView
 from .batched_model import BatchedModel
@@ -149,7 +149,7 @@ def _refuse(
         "a streamer under beam search": mode in BEAMS and generate_argument("streamer") is not None,
         f"{mode.value}": mode not in SAMPLING + BEAMS,
         f"the encoder-decoder model {type(model).__name__}": model.config.is_encoder_decoder,
-        f"a cache that is not empty (`{CACHE_NAME}`)": given_cache is not None and given_cache.get_seq_length() > 0,
+        f"a cache that is not empty (`{CACHE_NAME}`)": given_cache is not None and not is_empty(given_cache),
         f"`cache_implementation={generation_config.cache_implementation!r}`": generation_config.cache_implementation
         not in (None, "dynamic"),
         "`prefill_chunk_size`": generation_config.prefill_chunk_size is not None,
