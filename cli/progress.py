@@ -89,7 +89,3 @@ class Pace:
             self._answers += 1
             self._show(f"{self._answers} answers scored, {self._pairs}")
             yield scored.report
-
-
-Steps = Progress
-"""For the commands of `eval` until they are click commands."""

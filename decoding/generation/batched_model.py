@@ -20,7 +20,8 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from ..prompts.collate import collate
 from ..prompts.prompt import Prompt
 from ..views.cached_sequences import CachedSequences
-from ..views.forward_recorder import CACHE_NAMES
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
+from ..views.probes import check_reorderable, why_rows_differ
 from ..views.prompt_view import PromptView
 
 REBUILT_INPUTS = ("attention_mask", "position_ids", "use_cache", "logits_to_keep", "next_sequence_length", "labels")
@@ -53,6 +54,24 @@ class BatchedModel(GenerationMixin):
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._model, name)  # configuration, device and the like are the model's
 
+    def why_not_together(self, input_ids: Tensor, mask: Tensor | None, max_length: int | None) -> str | None:
+        """Return why one forward over all rows would give other logits than one for each view; `None` if it would not.
+
+        Args:
+            input_ids: The main prompts `[rows, length]`.
+            mask: Which of their tokens are no padding.
+            max_length: How many columns the main rows may get.
+        """
+        if not self._views:
+            return None
+        mask = mask if mask is not None and mask.dim() == 2 else torch.ones_like(input_ids)
+        masks = [mask, *(view.contrast_prompts(input_ids, mask).attention_mask for view in self._views)]
+        lengths = [length for each in masks for length in each.sum(-1).tolist()]
+        if min(lengths) == max(lengths):
+            return None  # no row is padded
+        new = max(max_length - input_ids.shape[1], 1) if max_length else 1
+        return why_rows_differ(self._model, [length + new for length in lengths])
+
     def prepare_inputs_for_generation(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         input_ids: Tensor,
@@ -75,16 +94,15 @@ class BatchedModel(GenerationMixin):
         else:
             logits = self._sequences.step(input_ids[:, -1:].repeat(copies, 1))
         main, *self.contrast_logits = logits.split(rows)
-        return CausalLMOutputWithPast(
-            logits=main[:, None],  # pyright: ignore[reportArgumentType]
-            past_key_values=self._sequences,  # pyright: ignore[reportArgumentType]
-        )
+        output: dict[str, Any] = {"logits": main[:, None], CACHE_NAME: self._sequences}
+        return CausalLMOutputWithPast(**output)
 
-    def _reorder_cache(self, past_key_values: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
+    def _reorder_cache(self, cache: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
+        check_reorderable(cache)
         rows = len(beam_idx)
         offsets = torch.arange(1 + len(self._views), device=beam_idx.device)[:, None] * rows
-        past_key_values.reorder((beam_idx + offsets).flatten())
-        return past_key_values
+        cache.reorder((beam_idx + offsets).flatten())
+        return cache
 
     def clear(self) -> None:
         """Free the cache and the latest logits."""

@@ -127,19 +127,21 @@ class ContrastLogitsProcessor(LogitsProcessor):
                 calls cannot be followed.
         """
         generation = self._call.generation(input_ids)
+        if generation is None:
+            return scores
         with torch.no_grad():
             contrast = self.view.logits(input_ids, generation)
         return self._combined(generation, input_ids, scores, contrast)
 
     def with_contrast(self, input_ids: Tensor, scores: Tensor, contrast: Tensor) -> Tensor:
         """Return what a call returns, for contrast logits `[rows, vocab]` that a loop has computed by itself."""
-        return self._combined(self._call.generation(input_ids), input_ids, scores, contrast)
+        generation = self._call.generation(input_ids)
+        return scores if generation is None else self._combined(generation, input_ids, scores, contrast)
 
     @torch.no_grad()
     def _combined(self, generation: Generation, input_ids: Tensor, scores: Tensor, contrast: Tensor) -> Tensor:
         main, contrast = self._aligned(scores, contrast.to(scores.device))
-        if generation.is_first:
-            _check(main, contrast)
+        _check(main, contrast, generation, input_ids)
         coefficients = self.coefficients(main, contrast) if self._recorder is not None else {}
         contrast = self.method.chosen(main, contrast)
         combined = self.combine(main, contrast)
@@ -185,9 +187,18 @@ class ContrastLogitsProcessor(LogitsProcessor):
         return torch.nn.functional.pad(combined, (0, missing), value=-torch.inf) if missing else combined
 
 
-def _check(main: Tensor, contrast: Tensor) -> None:
+def _check(main: Tensor, contrast: Tensor, generation: Generation, input_ids: Tensor) -> None:
+    largest = torch.stack([main.amax(-1), contrast.flatten(0, -2).amax(-1).max().expand(len(main)).to(main.dtype)])
+    if bool(largest.isfinite().all()):  # one question to the device, at every step
+        return
     for name, view in (("main", main), ("contrast", contrast)):
         if bool(view.isnan().any()):
             raise ValueError(f"the logits of the {name} view have to be numbers, but hold NaN")
-    if bool((main == -torch.inf).all(-1).any()):
+        if bool((view == torch.inf).any()):
+            raise ValueError(
+                f"the logits of the {name} view have to be below +inf, but hold +inf: force a token by -inf for the "
+                "others, or by a processor behind this one"
+            )
+    masked = (main == -torch.inf).all(-1) & ~generation.ended(input_ids)
+    if bool(masked.any()):
         raise ValueError("the main view has to allow at least one token a row, but masks a whole row with -inf")
