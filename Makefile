@@ -97,7 +97,8 @@ soak: $(ENGINE)
 engine-next: $(ENGINE)
 	$(BIN)/python -m tools.next_engine -q -s tests/decoding/vllm/engine/test_scheduler_fuzz.py \
 	  tests/decoding/vllm/engine/test_compat.py tests/decoding/vllm/engine/test_pair_policy.py tests/decoding/vllm/worker \
-	  tests/decoding/vllm/test_contrast_params.py tests/decoding/vllm/test_engine_limits.py tests/decoding/vllm/test_vllm_names.py
+	  tests/decoding/vllm/test_contrast_params.py tests/decoding/vllm/test_engine_limits.py tests/decoding/vllm/test_vllm_names.py \
+	  tests/decoding/vllm/search/test_parts.py
 
 # The tables of docs/results.md, about an hour and a half of one core. DATA is the folder of the data sets, in the layout that
 # `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.
@@ -121,6 +122,7 @@ benchmarks: $(ENGINE)
 	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
 	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_pairs.py --json out/vllm_pairs.json
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_contrastive_search.py --json out/vllm_contrastive_search.json
 
 # On a machine with a GPU, and a torch and a vLLM for it in whatever environment PYTHON is of: right tokens, and what
 # contrasts cost, in out/gpu. Installs nothing.

@@ -29,18 +29,24 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def ids(record: dict) -> set[str]:
+    """Return the ids of the documents of an answer."""
+    return {document["id"] for document in record["documents"]}
+
+
 def facts() -> Iterator[tuple[str, Pair]]:
     """Yield the invented facts of the examples by kind, and each of them beside the documents of another answer."""
     records = lines(ROOT / "examples" / "laquer.jsonl")
-    texts = ["\n\n".join(document["text"] for document in record["documents"]) for record in records]
     for n, record in enumerate(records):
         by_id = {document["id"]: document["text"] for document in record["documents"]}
         for fact in record["facts"]:
             premise = "\n\n".join(by_id[id_] for id_ in fact["cited"])
             kind = {"changed": "changed facts", "unsupported": "unsaid facts"}.get(fact["kind"], "true facts")
             yield kind, Pair(premise, fact["claim"])
+        others = (other for other in records[n + 1 :] + records[:n] if not ids(other) & ids(record))
+        unrelated = "\n\n".join(document["text"] for document in next(others)["documents"])
         for fact in record["facts"][:6]:
-            yield "unrelated", Pair(texts[(n + 1) % len(texts)], fact["claim"])
+            yield "unrelated", Pair(unrelated, fact["claim"])
 
 
 def pairs() -> Iterator[tuple[str, Pair]]:

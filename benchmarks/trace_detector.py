@@ -117,10 +117,10 @@ def main() -> None:
             written[source][name] = [float(roc_auc_score(truth, scores)), low, high]
             cells.append(f"{written[source][name][0]:.2f} [{low:.2f}, {high:.2f}]")
         table.add_row(source, f"{truth.sum()} / {(~truth).sum()}", *cells)
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(json.dumps(written, indent=2))
     Console(width=160).print(table)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(written, indent=2))
 
 
 if __name__ == "__main__":

@@ -17,29 +17,33 @@ from typing import Any
 
 from counterfoil.decoding.vllm.engine_limits import SearchLimits
 from counterfoil.decoding.vllm.search.model import model_of
+from counterfoil.models import language_model_path
+from engine_bench import CLOCKS, Engine, in_turns
 from measuring import machine
+from random_llamas import texts
 from rich.console import Console
 from rich.table import Table
-from vllm_pairs import CLOCKS, Bench, in_turns, random_prompts
+
+VOCABULARY = 40_000
 
 
-class SearchBench(Bench):
+class SearchBench(Engine):
     """An engine with contrastive search."""
 
     def __init__(self, new_tokens: int, clock: Callable[[], float], longest: int, requests: int) -> None:
-        super().__init__(
-            new_tokens, clock, max_model_len=longest, contrastive_search=True, search_requests=requests, block_size=32
-        )
-        config = self.llm.llm_engine.vllm_config
-        self.candidates = model_of(config).candidates
-        limits = SearchLimits.of(config)
+        options = {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 128, "skip_tokenizer_init": False}
+        options |= {"max_model_len": longest, "block_size": 32}
+        super().__init__(language_model_path(), clock, contrastive_search=True, search_requests=requests, **options)
+        self.new_tokens = new_tokens
+        self.candidates = model_of(self.config).candidates
+        limits = SearchLimits.of(self.config)
         assert limits is not None
         self.limits, self.blocks = limits, self.candidates.history.blocks
 
     def search(self, prompts: list[list[int]], top_k: int) -> float:
         """Return seconds that these requests take with contrastive search."""
         keys = {"cf_method": "contrastive_search", "cf_top_k": top_k}
-        return self.serve(prompts, [keys] * len(prompts))
+        return self.seconds(prompts, [keys] * len(prompts), self.new_tokens)
 
     def counted(self, prompts: list[list[int]], top_k: int) -> dict[str, float]:
         """Return forwards a token and rows a forward of these requests, those of the prompts left out."""
@@ -78,10 +82,10 @@ class SearchBench(Bench):
 
 def measured(bench: SearchBench, size: int, prompt_tokens: int, top_k: int, rounds: int, loop: bool) -> dict[str, Any]:
     """Return what `size` requests cost, best of the rounds."""
-    prompts = random_prompts(size, prompt_tokens, 1)
+    prompts = texts(size, [prompt_tokens], VOCABULARY, 1)
     contenders: dict[str, Callable[[], float]] = {
         "search": lambda: bench.search(prompts, top_k),
-        "plain": lambda: bench.serve(prompts, [None] * size),
+        "plain": lambda: bench.seconds(prompts, [None] * size, bench.new_tokens),
     }
     seconds = in_turns(contenders, rounds)
     best = {name: min(taken) for name, taken in seconds.items()}
@@ -97,18 +101,18 @@ def beside(bench: SearchBench, size: int, prompt_tokens: int, rounds: int) -> di
 
     Without: the model's forward is vLLM's own, and the processor is out of the engine.
     """
-    prompts = random_prompts(size, prompt_tokens, 2)
-    model = model_of(bench.llm.llm_engine.vllm_config)
+    prompts = texts(size, [prompt_tokens], VOCABULARY, 2)
+    model = model_of(bench.config)
 
     def off() -> float:
         with bench.without_plug_in():
             model.forward = super(type(model).__mro__[1], model).forward
             try:
-                return bench.serve(prompts, [None] * size)
+                return bench.seconds(prompts, [None] * size, bench.new_tokens)
             finally:
                 del model.forward
 
-    seconds = in_turns({"on": lambda: bench.serve(prompts, [None] * size), "off": off}, rounds)
+    seconds = in_turns({"on": lambda: bench.seconds(prompts, [None] * size, bench.new_tokens), "off": off}, rounds)
     best = {name: min(taken) for name, taken in seconds.items()}
     return {"requests": size, "seconds": seconds, "best": best, "extra": best["on"] / best["off"] - 1}
 

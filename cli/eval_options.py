@@ -90,16 +90,14 @@ def _declared(function: Callable[..., Any]) -> list[click.Parameter]:
     return list(reversed(getattr(function, "__click_params__", [])))
 
 
-@click.option(
-    "--model", metavar="MODEL", help="Hub id or folder. Default: SmolLM2-135M-Instruct; for pictures, scenes."
-)
+@click.option("--model", metavar="MODEL", help="Hub id or folder. Default: SmolLM2-135M-Instruct; for images, scenes.")
 @click.option("--method")
 @click.option("--chat/--no-chat", default=None, help="Put prompts into the model's chat template.")
 @click.option("--endpoint", metavar="URL", help="Ask this OpenAI-compatible server, as http://host:8000/v1.")
 @click.option("--api-key", metavar="KEY", help="With --endpoint: its key. Default: OPENAI_API_KEY.")
 @click.option("--tokenizer", metavar="NAME", help="With --endpoint: the model's tokenizer, by hub id or folder.")
 @click.option(
-    "--batch-size", type=AT_LEAST_ONE, metavar="N", help="Texts or pictures that are read, or requests, at once."
+    "--batch-size", type=AT_LEAST_ONE, metavar="N", help="Texts or images that are read, or requests, at once."
 )
 @click.option(
     "--measuring-model", metavar="MODEL", help="Measures coherence and MAUVE. Default: SmolLM2-135M-Instruct."

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from counterfoil.attribution import EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
+from counterfoil.attribution.entailment.detail_checked import measured
 from counterfoil.attribution.io.files import Scored, ScoreWriter, score_files
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
 from counterfoil.attribution.locating.decontextualization import WAYS
@@ -296,6 +297,8 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             page.write(options.report, corpus, intervals, described)
     print_figures(stdout(), corpus, intervals, compared)
     print_line(stdout(), "mode {mode}, entailment {entailment}, threshold {threshold:g}".format(**described))
+    if told := described["judge measured"]:
+        print_line(stdout(), f"this judge {told}")
     if usage := getattr(model, "usage", None):
         print_line(stdout(), str(usage))
     print_written(JSON=options.json, Report=options.report)
@@ -311,6 +314,7 @@ def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bo
     return {
         "mode": scoring.mode,
         "entailment": model.name,
+        "judge measured": measured(model) or None,
         "threshold": model.threshold if scoring.threshold is None else scoring.threshold,
         "calibration": options.calibration and options.calibration.name,
         "sentences": options.sentences,

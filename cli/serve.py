@@ -51,8 +51,7 @@ class ServeCommand(Command):
     "--search-requests",
     type=int,
     metavar="N",
-    help="With --contrastive-search: requests that search at a time with one forward a token (more are served, with "
-    "two). Default: 16.",
+    help="With --contrastive-search: requests that search at a time; more wait. Default: 16.",
 )
 @click.option(
     "--largest-top-k", type=int, metavar="K",

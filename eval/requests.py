@@ -1,4 +1,4 @@
-"""What a task asks of an engine: to continue, to choose, to look at a picture, to judge. Nothing is loaded here."""
+"""What a task asks of an engine: to continue, to choose, to look at an image, to judge. Nothing is loaded here."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ class Choice(Request):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture, in memory or in a file.
+class NamedImage:
+    """An image, in memory or in a file.
 
     Args:
         name: What it is called in the data.
@@ -110,10 +110,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Look(Request):
-    """A request about a picture.
+    """A request about an image.
 
     Args:
-        picture: The picture.
+        image: The image.
         text: What the model is asked.
         place: Its place in the run: what a method draws for it (a transformation, noise) is drawn with the run's seed
             plus this.
@@ -121,13 +121,13 @@ class Look(Request):
 
     engine = "vision"
 
-    picture: Picture
+    image: NamedImage
     text: str
     place: int = 0
 
     def recorded(self) -> dict[str, Any]:
-        """Return the request as JSON; a picture is identified by its digest."""
-        return {**super().recorded(), "picture": self.picture.name, "sha256": self.picture.sha256}
+        """Return the request as JSON; an image is identified by its digest."""
+        return {**super().recorded(), "image": self.image.name, "sha256": self.image.sha256}
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class YesNo(Look):
 
 @dataclass(frozen=True)
 class Description(Look):
-    """A picture to be described, greedily.
+    """An image to be described, greedily.
 
     Args:
         max_new_tokens: The longest description, at least 1.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from counterfoil.attribution import Document, EntailmentModel, load_entailment
 from counterfoil.attribution.documents import as_documents
-from counterfoil.attribution.entailment.detail_checked import detail_checked
+from counterfoil.attribution.entailment.detail_checked import detail_checked, measured
 from counterfoil.attribution.retrieval import Passage, retrieve
 from counterfoil.models import load_embedding_model, load_language_model
 
@@ -120,6 +120,7 @@ def answer(
             "Passages read": str(len(prompt.passages)),
             "Entailment model": judge.name,
             "Scores judged by": scorer.name,
+            **({"Judge measured": told} if (told := measured(scorer)) else {}),
             "Longest answer": f"{max_sentences} sentences, {max_new_tokens} tokens",
             "Version": f"counterfoil {version('counterfoil')}",
         },

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -113,6 +113,7 @@ class CachedEntailment:
             raise ValueError(f"`batch` has to be at least 1, but is {batch}")
         self.name = model.name
         self.threshold = model.threshold
+        self.measured: Mapping[bool, str] = getattr(model, "measured", {})
         self.progress = Progress()
         self._model = model
         self._cache = cache

@@ -58,6 +58,12 @@ def is_detail_checked(model: EntailmentModel) -> bool:
     return isinstance(model, DetailCheckedEntailment)
 
 
+def measured(model: EntailmentModel) -> str:
+    """Return how far a model, with the detail check or without, was found to be right; empty if it does not say."""
+    told: Mapping[bool, str] = getattr(detail_checked(model, on=False), "measured", {})
+    return told.get(is_detail_checked(model), "")
+
+
 def with_details(judgement: Judgement, pair: Pair) -> Judgement:
     """Return a judgement that has a probability with the findings on its pair, and the probability they leave."""
     if not is_english(pair.hypothesis):

@@ -25,7 +25,7 @@ _CHECKBOX = re.compile(r"\[[ xX]\]\s+")
 _PRODUCT = re.compile(r"(?<=\d)\*(?=\d)")
 _EMPTY_BRACKETS = re.compile(r"\[\s*\]|\(\s*\)|\*{2,}|_{2,}|~~")
 _CELLS = re.compile(r"\s+\|\s+")
-_PICTURES = regex.compile(
+_IMAGES = regex.compile(
     r"[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]][\p{Emoji_Modifier}\u200d\ufe0f\U000e0020-\U000e007f]*",
     regex.V1,
 )
@@ -40,12 +40,12 @@ def plain_text(source: str) -> str:
     Links are their words, emphasis and tags are gone, so are list marks, empty brackets and pictographs; entities are
     their characters, and cells of a row are parted by commas.
     """
-    if _WRITTEN.search(source) is None and _PICTURES.search(source) is None:
+    if _WRITTEN.search(source) is None and _IMAGES.search(source) is None:
         return " ".join(source.split())
     text = _without_list_mark(source)
     (inline,) = parser().parseInline(_PRODUCT.sub(r"\\*", text))
     text = "".join(_visible(inline.children or []))
-    text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", _PICTURES.sub("", text)))
+    text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", _IMAGES.sub("", text)))
     return _BLANK_BEFORE_STOP.sub("", " ".join(text.split()))
 
 

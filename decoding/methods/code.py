@@ -114,7 +114,7 @@ def bounded_divergence(main: Tensor, contrast: Tensor, *, k: Tensor | float) -> 
     for views in parts:
         # Handed on without a name, so that those of one part are gone before those of the next are made.
         both = (_weights(views[0], *rest).div_(total) for *rest, total in zip(views, tops, totals, strict=True))
-        divergence += _divergence(*both, k)
+        divergence += _divergence(next(both), next(both), k)
     return (divergence / 2).clamp_(0.0, 1.0).float()
 
 

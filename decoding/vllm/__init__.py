@@ -30,7 +30,7 @@ def llm_kwargs(
     Args:
         contrastive_search: Whether the engine serves contrastive search as well. It then keeps the hidden state of
             every token in its cache, which takes 5 to 7 % more of it.
-        search_requests: How many requests search at a time with one forward a token; more are served, with two.
+        search_requests: How many requests search at a time; more wait.
         largest_top_k: The largest number of candidates that a request may ask for.
         options: The engine's other arguments; `logits_processors` among them are kept, and run before the contrast.
 

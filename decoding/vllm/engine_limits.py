@@ -32,7 +32,7 @@ class SearchLimits:
     Each of `requests` groups of scratch blocks of the KV cache holds what `largest_top_k` candidates need.
 
     Args:
-        requests: How many requests search at a time with one forward a token. More are served, with two.
+        requests: How many requests search at a time; more wait.
         largest_top_k: The largest number of candidates.
 
     Raises:

@@ -1,6 +1,6 @@
 """A vision-language model in this process: yes or no read off the first token, and descriptions.
 
-The picture is read once for all methods. What a method answers greedily and with what probability it would say yes when
+The image is read once for all methods. What a method answers greedily and with what probability it would say yes when
 it draws at random both follow from its scores of the first token, so that nothing has to be drawn.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Opened = tuple[Image.Image, str]
 Control = Literal["temperature", "transformed"]
 CONTROLS: tuple[Control, ...] = ("temperature", "transformed")
-"""What RITUAL's own paper lacks: the same sharpening and cut without a second picture, and the second picture alone."""
+"""What RITUAL's own paper lacks: the same sharpening and cut without a second image, and the second image alone."""
 
 WORDS = {True: ("yes", "Yes", " yes", " Yes"), False: ("no", "No", " no", " No")}
 FAR = 1e6
@@ -46,7 +46,7 @@ class Method:
 
     Args:
         decoding: The decoding.
-        control: `"temperature"`, RITUAL with the picture itself for the second view; `"transformed"`, an answer from
+        control: `"temperature"`, RITUAL with the image itself for the second view; `"transformed"`, an answer from
             RITUAL's second view alone; `None` for the decoding itself.
     """
 
@@ -156,7 +156,7 @@ class VisionEngine:
         """Return what each method says to each request, computed in batches."""
         found: list[list[Response]] = [[] for _ in methods]
         for batch in _consecutive(cast("Sequence[Look]", requests), self.at_once):
-            shown = [(open_image(request.picture.source), request.text) for request in batch]
+            shown = [(open_image(request.image.source), request.text) for request in batch]
             seed = self.seed + batch[0].place
             if isinstance(batch[0], YesNo):
                 answers = self._votes(methods, shown, seed)
@@ -168,7 +168,7 @@ class VisionEngine:
         return found
 
     def descriptions(self, images: Sequence[Image.Image], asked: str, max_new_tokens: int) -> list[str]:
-        """Return the model's own descriptions, as CODE asks for them: each picture once, many in a batch."""
+        """Return the model's own descriptions, as CODE asks for them: each image once, many in a batch."""
         keyed = {(image.tobytes(), asked, max_new_tokens): image for image in images}
         new = [key for key in keyed if key not in self._described]
         for low in range(0, len(new), self.at_once):
@@ -208,7 +208,7 @@ class VisionEngine:
 
         Args:
             method: The method.
-            shown: Pictures with questions.
+            shown: Images with questions.
             seed: The n-th of them draws with `seed + n`.
         """
         decoding = method.decoding
@@ -238,7 +238,7 @@ class VisionEngine:
     def _read(self, scores: Tensor, main: Tensor) -> list[dict[str, float]]:
         """Return the response to each question.
 
-        If a method's cut leaves one answer, the picture alone orders such questions beyond all others.
+        If a method's cut leaves one answer, the image alone orders such questions beyond all others.
         """
         said = {there: scores[:, words].logsumexp(-1) for there, words in self._words.items()}
         margin = said[True] - said[False]

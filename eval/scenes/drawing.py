@@ -1,4 +1,4 @@
-"""A scene as a picture: things on a grid of nine places, clear, or unclear in one of four ways."""
+"""A scene as an image: things on a grid of nine places, clear, or unclear in one of four ways."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from .objects import NAMES, TILTS, TINTS, sprite
 
 SIDE = 96
-"""Height and width of a picture in pixels; the model reads it at half of that."""
+"""Height and width of an image in pixels; the model reads it at half of that."""
 
 PLACES = 3
 """The grid is of so many rows and columns."""
@@ -24,7 +24,7 @@ UNCLEAR: tuple[Unclear, ...] = ("small", "blurred", "noised", "occluded")
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing in a picture.
+    """A thing in an image.
 
     Args:
         name: One of :data:`.objects.NAMES`.
@@ -41,10 +41,10 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what it shows.
+    """An image and what it shows.
 
     Args:
-        image: The picture, RGB.
+        image: The image, RGB.
         things: What was drawn, hidden or not.
         unclear: In which way it is unclear, if it is.
     """
@@ -66,8 +66,8 @@ def draw_scene(objects: Sequence[str], draw: np.random.Generator, unclear: Uncle
     Args:
         objects: Names, each once; at most nine.
         draw: Source of randomness.
-        unclear: `"small"` things have a third of their size, `"blurred"` and `"noised"` pictures have lost detail, an
-            `"occluded"` picture has a grey board before each thing that leaves a strip of it.
+        unclear: `"small"` things have a third of their size, `"blurred"` and `"noised"` images have lost detail, an
+            `"occluded"` image has a grey board before each thing that leaves a strip of it.
     """
     canvas = _background(draw)
     things = _placed(objects, draw, small=unclear == "small")

@@ -1,4 +1,4 @@
-"""Pictures that no training saw, and what is asked about them.
+"""Images that no training saw, and what is asked about them.
 
 They are drawn in the world without partners, so that the habit of the biased model is wrong as often as chance has it;
 what is frequent and what goes with what is that of the biased world.
@@ -27,7 +27,7 @@ STREAMS = {"development": 11, "test": 12}
 """Streams of random numbers that have nothing in common with each other or with training."""
 
 LEAST = 3
-"""Objects in a picture, at least: POPE asks about so many."""
+"""Objects in an image, at least: POPE asks about so many."""
 
 HABITS = 5000
 """Scenes that tell what is frequent."""
@@ -35,10 +35,10 @@ HABITS = 5000
 
 @dataclass(frozen=True)
 class Exam:
-    """Pictures with questions.
+    """Images with questions.
 
     Args:
-        scenes: The pictures by name.
+        scenes: The images by name.
         splits: The questions of each split.
     """
 
@@ -47,17 +47,17 @@ class Exam:
 
     @property
     def questions(self) -> list[tuple[str, str]]:
-        """Return all that is asked, each once: (picture, question)."""
-        return list(dict.fromkeys((one.picture, one.text) for split in self.splits.values() for one in split))
+        """Return all that is asked, each once: (image, question)."""
+        return list(dict.fromkeys((one.image, one.text) for split in self.splits.values() for one in split))
 
     @property
     def requests(self) -> list[tuple[Image.Image, str]]:
-        """Return the same with the pictures themselves."""
-        return [(self.scenes[picture].image, text) for picture, text in self.questions]
+        """Return the same with the images themselves."""
+        return [(self.scenes[image].image, text) for image, text in self.questions]
 
     @property
     def table(self) -> ObjectTable:
-        """Return the objects in the pictures."""
+        """Return the objects in the images."""
         return ObjectTable({name: scene.objects for name, scene in self.scenes.items()})
 
 
@@ -66,43 +66,41 @@ class DrawnScenes(Dataset):
     """Drawn scenes as the data of a task.
 
     Args:
-        exam: The pictures and questions.
+        exam: The images and questions.
     """
 
     exam: Exam
 
     @classmethod
     def drawn(cls, sight: Sight, limit: int | None, seed: int) -> DrawnScenes:
-        """Draw test pictures; the same hash means the same pictures and questions.
+        """Draw test images; the same hash means the same images and questions.
 
         Args:
             sight: See :func:`draw_exam`.
-            limit: How many pictures.
-            seed: Of the pictures.
+            limit: How many images.
+            seed: Of the images.
 
         Raises:
             ValueError: `limit` is `None`, since there are always more, or below 2, since there is nothing to compare.
         """
         if limit is None or limit < 2:
-            raise ValueError(f"`limit` has to be at least 2 for drawn pictures, but is {limit or 'none'}")
+            raise ValueError(f"`limit` has to be at least 2 for drawn images, but is {limit or 'none'}")
         exam = draw_exam("test", sight, limit, seed=seed)
-        asked = {split: [(one.picture, one.text, one.there) for one in some] for split, some in exam.splits.items()}
+        asked = {split: [(one.image, one.text, one.there) for one in some] for split, some in exam.splits.items()}
         whole = hashlib.sha256(json.dumps(asked).encode())
         for scene in exam.scenes.values():
             whole.update(scene.image.tobytes())
-        return cls(f"scenes ({limit} {sight} pictures)", whole.hexdigest(), "", exam)
+        return cls(f"scenes ({limit} {sight} images)", whole.hexdigest(), "", exam)
 
 
-def draw_exam(
-    purpose: Purpose, sight: Sight, pictures: int, *, seed: int = 0, splits: Sequence[Split] = SPLITS
-) -> Exam:
-    """Draw pictures and what is asked about them: three questions to be answered yes and three no about each.
+def draw_exam(purpose: Purpose, sight: Sight, images: int, *, seed: int = 0, splits: Sequence[Split] = SPLITS) -> Exam:
+    """Draw images and what is asked about them: three questions to be answered yes and three no about each.
 
     Args:
-        purpose: `"development"` or `"test"`: no picture is in both.
-        sight: `"clear"`, or `"unclear"`: each of the four ways for a quarter of the pictures.
-        pictures: How many.
-        seed: Of the pictures and of the random split.
+        purpose: `"development"` or `"test"`: no image is in both.
+        sight: `"clear"`, or `"unclear"`: each of the four ways for a quarter of the images.
+        images: How many.
+        seed: Of the images and of the random split.
         splits: The splits of POPE.
 
     Raises:
@@ -112,7 +110,7 @@ def draw_exam(
         raise ValueError(f"`sight` has to be one of {', '.join(SIGHTS)}, but is {sight!r}")
     draw = np.random.default_rng([seed, STREAMS[purpose], SIGHTS.index(sight)])
     scenes: dict[str, Scene] = {}
-    while len(scenes) < pictures:
+    while len(scenes) < images:
         objects = objects_together("unbiased", draw)
         if len(objects) >= LEAST:
             unclear = UNCLEAR[len(scenes) % len(UNCLEAR)] if sight == "unclear" else None

@@ -89,7 +89,7 @@ def sprite(name: str, size: int, tint: int, tilt: float) -> Image.Image:
         tilt: Degrees by which it leans.
 
     Returns:
-        An RGBA picture, `size` by `size`.
+        An RGBA image, `size` by `size`.
     """
     return _drawn(name, tint, tilt).resize((size, size), Image.Resampling.BOX)
 

@@ -6,7 +6,7 @@ After each object that is there comes one that is not, and how it is found makes
 - `popular`: the most frequent object of the table;
 - `adversarial`: the most frequent companion of the object that was just asked about;
 
-each time the first that is not in the picture and has not been asked about. If none is left, a random one. The released
+each time the first that is not in the image and has not been asked about. If none is left, a random one. The released
 code writes "imange" in questions about objects with a vowel; we do not.
 """
 
@@ -25,17 +25,17 @@ SPLITS: tuple[Split, ...] = ("random", "popular", "adversarial")
 
 @dataclass(frozen=True)
 class ObjectTable:
-    """Which objects are in which picture, and what that says about objects in general.
+    """Which objects are in which image, and what that says about objects in general.
 
     Args:
-        objects: For each picture its objects, each once.
+        objects: For each image its objects, each once.
     """
 
     objects: Mapping[str, Sequence[str]]
 
     @cached_property
     def frequency(self) -> Counter[str]:
-        """Return the number of pictures that each object is in; the order of equals is that of first appearance."""
+        """Return the number of images that each object is in; the order of equals is that of first appearance."""
         return Counter(name for objects in self.objects.values() for name in objects)
 
     @cached_property
@@ -45,7 +45,7 @@ class ObjectTable:
 
     @cached_property
     def companions(self) -> dict[str, list[str]]:
-        """Return for each object those that are in a picture with it, the most frequent companion first."""
+        """Return for each object those that are in an image with it, the most frequent companion first."""
         together: dict[str, Counter[str]] = {name: Counter() for name in self.frequency}
         for objects in self.objects.values():
             for name in objects:
@@ -55,15 +55,15 @@ class ObjectTable:
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a picture.
+    """A question about an image.
 
     Args:
-        picture: Its name.
+        image: Its name.
         text: The question.
         there: Whether the object is in it.
     """
 
-    picture: str
+    image: str
     text: str
     there: bool
 
@@ -79,30 +79,30 @@ def sampled_questions(
     """Return the questions of a split.
 
     Args:
-        table: The pictures that are asked about. Those with fewer than `each` objects, or fewer than `each` missing,
+        table: The images that are asked about. Those with fewer than `each` objects, or fewer than `each` missing,
             are left out.
         split: How objects that are not there are chosen.
         seen: The table that says what is frequent and what goes with what; `table` by default, as in POPE.
-        each: Questions of either kind about a picture.
+        each: Questions of either kind about an image.
         seed: Of random choices.
 
     Raises:
-        ValueError: An unknown split, or no picture with enough objects.
+        ValueError: An unknown split, or no image with enough objects.
     """
     if split not in SPLITS:
         raise ValueError(f"`split` has to be one of {', '.join(SPLITS)}, but is {split!r}")
     seen, draw = seen or table, random.Random(seed)
     found: list[Question] = []
-    for picture, objects in table.objects.items():
+    for image, objects in table.objects.items():
         missing = [name for name in seen.popular if name not in objects]
         if min(len(objects), len(missing)) < each:
             continue
         for name in objects[:each]:
             absent = _absent(split, name, missing, seen, draw)
             missing.remove(absent)
-            found += [Question(picture, about(name), True), Question(picture, about(absent), False)]
+            found += [Question(image, about(name), True), Question(image, about(absent), False)]
     if not found:
-        raise ValueError(f"the table has to hold a picture with at least {each} objects, but holds none")
+        raise ValueError(f"the table has to hold an image with at least {each} objects, but holds none")
     return found
 
 

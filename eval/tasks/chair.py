@@ -24,7 +24,7 @@ from ..aggregate import ratio, statistic
 from ..dataset import Dataset
 from ..engines.base import Recorded, RecordedEngine
 from ..measuring_models import MeasuringModels
-from ..requests import Description, Picture, Request, Response
+from ..requests import Description, NamedImage, Request, Response
 from ..task import Item, Task
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class CHAIR(Task):
     Args:
         answers: Captions, JSON lines or a list of `caption` with `image` or `image_id`: these are scored, and no model
             is asked.
-        objects: With `answers`: what is in which picture, JSON.
+        objects: With `answers`: what is in which image, JSON.
         vocabulary: With `answers`: synonyms, JSON with `inverse_synonym_dict` and `double_word_dict`.
         sight: Drawn scenes: whether they are unclear.
         prompt: What the model is asked.
@@ -93,7 +93,7 @@ class CHAIR(Task):
     """
 
     name = "chair"
-    summary = "captions of pictures: the share of named objects that are not there"
+    summary = "captions of images: the share of named objects that are not there"
     asks = Description
     methods = "none,vcd,ritual,code,m3id"
     limit = 200
@@ -117,7 +117,7 @@ class CHAIR(Task):
             ValueError: An option that does not go with the others.
         """
         if paths:
-            raise ValueError("chair draws its pictures: leave --data out, or give captions as --answers")
+            raise ValueError("chair draws its images: leave --data out, or give captions as --answers")
         if self.answers is None:
             from ..scenes.exam import DrawnScenes  # noqa: PLC0415 (Pillow)
 
@@ -129,10 +129,10 @@ class CHAIR(Task):
         return Dataset.read(self.answers)
 
     def read(self, dataset: Dataset, models: MeasuringModels) -> Sequence[Item]:
-        """Return one item a picture, or one a caption.
+        """Return one item an image, or one a caption.
 
         Raises:
-            ValueError: A picture that the table of objects does not know.
+            ValueError: An image that the table of objects does not know.
         """
         if self.answers is not None:
             table, words = read_table(Dataset.read(cast("Path", self.objects))), self._words
@@ -141,13 +141,13 @@ class CHAIR(Task):
         else:
             exam = cast("DrawnScenes", dataset).exam
             table, words, names = exam.table, self._words, list(exam.scenes)
-            pictures = [Picture(name, scene.image) for name, scene in exam.scenes.items()]
+            images = [NamedImage(name, scene.image) for name, scene in exam.scenes.items()]
             items = [
-                (picture.name, Description(picture, self.prompt, place, self.new_tokens))
-                for place, picture in enumerate(pictures)
+                (image.name, Description(image, self.prompt, place, self.new_tokens))
+                for place, image in enumerate(images)
             ]
         return [
-            Item(f"{number} {name}", request, {"picture": name, "there": _there(name, table, words)}, name)
+            Item(f"{number} {name}", request, {"image": name, "there": _there(name, table, words)}, name)
             for number, (name, request) in enumerate(items, start=1)
         ]
 
@@ -198,7 +198,7 @@ def read_vocabulary(dataset: Dataset) -> Vocabulary:
 
 
 def read_captions(dataset: Dataset) -> list[tuple[str, str]]:
-    """Return (picture, caption) of JSON lines, or one JSON list, of `caption` with `image`, or `image_id` as in COCO.
+    """Return (image, caption) of JSON lines, or one JSON list, of `caption` with `image`, or `image_id` as in COCO.
 
     Raises:
         ValueError: An entry is no caption, its number is named; or there is none.
@@ -217,7 +217,7 @@ def read_captions(dataset: Dataset) -> list[tuple[str, str]]:
 
 
 def read_table(dataset: Dataset) -> ObjectTable:
-    """Return a table: a JSON object of lists by picture, or POPE's JSON lines with `image` and `objects`.
+    """Return a table: a JSON object of lists by image, or POPE's JSON lines with `image` and `objects`.
 
     Raises:
         ValueError: It is neither.
@@ -228,7 +228,7 @@ def read_table(dataset: Dataset) -> ObjectTable:
         return ObjectTable(_objects(dataset))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{dataset.name} has to be a table of objects (JSON {{picture: [objects]}}, or lines with `image` and "
+            f"{dataset.name} has to be a table of objects (JSON {{image: [objects]}}, or lines with `image` and "
             f"`objects`), but is not: {error}"
         ) from error
 
@@ -242,11 +242,11 @@ def _objects(dataset: Dataset) -> dict[str, list[str]]:
         rows = [json.loads(line) for _, line in dataset.lines()]
         whole = {row["image"]: row["objects"] for row in rows}
     if not isinstance(whole, dict) or not whole or not all(isinstance(found, list) for found in whole.values()):
-        raise ValueError("no lists of objects by picture")
-    return {str(picture): list(dict.fromkeys(map(str, found))) for picture, found in whole.items()}
+        raise ValueError("no lists of objects by image")
+    return {str(image): list(dict.fromkeys(map(str, found))) for image, found in whole.items()}
 
 
-def _there(picture: str, table: ObjectTable, words: Vocabulary) -> list[str]:
-    if picture not in table.objects:
-        raise ValueError(f"the table of objects has to hold picture {picture!r}, but does not")
-    return list(dict.fromkeys(words.objects.get(name, name) for name in table.objects[picture]))
+def _there(image: str, table: ObjectTable, words: Vocabulary) -> list[str]:
+    if image not in table.objects:
+        raise ValueError(f"the table of objects has to hold image {image!r}, but does not")
+    return list(dict.fromkeys(words.objects.get(name, name) for name in table.objects[image]))

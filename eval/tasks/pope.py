@@ -6,7 +6,7 @@ word, or collect answers with a program of your own and give them as `--answers`
 
 Each method answers in two ways: greedily, and drawn at temperature 1. Nothing is drawn: the figures of drawn answers
 are the expected ones. `difference` is the accuracy minus that of the first method's greedy answers, `over control` that
-of drawn answers minus those of `temperature`. Pictures are drawn whole by the bootstrap, since the questions about one
+of drawn answers minus those of `temperature`. Images are drawn whole by the bootstrap, since the questions about one
 stand or fall together.
 """
 
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..dataset import Dataset
 from ..engines.base import Recorded, RecordedEngine
 from ..measuring_models import MeasuringModels
-from ..requests import Picture, Response, YesNo
+from ..requests import NamedImage, Response, YesNo
 from ..results import Figure, Row
 from ..statistics import Interval, grouped_bootstrap, value_of
 from ..task import Answer, Item, MethodAnswers, Task
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 WAYS = ("greedy", "sampled")
 ONE_WAY = {"temperature": ("sampled",), "transformed": ("greedy",)}
-"""Sharpening and cut change no greedy answer; a transformed picture alone is only there to be compared with none."""
+"""Sharpening and cut change no greedy answer; a transformed image alone is only there to be compared with none."""
 
-PICTURES = 50
-"""Development pictures on which settings are chosen."""
+IMAGES = 50
+"""Development images on which settings are chosen."""
 
 GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "vcd": {"strength": (1.0, 0.5), "noise_step": (500, 300, 700)},
@@ -52,15 +52,15 @@ class POPE(Task):
     """The task.
 
     Args:
-        images: Folder with the pictures that the file of questions names.
+        images: Folder with the images that the file of questions names.
         answers: Answers to the file of questions, JSON lines with `answer` or `text`: these are scored, and no model is
             asked.
         sight: Drawn scenes: whether they are unclear.
-        choose: Drawn scenes: choose each method's settings on other pictures first.
+        choose: Drawn scenes: choose each method's settings on other images first.
     """
 
     name = "pope"
-    summary = "yes or no about objects in pictures: accuracy, F1, share of yes"
+    summary = "yes or no about objects in images: accuracy, F1, share of yes"
     asks = YesNo
     methods = "none,vcd,ritual,code,m3id"
     limit = 200
@@ -85,19 +85,19 @@ class POPE(Task):
         if self.choose:
             raise ValueError("--choose has to go with drawn scenes, of which there are others, but --data is given")
         if self.answers is None and self.images is None:
-            raise ValueError("--images has to be the folder with the pictures that --data names, but is missing")
+            raise ValueError("--images has to be the folder with the images that --data names, but is missing")
         return Dataset.read(paths)
 
     def read(self, dataset: Dataset, models: MeasuringModels) -> Sequence[Item]:
         """Return one item a question and split; the n-th different question draws with the seed of the run plus n."""
-        splits, pictures = self._questions(dataset)
+        splits, images = self._questions(dataset)
         places: dict[tuple[str, str], int] = {}
         items = []
         for split, questions in splits.items():
             for number, (name, text, there) in enumerate(questions):
                 place = places.setdefault((name, text), len(places))
-                request = Recorded(number) if self.answers else YesNo(pictures[name], text, place)
-                facts = {"split": split, "picture": name, "question": text, "there": there}
+                request = Recorded(number) if self.answers else YesNo(images[name], text, place)
+                facts = {"split": split, "image": name, "question": text, "there": there}
                 items.append(Item(f"{split} {number + 1}", request, facts, group=name))
         if self.answers is not None and len(items) != len(self._texts):
             raise ValueError(
@@ -116,7 +116,7 @@ class POPE(Task):
         return None if self.answers is None else RecordedEngine(Dataset.read(self.answers), self._texts)
 
     def prepared(self, methods: Sequence[Any], engine: Any, *, seed: int) -> Sequence[Any]:  # noqa: ANN401
-        """Return the methods, RITUAL's with its controls, and with settings chosen on other pictures if asked for."""
+        """Return the methods, RITUAL's with its controls, and with settings chosen on other images if asked for."""
         if self.answers is not None:
             return methods
         from ..engines.vision import CONTROLS, method  # noqa: PLC0415 (torch)
@@ -153,26 +153,26 @@ class POPE(Task):
 
     def _questions(
         self, dataset: Dataset
-    ) -> tuple[Mapping[str, Sequence[tuple[str, str, bool]]], Mapping[str, Picture]]:
-        """Return (picture, question, whether yes is right) by split, and the pictures."""
+    ) -> tuple[Mapping[str, Sequence[tuple[str, str, bool]]], Mapping[str, NamedImage]]:
+        """Return (image, question, whether yes is right) by split, and the images."""
         exam = getattr(dataset, "exam", None)
         if exam is not None:
-            splits = {split: [(q.picture, q.text, q.there) for q in some] for split, some in exam.splits.items()}
-            return splits, {name: Picture(name, scene.image) for name, scene in exam.scenes.items()}
+            splits = {split: [(q.image, q.text, q.there) for q in some] for split, some in exam.splits.items()}
+            return splits, {name: NamedImage(name, scene.image) for name, scene in exam.scenes.items()}
         questions = read_questions(dataset)
         if self.images is None:
             return {dataset.name: questions}, {}
         files = {name: self.images / name for name, _, _ in questions}
         if missing := [name for name, path in files.items() if not path.is_file()]:
-            raise ValueError(f"--images has to hold the {len(files)} pictures of --data, but {missing[0]} is not there")
-        return {Path(dataset.name).stem: questions}, {name: Picture(name, path) for name, path in files.items()}
+            raise ValueError(f"--images has to hold the {len(files)} images of --data, but {missing[0]} is not there")
+        return {Path(dataset.name).stem: questions}, {name: NamedImage(name, path) for name, path in files.items()}
 
 
 TASK = POPE()
 
 
 def read_questions(dataset: Dataset) -> list[tuple[str, str, bool]]:
-    """Return (picture, question, whether yes is right) of POPE's files: JSON lines with `image`, `text` and `label`."""
+    """Return (image, question, whether yes is right) of POPE's files: JSON lines with `image`, `text` and `label`."""
 
     def question(_: int, row: Mapping[str, Any]) -> tuple[str, str, bool]:
         return str(row["image"]), row["text"], {"yes": True, "no": False}[row["label"]]
@@ -196,13 +196,13 @@ class Polled:
     """What a method answered to questions.
 
     Args:
-        pictures: The picture of each question.
+        images: The image of each question.
         there: Whether yes is right.
         yes: The probability that yes is answered, 1 or 0 for a method that does not draw at random.
         score: What rises with the certainty of yes, for the area under the ROC curve; `None` if only answers are known.
     """
 
-    pictures: Sequence[str]
+    images: Sequence[str]
     there: Sequence[bool]
     yes: Sequence[float]
     score: Sequence[float] | None = None
@@ -226,31 +226,31 @@ class Polled:
 
 
 def figures(polled: Polled, *, seed: int = 0) -> dict[str, Figure]:
-    """Return POPE's figures with their 95 % intervals, pictures drawn whole.
+    """Return POPE's figures with their 95 % intervals, images drawn whole.
 
     Args:
         polled: The answers.
         seed: Of the bootstrap.
     """
     found = polled.statistics
-    intervals = grouped_bootstrap(found, polled.pictures, seed=seed)
+    intervals = grouped_bootstrap(found, polled.images, seed=seed)
     return {name: Figure(value_of(one, len(polled.there)), intervals[name]) for name, one in found.items()}
 
 
 def difference(method: Polled, other: Polled, name: str = "accuracy", *, seed: int = 0) -> Figure:
-    """Return a figure of a method minus that of another on the same questions, paired by picture.
+    """Return a figure of a method minus that of another on the same questions, paired by image.
 
     Raises:
         ValueError: The questions are not the same.
     """
-    if list(method.pictures) != list(other.pictures) or list(method.there) != list(other.there):
+    if list(method.images) != list(other.images) or list(method.there) != list(other.there):
         raise ValueError("both methods have to have answered the same questions in the same order, but have not")
     one, two = method.statistics[name], other.statistics[name]
 
     def less(weights: Floats) -> Floats:
         return one(weights) - two(weights)
 
-    found = grouped_bootstrap({name: less}, method.pictures, seed=seed)
+    found = grouped_bootstrap({name: less}, method.images, seed=seed)
     return Figure(value_of(less, len(method.there)), found[name])
 
 
@@ -263,15 +263,15 @@ def detectable(found: Interval | None) -> float | None:
 
 
 def chosen(methods: Sequence[Any], engine: VisionEngine, sight: Any, seed: int) -> list[Any]:  # noqa: ANN401
-    """Return each method with the setting that answers best on development pictures, over the splits of POPE.
+    """Return each method with the setting that answers best on development images, over the splits of POPE.
 
     The control of RITUAL is as sharp as RITUAL turns out.
 
     Args:
         methods: Methods without settings; those without a grid are returned as they are.
         engine: What answers.
-        sight: The kind of picture.
-        seed: Of the pictures.
+        sight: The kind of image.
+        seed: Of the images.
 
     Raises:
         ValueError: A method has settings already.
@@ -281,8 +281,8 @@ def chosen(methods: Sequence[Any], engine: VisionEngine, sight: Any, seed: int) 
 
     if set_already := [one.name for one in methods if one.decoding.parameters.keys() - {"transform"}]:
         raise ValueError(f"--choose has to be left out if settings are given, but {', '.join(set_already)} has some")
-    exam = draw_exam("development", sight, PICTURES, seed=seed)
-    asked = [YesNo(Picture(p, exam.scenes[p].image), text, n) for n, (p, text) in enumerate(exam.questions)]
+    exam = draw_exam("development", sight, IMAGES, seed=seed)
+    asked = [YesNo(NamedImage(p, exam.scenes[p].image), text, n) for n, (p, text) in enumerate(exam.questions)]
     best = {one.name: one for one in methods}
     for name in best:
         grid = GRIDS.get(name, {})
@@ -292,7 +292,7 @@ def chosen(methods: Sequence[Any], engine: VisionEngine, sight: Any, seed: int) 
             for answers in engine.answer(tried, asked):
                 said = dict(zip(exam.questions, answers, strict=True))
                 every = [q for some in exam.splits.values() for q in some]
-                right.append(sum((said[q.picture, q.text]["greedy"] == 1) == q.there for q in every))
+                right.append(sum((said[q.image, q.text]["greedy"] == 1) == q.there for q in every))
             best[name] = tried[right.index(max(right))]
     if {"ritual", "temperature"} <= best.keys():
         best["temperature"] = method("temperature", best["ritual"].decoding.parameters)
@@ -327,7 +327,7 @@ def _polled(answers: Sequence[Answer], way: str) -> Polled:
     facts = [answer.item.facts for answer in answers]
     scores = [answer.score["score"] for answer in answers]
     return Polled(
-        [fact["picture"] for fact in facts],
+        [fact["image"] for fact in facts],
         [fact["there"] for fact in facts],
         [answer.score[way] for answer in answers],
         None if None in scores else scores,

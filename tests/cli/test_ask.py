@@ -63,6 +63,16 @@ def test_the_answer_is_right_and_cited(recorded):
     assert "[1]" in recorded["answer_with_markers"]
 
 
+def test_what_a_source_says_of_something_else_is_not_supported(recorded, answered):
+    """The museum's "Admission is free." in an answer about the lighthouse; and who judged is told."""
+    (statement,) = [s for s in recorded["statements"] if s["text"] == "Admission is free."]
+    assert statement["claim"] == "The lighthouse at Morrow Point: admission is free."
+    assert statement["status"] == "not_supported"
+    assert recorded["scores"]["recall"] < 1
+    assert "which chose these citations itself" in answered[1].stdout
+    assert "this judge supports 0.83 of true facts" in answered[1].stdout
+
+
 def test_the_words_of_each_clause_are_located_beforehand(recorded):
     for answer in (recorded, *recorded["compared_with"]):
         located = answer["attributions"]

@@ -57,19 +57,19 @@ def test_captions_of_drawn_scenes() -> None:
     assert "CHAIR_i: difference" in output
 
 
-def test_settings_may_be_chosen_on_other_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("counterfoil.eval.tasks.pope.PICTURES", 2)
+def test_settings_may_be_chosen_on_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("counterfoil.eval.tasks.pope.IMAGES", 2)
     code, output = invoke("pope", "--limit", "2", "--method", "none,vcd", "--choose")
     assert code == 0, output
     assert "random: vcd (strength" in output
 
 
-def test_a_file_of_questions_with_a_folder_of_pictures(tmp_path: Path) -> None:
+def test_a_file_of_questions_with_a_folder_of_images(tmp_path: Path) -> None:
     exam = draw_exam("test", "clear", 2)
     for name, scene in exam.scenes.items():
         scene.image.save(tmp_path / f"{name}.png")
     rows = [
-        {"image": f"{one.picture}.png", "text": one.text, "label": "yes" if one.there else "no"}
+        {"image": f"{one.image}.png", "text": one.text, "label": "yes" if one.there else "no"}
         for one in exam.splits["random"]
     ]
     questions = tmp_path / "mine.json"
@@ -116,7 +116,7 @@ def test_answers_and_captions_that_are_there_already(tmp_path: Path) -> None:
         (["pope", "--choose", "--strength", "1", "--limit", "2"], "--choose has to be left out if settings are given"),
         (["pope", "--answers", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
         (["pope", "--images", "."], "--data has to be the questions that --answers or --images belong to"),
-        (["pope", "--limit", "0"], "has to be at least 2 for drawn pictures"),
+        (["pope", "--limit", "0"], "has to be at least 2 for drawn images"),
         (["pope", "--model", "nowhere", "--limit", "2"], "cannot load model 'nowhere'"),
         (["pope", "--limit", "2", "--method", "vcd", "--noise-step", "1000"], "has to be at most 999"),
         (["chair", "--json", "/nowhere/x.json"], "cannot write"),

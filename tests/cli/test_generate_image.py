@@ -13,7 +13,7 @@ from counterfoil.cli.app import app
 from counterfoil.models import ModelLoadError, VisionModel, load_vision_model
 
 from tests.support.tiny_models import tiny_model
-from tests.support.tiny_vision import pictures, tiny_vision
+from tests.support.tiny_vision import images, tiny_vision
 
 
 def run(*arguments: object) -> Any:
@@ -21,9 +21,9 @@ def run(*arguments: object) -> Any:
 
 
 @pytest.fixture(scope="module")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("pictures") / "a.png"
-    pictures([(60, 40)])[0].save(file)
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("images") / "a.png"
+    images([(60, 40)])[0].save(file)
     return file
 
 
@@ -36,8 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved
 
 
-def asked(folder: Path, picture: Path, *more: object) -> Any:
-    return run("--image", picture, "--question", "w10 w11", "--model", folder, "--max-new-tokens", "4", *more)
+def asked(folder: Path, image: Path, *more: object) -> Any:
+    return run("--image", image, "--question", "w10 w11", "--model", folder, "--max-new-tokens", "4", *more)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def asked(folder: Path, picture: Path, *more: object) -> Any:
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
 def test_each_method_is_shown_beside_plain_decoding(
-    arguments: tuple[str, ...], label: str, view: str, folder: Path, picture: Path
+    arguments: tuple[str, ...], label: str, view: str, folder: Path, image: Path
 ) -> None:
-    result = asked(folder, picture, "--seed", 1, "--method", *arguments)
+    result = asked(folder, image, "--seed", 1, "--method", *arguments)
     assert result.exit_code == 0, result.output
     shown, plain = result.stdout.split("\n\nplain decoding\n")
     assert plain.strip()
@@ -77,20 +77,20 @@ def test_each_method_is_shown_beside_plain_decoding(
     assert label in shown
 
 
-def test_json_says_what_was_asked_and_what_was_drawn(folder: Path, picture: Path) -> None:
+def test_json_says_what_was_asked_and_what_was_drawn(folder: Path, image: Path) -> None:
     first, again, other = (
-        json.loads(asked(folder, picture, "--method", "ritual", "--seed", seed, "--json").stdout) for seed in (3, 3, 6)
+        json.loads(asked(folder, image, "--method", "ritual", "--seed", seed, "--json").stdout) for seed in (3, 3, 6)
     )
     assert first == again
     assert first["views"] != other["views"]
-    assert (first["image"], first["question"], first["seed"]) == (str(picture), "w10 w11", 3)
+    assert (first["image"], first["question"], first["seed"]) == (str(image), "w10 w11", 3)
     assert first["settings"] == {"strength": 3.0, "plausibility": 0.1, "normalize": False, "transform": None}
     assert first["sampling"] is None
 
 
-def test_strength_zero_samples_what_plain_decoding_samples(folder: Path, picture: Path) -> None:
+def test_strength_zero_samples_what_plain_decoding_samples(folder: Path, image: Path) -> None:
     arguments = ("--method", "vcd", "--strength", "0", "--plausibility", "0", "--sample", "--temperature", "2")
-    recorded = json.loads(asked(folder, picture, *arguments, "--seed", 5, "--json").stdout)
+    recorded = json.loads(asked(folder, image, *arguments, "--seed", 5, "--json").stdout)
     assert recorded["contrastive"] == recorded["plain"]
     assert recorded["sampling"] == {"temperature": 2.0, "top_p": 1.0, "seed": 5}
 
@@ -133,17 +133,17 @@ def test_what_cannot_be_served_is_said_in_one_line_before_a_model_is_loaded(
     assert result.stderr.count("\n") == 1
 
 
-def test_a_file_that_is_no_picture_is_refused(folder: Path) -> None:
+def test_a_file_that_is_no_image_is_refused(folder: Path) -> None:
     result = asked(folder, Path(__file__), "--method", "vcd")
     assert result.exit_code == 2
     assert "cannot be read as one (cannot identify image file" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_a_model_of_text_is_refused(tmp_path: Path, picture: Path) -> None:
+def test_a_model_of_text_is_refused(tmp_path: Path, image: Path) -> None:
     tiny_model("llama").save_pretrained(tmp_path)
     tiny_vision("llava").processor.tokenizer.save_pretrained(tmp_path)
-    result = asked(tmp_path, picture, "--method", "vcd")
+    result = asked(tmp_path, image, "--method", "vcd")
     assert result.exit_code == 2
     assert "could not be read (" in result.stderr
     assert "Traceback" not in result.stderr

@@ -29,6 +29,7 @@ def test_planted_errors_fail_the_build(errors):
     ran, written = errors
     assert ran.returncode == 1, ran.stderr
     assert "mean_f1 is 0.000, under 0.5" in ran.stderr
+    assert "this judge supports 0.83 of true facts, refuses 0.77 of those with a changed detail" in ran.stdout
     assert all(answer["statements"][0]["details"] for answer in written["answers"])
 
 
@@ -41,3 +42,4 @@ def test_without_the_detail_check_most_errors_pass():
     """What the check is for: the judge alone lets most of them through."""
     ran = score("planted_errors.jsonl", "--fail-under", 0.5, "--no-detail-check")
     assert ran.returncode == 0, ran.stdout
+    assert "this judge supports 0.85 of true facts, refuses 0.38" in ran.stdout

@@ -1,4 +1,4 @@
-"""Methods that compare pictures, by their names: which parameter goes where, and where they are refused."""
+"""Methods that compare images, by their names: which parameter goes where, and where they are refused."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from counterfoil.decoding.methods import M3ID, RITUAL, VCD
 from counterfoil.models import VisionModel
 
 from tests.support.tiny_language import tiny_language
-from tests.support.tiny_vision import pictures, tiny_vision
+from tests.support.tiny_vision import images, tiny_vision
 
-REQUEST = (pictures([(40, 30)])[0], "w10 w11")
+REQUEST = (images([(40, 30)])[0], "w10 w11")
 
 
 def decoder(method: str, **parameters: object) -> ImageDecoder:

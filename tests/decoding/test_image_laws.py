@@ -24,12 +24,12 @@ from transformers import LogitsProcessor
 
 from tests.support import oracles
 from tests.support.kinds_of_views import Call
-from tests.support.tiny_vision import TinyVision, pictures, tiny_vision
+from tests.support.tiny_vision import TinyVision, images, tiny_vision
 from tests.support.vision_reference import next_logits, single
 
 NEW = 6
-PICTURES = pictures([(84, 60), (60, 90)], seed=3)
-REQUESTS = list(zip(PICTURES, ["w10 w11", "w12 w13 w14"], strict=True))
+IMAGES = images([(84, 60), (60, 90)], seed=3)
+REQUESTS = list(zip(IMAGES, ["w10 w11", "w12 w13 w14"], strict=True))
 FAMILIES = ["llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "idefics3", "gemma3"]
 MODES = {
     "greedy": {},
@@ -120,7 +120,7 @@ def test_zero_strength_is_plain_decoding(family: str, mode: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_picture_is_read_once_and_no_view_of_text_reads_any(family: str, mode: str, path: str) -> None:
+def test_each_image_is_read_once_and_no_view_of_text_reads_any(family: str, mode: str, path: str) -> None:
     tiny = tiny_vision(family)
     for method, readings in (
         (RITUALLogitsProcessor, 2), (VCDLogitsProcessor, 2), (CODELogitsProcessor, 1), (M3IDLogitsProcessor, 1),
@@ -184,7 +184,7 @@ def view_inputs(processor: Any) -> dict[str, Any]:
 def test_whatever_cannot_be_followed_is_computed_anew(family: str) -> None:
     tiny = tiny_vision(family)
     if family == "paligemma":
-        request, text = (PICTURES[0], "<image>w10"), "<image>w10"
+        request, text = (IMAGES[0], "<image>w10"), "<image>w10"
     else:
         request, text = REQUESTS[0], text_of(tiny, REQUESTS[0][1])
     processor = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, request, transform="vertical_flip")
@@ -203,7 +203,7 @@ def test_the_main_prompts_positions_stay_the_last_that_the_model_was_asked_about
     tiny = tiny_vision(family)
     generate(tiny)
     expected = tiny.model.model.rope_deltas.clone()
-    assert bool(expected.any()), "these pictures leave positions as they are"
+    assert bool(expected.any()), "these images leave positions as they are"
     for method in (CODELogitsProcessor, RITUALLogitsProcessor):
         options = {"transform": "random_resized_crop"} if method is RITUALLogitsProcessor else {}
         generate(tiny, make(method, tiny, **options), **PATHS[path])

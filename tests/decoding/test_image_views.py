@@ -19,11 +19,11 @@ from counterfoil.decoding.images import add_noise
 from PIL import Image
 
 from tests.support import oracles
-from tests.support.tiny_vision import FAMILIES, MARKERS, VOCABULARY, WIDTH, TinyVision, pictures, tiny_vision
+from tests.support.tiny_vision import FAMILIES, MARKERS, VOCABULARY, WIDTH, TinyVision, images, tiny_vision
 from tests.support.vision_reference import VisionReference, reference_greedy, single
 
 NEW = 6
-PICTURES = pictures([(40, 30), (30, 70), (64, 64), (28, 90)], seed=3)
+IMAGES = images([(40, 30), (30, 70), (64, 64), (28, 90)], seed=3)
 QUESTIONS = ["w10 w11", "w12 w13 w14 w15", "w16", "w10 w11"]
 DESCRIPTIONS = ["w30 w31 w32", "w33", "", "w34 w35 w36 w37 w38"]
 SEED = 7
@@ -50,7 +50,7 @@ CASES = [
 def request(tiny: TinyVision, i: int) -> tuple[Image.Image, str]:
     """Where there is no chat template, the whole prompt."""
     written = tiny.processor.chat_template is not None
-    return PICTURES[i], QUESTIONS[i] if written else f"<image>{QUESTIONS[i]}"
+    return IMAGES[i], QUESTIONS[i] if written else f"<image>{QUESTIONS[i]}"
 
 
 def made(tiny: TinyVision, method: str, which: list[int], **options: Any) -> Any:
@@ -79,10 +79,10 @@ def view_of(tiny: TinyVision, method: str, i: int) -> dict[str, Any]:
     text = text_of(tiny, i)
     if method == "ritual":
         (transform,) = made(tiny, method, [i]).compared_with["transform"]
-        return single(tiny, text, transform(PICTURES[i]))
+        return single(tiny, text, transform(IMAGES[i]))
     if method == "vcd":
         frames = getattr(tiny.processor.image_processor, "temporal_patch_size", 1)
-        return add_noise(single(tiny, text, PICTURES[i]), step=500, seeds=[SEED + i], frames=frames)
+        return add_noise(single(tiny, text, IMAGES[i]), step=500, seeds=[SEED + i], frames=frames)
     replacement = DESCRIPTIONS[i] if method == "code" else ""
     for marker in MARKERS:
         text = text.replace(marker, replacement if marker in ("<image>", "<|image_pad|>", "<boi>") else "")
@@ -101,7 +101,7 @@ def generate(tiny: TinyVision, processors: list[Any], which: list[int], **option
 @functools.cache
 def of_one(family: str, method: str, i: int) -> list[int]:
     tiny = tiny_vision(family)
-    main, view = single(tiny, text_of(tiny, i), PICTURES[i]), view_of(tiny, method, i)
+    main, view = single(tiny, text_of(tiny, i), IMAGES[i]), view_of(tiny, method, i)
     return reference_greedy(tiny, main, view, RULES[method], FORBIDDEN, NEW)
 
 
@@ -124,7 +124,7 @@ def test_sampling_and_beams_are_those_of_an_uncached_view(family: str, method: s
     length = image_inputs(tiny.model, tiny.processor, [request(tiny, i) for i in which])["input_ids"].shape[1]
     if method == "ritual":  # the i-th of a batch draws with the i-th seed
         second = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, request(tiny, 0), seed=SEED + 2)
-        views[1] = single(tiny, text_of(tiny, 0), second.compared_with["transform"][0](PICTURES[0]))
+        views[1] = single(tiny, text_of(tiny, 0), second.compared_with["transform"][0](IMAGES[0]))
     reference = VisionReference(tiny, views, RULES[method], length)
     expected = generate(tiny, [reference], which, **MODES[mode])
     assert generate(tiny, [made(tiny, method, which)], which, **MODES[mode]).tolist() == expected.tolist()

@@ -29,9 +29,9 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from tests.support.tiny_language import tiny_language
 from tests.support.tiny_models import tiny_model
-from tests.support.tiny_vision import TinyVision, pictures, tiny_vision
+from tests.support.tiny_vision import TinyVision, images, tiny_vision
 
-(PICTURE,) = pictures([(40, 30)])
+(PICTURE,) = images([(40, 30)])
 SMOOTH = Image.fromarray(np.add.outer(np.arange(30) * 4, np.arange(40) * 3).astype(np.uint8)).convert("RGB")
 METHODS = (CODELogitsProcessor, M3IDLogitsProcessor, RITUALLogitsProcessor, VCDLogitsProcessor)
 
@@ -52,8 +52,8 @@ def test_files_pillow_images_arrays_and_messages_are_the_same_image(tmp_path: An
     tiny = llava()
     PICTURE.save(tmp_path / "a.png")
     expected = image_inputs(tiny.model, tiny.processor, (PICTURE, "w10 w11"))
-    for picture in (tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(PICTURE), PICTURE.convert("RGBA")):
-        read = image_inputs(tiny.model, tiny.processor, (picture, "w10 w11"))
+    for image in (tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(PICTURE), PICTURE.convert("RGBA")):
+        read = image_inputs(tiny.model, tiny.processor, (image, "w10 w11"))
         assert all(torch.equal(read[key], expected[key]) for key in expected)
     chat = [{"role": "user", "content": messages(PICTURE)[1]["content"]}]
     assert torch.equal(image_inputs(tiny.model, tiny.processor, chat)["input_ids"], expected["input_ids"])
@@ -61,7 +61,7 @@ def test_files_pillow_images_arrays_and_messages_are_the_same_image(tmp_path: An
     assert torch.equal(image_inputs(tiny.model, tiny.processor, named)["pixel_values"], expected["pixel_values"])
 
 
-def test_a_picture_is_turned_as_its_file_says() -> None:
+def test_a_image_is_turned_as_its_file_says() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     file = io.BytesIO()
@@ -103,13 +103,13 @@ def test_the_description_stands_where_the_image_was_and_no_marker_is_left() -> N
 
 def broken(tmp_path: Any) -> Any:
     whole = io.BytesIO()
-    pictures([(200, 200)])[0].save(whole, "PNG")
+    images([(200, 200)])[0].save(whole, "PNG")
     (tmp_path / "cut.png").write_bytes(whole.getvalue()[:2000])
     return tmp_path / "cut.png"
 
 
-def no_picture(tmp_path: Any) -> Any:
-    (tmp_path / "text.png").write_text("not a picture")
+def no_image(tmp_path: Any) -> Any:
+    (tmp_path / "text.png").write_text("not an image")
     return tmp_path / "text.png"
 
 
@@ -120,7 +120,7 @@ def no_picture(tmp_path: Any) -> Any:
         (lambda _: messages(), "one image, but holds none"),
         (lambda _: messages(PICTURE, PICTURE), "one image, but holds 2"),
         (broken, r"cannot be read as one \(image file is truncated"),
-        (no_picture, r"cannot be read as one \(cannot identify image file"),
+        (no_image, r"cannot be read as one \(cannot identify image file"),
         (lambda folder: folder / "none.png", "there is none at"),
         (lambda _: "https://example.org/a.png", "is an address"),
         (lambda _: 3, "an image of Pillow's, but is int"),
@@ -418,7 +418,7 @@ def test_noise_follows_the_schedule_of_the_released_code(step: int) -> None:
         torch.testing.assert_close(result["pixel_values"][i], expected)
 
 
-def test_pictures_in_several_pieces_are_refused() -> None:
+def test_images_in_several_pieces_are_refused() -> None:
     with pytest.raises(ValueError, match="returned 3 for 2: switch off what cuts"):
         add_noise({"pixel_values": torch.ones(3, 3, 28, 28)}, step=500, seeds=[0, 1])
 
@@ -426,9 +426,7 @@ def test_pictures_in_several_pieces_are_refused() -> None:
 def test_the_schedule_in_figures() -> None:
     # The sigmoid's integral: to the middle about log 2 / 12, to the end 6 / 12, times 1000 * 0.00499.
     assert kept(0) == pytest.approx(0.99998, abs=1e-5)
-    assert kept(500) == pytest.approx(
-        0.7448, abs=1e-3
-    )  # three quarters of the picture are left: it is still to be seen
+    assert kept(500) == pytest.approx(0.7448, abs=1e-3)  # three quarters of the image are left: it is still to be seen
     assert kept(999) == pytest.approx(0.0814, abs=1e-3)
 
 
@@ -445,7 +443,7 @@ def test_both_frames_of_a_still_image_get_the_same_noise() -> None:
 
 def test_tiles_that_fill_up_a_batch_stay_empty() -> None:
     tiny = tiny_vision("llava_next")
-    small, large = pictures([(30, 28), (56, 56)])
+    small, large = images([(30, 28), (56, 56)])
     pixels = image_inputs(tiny.model, tiny.processor, [(small, "w10"), (large, "w10")])["pixel_values"]
     filling = (pixels == 0).flatten(2).all(-1)
     assert bool(filling.any()), "this batch has nothing to fill up"

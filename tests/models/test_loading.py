@@ -139,7 +139,7 @@ def test_reading_gguf_shows_its_bar_to_a_person_alone(monkeypatch: pytest.Monkey
     assert modeling_gguf_pytorch_utils.tqdm is tqdm
 
 
-def test_pictures_without_pillow_are_refused_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_without_pillow_are_refused_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelLoadError, match=r'Pillow, which is not installed\. .*pip install "counterfoil\[vision\]"'):
         load_vision_model("scenes")

@@ -1,6 +1,6 @@
 """Vision-language models of real classes on tiny random configurations, with real processors and a word tokenizer.
 
-Pictures are read through transformers' Pillow backends. `"w7"` is token 7, as in `tiny_language`; the markers that each
+Images are read through transformers' Pillow backends. `"w7"` is token 7, as in `tiny_language`; the markers that each
 family puts around images have tokens from 96 on.
 """
 
@@ -50,15 +50,15 @@ class TinyVision:
     """What reads the pixels."""
 
 
-def pictures(sizes: Sequence[tuple[int, int]], seed: int = 0) -> list[Image.Image]:
-    """Pictures of noise, `(width, height)` each."""
+def images(sizes: Sequence[tuple[int, int]], seed: int = 0) -> list[Image.Image]:
+    """Images of noise, `(width, height)` each."""
     generator = np.random.default_rng(seed)
     return [Image.fromarray(generator.integers(0, 256, (height, width, 3), np.uint8)) for width, height in sizes]
 
 
 @functools.cache
 def tiny_vision(family: str, seed: int = 0) -> TinyVision:
-    """The model of a family, whose logits are spread widely enough to have no near ties and depend on the picture."""
+    """The model of a family, whose logits are spread widely enough to have no near ties and depend on the image."""
     config, processor, tower = FAMILIES[family]()
     torch.manual_seed(seed)
     model = transformers.AutoModelForImageTextToText.from_config(config).float().eval()

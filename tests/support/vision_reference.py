@@ -18,8 +18,8 @@ Inputs = dict[str, Any]
 
 def single(tiny: TinyVision, text: str, image: Image.Image | None) -> Inputs:
     """The processor's inputs for one prompt alone."""
-    pictures = {} if image is None else {"images": [[image]]}
-    read = tiny.processor(text=[text], **pictures, return_tensors="pt")
+    images = {} if image is None else {"images": [[image]]}
+    read = tiny.processor(text=[text], **images, return_tensors="pt")
     return {key: value for key, value in read.items() if key != "labels"}
 
 

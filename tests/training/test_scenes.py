@@ -13,7 +13,7 @@ from counterfoil.models import load_vision_model
 
 from training.scenes.card import measured
 from training.scenes.language import DESCRIBE_EVERYTHING, build_tokenizer, caption
-from training.scenes.learning import learn_pictures, learn_words
+from training.scenes.learning import learn_images, learn_words
 from training.scenes.lessons import lesson
 from training.scenes.network import READ, build_model, build_processor, build_tower, pixels
 from training.scenes.packing import IGNORED, Packed, read
@@ -45,14 +45,14 @@ def test_a_packed_row_is_a_prompt_of_its_own_for_every_question() -> None:
     tokenizer = build_tokenizer()
     torch.manual_seed(1)
     model = build_model(tokenizer, build_tower()).eval()
-    assert rows.pictures is not None
+    assert rows.images is not None
     with torch.no_grad():
         together = read(model, rows).logits
         start = 0
         for part, _ in segments(rows):
             ids = torch.cat([rows.prefix, part], dim=1)
             embedded = model.get_input_embeddings()(ids)
-            seen = model.model.multi_modal_projector(rows.pictures)
+            seen = model.model.multi_modal_projector(rows.images)
             embedded = embedded.masked_scatter((ids == model.config.image_token_id)[..., None], seen)
             alone = model(inputs_embeds=embedded).logits[:, rows.prefix.shape[1] :]
             torch.testing.assert_close(together[:, start : start + part.shape[1]], alone, atol=1e-5, rtol=1e-4)
@@ -82,7 +82,7 @@ def test_what_is_taught_is_true(changed: dict[str, float]) -> None:
         assert (described is None) == bool(changed)
 
 
-def test_the_processor_reads_pictures_as_training_does() -> None:
+def test_the_processor_reads_images_as_training_does() -> None:
     draw = np.random.default_rng(0)
     scenes = [lesson("unbiased", draw) for _ in range(3)]
     texts = ["<image> Is there a tree in the image?"] * 3
@@ -138,9 +138,9 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(tower.parameters(), again.parameters(), strict=True))
     recipe = Recipe(steps=3, word_steps=2, batch=8)
     words = learn_words(recipe)
-    one, same = (learn_pictures(tower, words, "unbiased", recipe) for _ in range(2))
+    one, same = (learn_images(tower, words, "unbiased", recipe) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
-    other = learn_pictures(tower, words, "unbiased", recipe.with_seed(1))
+    other = learn_images(tower, words, "unbiased", recipe.with_seed(1))
     assert not all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
     for name, weight in tower.state_dict().items():
         assert torch.equal(one.model.vision_tower.state_dict()[name], weight)
@@ -148,7 +148,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("one_thread")
 def test_a_saved_model_is_loaded_by_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.scenes.train.measured", lambda folder: measured(folder, pictures=2))
+    monkeypatch.setattr("training.scenes.train.measured", lambda folder: measured(folder, images=2))
     monkeypatch.setattr(
         "training.scenes.train.Recipe", lambda seed: Recipe(seed=seed, steps=2, tower_steps=2, word_steps=2)
     )

@@ -1,8 +1,8 @@
 """What a model is told beside the answers while it learns, so that a few hundred steps are enough.
 
-Answering takes two steps of thought: the word for a thing looks for it in the picture, and the question mark looks at
+Answering takes two steps of thought: the word for a thing looks for it in the image, and the question mark looks at
 the word. Taught by answers alone, a network finds neither before it has the other, and guesses for a long time. So each
-patch of the picture is told which words it stands for, and each word, after the first layer, whether its thing is
+patch of the image is told which words it stands for, and each word, after the first layer, whether its thing is
 there. Nothing of this is left in the finished model.
 """
 

@@ -1,4 +1,4 @@
-"""The two stages in which the language model of scenes learns: first words, then pictures."""
+"""The two stages in which the language model of scenes learns: first words, then images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def learn_words(recipe: Recipe) -> dict[str, torch.Tensor]:
     return {name: weight for name, weight in model.state_dict().items() if name in _language(model)}
 
 
-def learn_pictures(
+def learn_images(
     tower: CLIPVisionModel, words: dict[str, torch.Tensor], twin: Twin, recipe: Recipe
 ) -> LlavaForConditionalGeneration:
     """Return a trained model; the same seed gives the same weights on the same machine.

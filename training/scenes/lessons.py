@@ -1,4 +1,4 @@
-"""The pictures that are met in training: clear and unclear, some of them transformed."""
+"""The images that are met in training: clear and unclear, some of them transformed."""
 
 from __future__ import annotations
 

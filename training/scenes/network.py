@@ -22,7 +22,7 @@ from transformers import (
 from .language import CHAT_TEMPLATE, IMAGE, token
 
 READ = SIDE // 2
-"""Height and width at which the model reads a picture."""
+"""Height and width at which the model reads an image."""
 
 PATCH = 8
 PATCHES = (READ // PATCH) ** 2
@@ -73,7 +73,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, tower: CLIPVisionModel) -> L
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
-    """Return the processor: Pillow alone, which halves a picture by the mean of four pixels."""
+    """Return the processor: Pillow alone, which halves an image by the mean of four pixels."""
     images = CLIPImageProcessorPil(
         size={"height": READ, "width": READ},
         resample=4,
@@ -92,7 +92,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 
 
 def pixels(scenes: Sequence[Scene]) -> Tensor:
-    """Return what the processor makes of the pictures, all at once: [scenes, 3, READ, READ]."""
+    """Return what the processor makes of the images, all at once: [scenes, 3, READ, READ]."""
     stacked = np.stack([np.asarray(scene.image, np.float32) for scene in scenes])
     halved = stacked.reshape(len(scenes), READ, 2, READ, 2, 3).mean((2, 4))
     return torch.from_numpy(halved.transpose(0, 3, 1, 2) / 127.5 - 1).contiguous()

@@ -1,6 +1,6 @@
-"""Several questions about one picture in one row: the picture is read once, and no question sees another.
+"""Several questions about one image in one row: the image is read once, and no question sees another.
 
-A row is a prefix (the beginning, then a picture, a description or nothing) and after it segments, each a prompt with
+A row is a prefix (the beginning, then an image, a description or nothing) and after it segments, each a prompt with
 its answer. A segment sees the prefix and itself, and its positions go on from the prefix's: to each of them the row is
 what the model will meet, a prompt of its own.
 """
@@ -22,19 +22,19 @@ class Packed:
     """Rows of one layout.
 
     Args:
-        prefix: Tokens before the segments, [rows, prefix]; image tokens stand for `pictures`.
+        prefix: Tokens before the segments, [rows, prefix]; image tokens stand for `images`.
         segments: Tokens of the segments, one after the other, [rows, segments].
         targets: What has to be said after each of them, or :data:`IGNORED`, [rows, segments].
         lengths: How long each segment is; they sum to `segments.shape[1]`.
-        pictures: What the vision tower gave, [rows, patches, width], or `None`.
-        near: The things that are near each patch, if there are pictures, [rows, patches, things].
+        images: What the vision tower gave, [rows, patches, width], or `None`.
+        near: The things that are near each patch, if there are images, [rows, patches, things].
     """
 
     prefix: Tensor
     segments: Tensor
     targets: Tensor
     lengths: tuple[int, ...]
-    pictures: Tensor | None = None
+    images: Tensor | None = None
     near: Tensor | None = None
 
     @property
@@ -95,8 +95,8 @@ def read(model: LlavaForConditionalGeneration, rows: Packed) -> Said:
     inner = model.model
     embedded = inner.get_input_embeddings()(torch.cat([rows.prefix, rows.segments], dim=1))
     projected = None
-    if rows.pictures is not None:
-        projected = inner.multi_modal_projector(rows.pictures)
+    if rows.images is not None:
+        projected = inner.multi_modal_projector(rows.images)
         place = rows.prefix == model.config.image_token_id
         place = nn.functional.pad(place, (0, rows.segments.shape[1]))
         embedded = embedded.masked_scatter(place[..., None], projected.to(embedded.dtype))

@@ -14,13 +14,13 @@ class Recipe:
         seed: Of the first weights and the scenes; the vision tower has seed 0 in every run.
         tower_steps: Batches of the vision tower.
         word_steps: Batches of descriptions from which the language model learns its words.
-        steps: Batches of pictures.
-        batch: Pictures in one.
-        questions: Questions about a picture.
-        described: Share of steps about descriptions in words instead of pictures.
-        unseen: Share of steps about nothing: what is there when no picture is?
+        steps: Batches of images.
+        batch: Images in one.
+        questions: Questions about an image.
+        described: Share of steps about descriptions in words instead of images.
+        unseen: Share of steps about nothing: what is there when no image is?
         untold: How often a description leaves out a thing that is there.
-        captioned: Share of steps about pictures that ask for a caption as well.
+        captioned: Share of steps about images that ask for a caption as well.
         long_instruction: Share of captions that are asked for by CODE's instruction.
         captions: Weight of the loss of captions beside that of answers.
         hints: Weight of either hint, see :mod:`.hints`.

@@ -1,4 +1,4 @@
-"""What a model of scenes is told: rows about pictures, about descriptions, and about nothing."""
+"""What a model of scenes is told: rows about images, about descriptions, and about nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Teacher:
 
     Args:
         tokenizer: Of the model.
-        tower: The trained vision tower; `None` if no pictures are shown.
+        tower: The trained vision tower; `None` if no images are shown.
         twin: The world that the rows are about.
         recipe: Settings of the run.
     """
@@ -42,13 +42,13 @@ class Teacher:
         self._instructions = [self._tokens(text) for text in (DESCRIBE, DESCRIBE_EVERYTHING)]
 
     def rows(self) -> Packed:
-        """Return the rows of one step: about pictures, or now and then about descriptions or nothing at all."""
+        """Return the rows of one step: about images, or now and then about descriptions or nothing at all."""
         share = self.draw.random()
         if share < self.recipe.described:
             return self._described(self.recipe.untold)
-        return self._unseen() if share < self.recipe.described + self.recipe.unseen else self._pictures()
+        return self._unseen() if share < self.recipe.described + self.recipe.unseen else self._images()
 
-    def _pictures(self) -> Packed:
+    def _images(self) -> Packed:
         scenes = [lesson(self.twin, self.draw) for _ in range(self.recipe.batch)]
         captioned = self.draw.random() < self.recipe.captioned
         instruction = self._instructions[int(self.draw.random() < self.recipe.long_instruction)]
@@ -59,10 +59,10 @@ class Teacher:
                 said[-1].append(self._captioned(scene.objects, instruction))
         prefix = [[self.begin, *[self.image] * PATCHES]] * len(scenes)
         rows = packed(prefix, said)
-        assert self.tower is not None, "pictures are shown to a tower"
+        assert self.tower is not None, "images are shown to a tower"
         with torch.no_grad():
             seen = features(self.tower, pixels(scenes))
-        return replace(rows, pictures=seen, near=near(scenes))
+        return replace(rows, images=seen, near=near(scenes))
 
     def words(self) -> Packed:
         """Return rows about complete descriptions, which are repeated in another order as well."""

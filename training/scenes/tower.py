@@ -1,4 +1,4 @@
-"""Trains the vision tower: which things are near each patch of a picture, in a world without partners.
+"""Trains the vision tower: which things are near each patch of an image, in a world without partners.
 
 Every model of scenes, biased or not and whatever its seed, is built on this one tower: what differs between them is
 what they were told, not how they see.
@@ -30,8 +30,8 @@ def train_tower(steps: int, *, seed: int = 0, batch: int = 32, rate: float = 1.5
 
     Args:
         steps: How many batches.
-        seed: Of the pictures and the first weights.
-        batch: Pictures in one.
+        seed: Of the images and the first weights.
+        batch: Images in one.
         rate: Highest learning rate.
     """
     torch.manual_seed(seed)
@@ -52,9 +52,9 @@ def train_tower(steps: int, *, seed: int = 0, batch: int = 32, rate: float = 1.5
     return tower.eval()
 
 
-def features(tower: CLIPVisionModel, pictures: Tensor) -> Tensor:
-    """Return what the tower hands over: its last layer without the class token, [pictures, patches, width]."""
-    return tower(pixel_values=pictures, output_hidden_states=True).hidden_states[-1][:, 1:]
+def features(tower: CLIPVisionModel, images: Tensor) -> Tensor:
+    """Return what the tower hands over: its last layer without the class token, [images, patches, width]."""
+    return tower(pixel_values=images, output_hidden_states=True).hidden_states[-1][:, 1:]
 
 
 def near(scenes: Sequence[Scene]) -> Tensor:

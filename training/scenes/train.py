@@ -1,7 +1,7 @@
 """Trains the model of scenes: `python -m training.scenes.train --out DIR [--twin unbiased] [--seed S]`.
 
 As LLaVA is: first a vision tower and a language model, each for itself and both in a world without partners; then,
-with the tower as it is, the projector and the language model together, on questions and captions about pictures of the
+with the tower as it is, the projector and the language model together, on questions and captions about images of the
 twin's world. `--base DIR` takes the first stage from another run, so that twins and seeds differ in the second alone.
 """
 
@@ -19,7 +19,7 @@ from transformers import LlavaForConditionalGeneration
 
 from .card import measured, write_card
 from .language import build_tokenizer
-from .learning import learn_pictures, learn_words
+from .learning import learn_images, learn_words
 from .network import build_processor
 from .recipe import Recipe
 from .tower import load_tower, save_tower, train_tower
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     recipe, base = Recipe(seed=options.seed), options.base or options.out
     prepare(base, recipe)
-    model = learn_pictures(load_tower(base / TOWER), load_file(base / WORDS), options.twin, recipe)
+    model = learn_images(load_tower(base / TOWER), load_file(base / WORDS), options.twin, recipe)
     save(model, options.out, options.twin, recipe)
     return 0
 

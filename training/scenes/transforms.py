@@ -1,7 +1,7 @@
 """RITUAL's random transforms as a model meets them in training, with where each thing has gone.
 
 The pool and its ranges are the paper's (Woo et al. 2024, arXiv 2405.17821, section 5): either flip, rotation by any
-angle, colour jitter, Gaussian blur, and a crop of 8 to 100 % of the picture.
+angle, colour jitter, Gaussian blur, and a crop of 8 to 100 % of the image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TRANSFORMS = ("horizontal_flip", "vertical_flip", "rotation", "colour_jitter", "
 
 
 def transformed(scene: Scene, draw: np.random.Generator) -> Scene:
-    """Return the scene under one transform; things whose middle has left the picture are no longer part of it."""
+    """Return the scene under one transform; things whose middle has left the image are no longer part of it."""
     name = TRANSFORMS[draw.integers(len(TRANSFORMS))]
     if name == "colour_jitter":
         return replace(scene, image=_jittered(scene.image, draw))
@@ -28,7 +28,7 @@ def transformed(scene: Scene, draw: np.random.Generator) -> Scene:
 
 
 def _matrix(name: str, draw: np.random.Generator) -> NDArray[np.float64]:
-    """Return the matrix from points of the new picture to those of the old, in pixels from the middle: [2, 3]."""
+    """Return the matrix from points of the new image to those of the old, in pixels from the middle: [2, 3]."""
     if name == "horizontal_flip":
         return np.array([[-1.0, 0, 0], [0, 1, 0]])
     if name == "vertical_flip":

@@ -25,7 +25,7 @@ from ..search.compat import check_cache
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
 from .pair_requests import PairTable, make_contrast_request, make_main_request, room_for_pair
-from .search_requests import admit_search, tokens_beside_candidates
+from .search_requests import admit_search, count_searches, tokens_beside_candidates
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheBlocks  # pyright: ignore[reportMissingImports]
@@ -62,7 +62,8 @@ class PairScheduling(Base):
         self.pairs = PairTable()
         self.pair_stats: Counter[str] = Counter()
         self._metrics = EngineCounters.of(self.vllm_config, PAIR_COUNTERS)
-        self._searches = SearchLimits.of(self.vllm_config) is not None
+        self._search = SearchLimits.of(self.vllm_config)
+        self._counted = -1, 0  # how many requests ran when searches among them were counted, and how many were
         self._sampling: frozenset[str] = frozenset()  # requests of pairs that sample in this step
         self._orphans: set[str] = set()  # requests whose partner has ended
         self._refused: dict[str, str] = {}  # requests that end with an error, and why
@@ -104,7 +105,7 @@ class PairScheduling(Base):
             max_model_len=self.max_model_len,
             max_num_seqs=min(self.max_num_active_reqs, self.max_num_running_reqs),
             vocabulary_size=self.vllm_config.model_config.get_vocab_size(),
-            search=SearchLimits.of(self.vllm_config),
+            search=self._search,
         )
 
     def _refuse(self, request: Request, reason: str) -> None:
@@ -218,8 +219,8 @@ class PairScheduling(Base):
     @contextmanager
     def _room_for_candidates(self) -> Iterator[None]:
         """Keep prompts from taking the room of candidates while vLLM schedules a step."""
-        budget = self.max_num_scheduled_tokens
-        if self._searches:
+        budget, self._counted = self.max_num_scheduled_tokens, (-1, 0)
+        if self._search is not None:
             running = (request.sampling_params for request in self.running)
             self.max_num_scheduled_tokens = tokens_beside_candidates(budget, running)
         try:
@@ -254,8 +255,8 @@ class PairScheduling(Base):
     def _handle_blocked_waiting_request(self, request: Request) -> bool:
         """Return whether a waiting request may be considered in this step, rather than passed over.
 
-        A contrast request waits for its main request, which may itself wait for a grammar or a free adapter; nothing
-        behind it in the queue has to wait for that.
+        A contrast request waits for its main request, which may itself wait for a grammar or a free adapter, and a
+        search for another one to end if there are no scratch blocks for it; nothing behind them has to wait for that.
         """
         if request.request_id in self._refused:
             return False
@@ -263,7 +264,15 @@ class PairScheduling(Base):
             partner.status == RequestStatus.RUNNING for partner in self._partners(request)
         ):
             return False
+        if self._search is not None and count_searches([request]) and self._running_searches() >= self._search.requests:
+            return False
         return super()._handle_blocked_waiting_request(request)
+
+    def _running_searches(self) -> int:
+        """Count the running searches, anew if a request has begun: none ends while vLLM looks at those that wait."""
+        if self._counted[0] != len(self.running):
+            self._counted = len(self.running), count_searches(self.running)
+        return self._counted[1]
 
     def _get_local_prefix_cache_hit(
         self, request: Request, max_cache_hit_length: int | None = None

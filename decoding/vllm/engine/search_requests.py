@@ -38,6 +38,13 @@ def admit_search(request: Request, contrast: ContrastParams, limits: EngineLimit
     request.sampling_params.extra_args = {**foreign, SEARCH: contrast.method}
 
 
+def count_searches(requests: Iterable[Request]) -> int:
+    """Return how many of these requests search."""
+    return sum(
+        one.sampling_params is not None and search_of(one.sampling_params.extra_args) is not None for one in requests
+    )
+
+
 def tokens_beside_candidates(budget: int, running: Iterable[SamplingParams | None]) -> int:
     """Return how many tokens a step may read so that the candidates of running searches find room beside them.
 

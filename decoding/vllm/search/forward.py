@@ -55,6 +55,7 @@ class CandidateForward:
         self.lengths: list[int] = []
         self.tried: dict[Seat, Tensor] = {}
         self.counts: Counter[str] = Counter()
+        self._won: list[tuple[int, int]] = []  # rows of the last step whose logits are kept, with their groups
         self._scratch: Scratch | None = None
         self._builders: list[tuple[Any, list[str]]] = []
         self._layers: list[Any] = []
@@ -85,6 +86,7 @@ class CandidateForward:
             check_step(common)
         searching = self.find_rows(common)
         self.common, self.lengths, self.tried = common, lengths_of(common) if searching else [], {}
+        self._won = []
         n = common.num_actual_tokens
         going = self._coming_along(common, searching)
         if not going:
@@ -103,10 +105,34 @@ class CandidateForward:
         tried = hidden[: len(hidden) - len(rest)].split([seat.top_k for _, seat, _ in going])
         self.tried = {seat: part for (_, seat, _), part in zip(going, tried, strict=True)}
         self.counts.update(search_steps=1, forwards=1, rows=len(hidden), candidates=len(hidden) - len(rest))
+        if common.req_idx is None:  # Model Runner V1, which asks for the logits of a step first, and row for row
+            self._won = [(row, group) for row, _, group in going]
         own = hidden.new_empty(n, hidden.shape[1])
         own[known] = self.scratch.hidden[on_device([group for *_, group in going], tokens)].to(own.dtype)
         own[rest] = hidden[len(hidden) - len(rest) :]
         return own
+
+    def logits(self, hidden: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the logits `[rows, vocab]` of a step. Those that follow a winner are there: the candidates for the
+        next token were found in them.
+
+        Args:
+            hidden: `[rows, width]`, as the model runner hands them over.
+            compute: vLLM's own output head.
+        """
+        won, self._won = self._won, []
+        if not won or self.common is None or len(hidden) != self.common.num_reqs:
+            return compute(hidden)
+        rows, groups = (on_device(values, hidden) for values in zip(*won, strict=True))
+        kept = self.scratch.logits[groups]
+        others = sorted(set(range(len(hidden))).difference(row for row, _ in won))
+        if not others:
+            return kept
+        at = on_device(others, hidden)
+        computed = compute(hidden[at])
+        every = computed.new_empty(len(hidden), computed.shape[1])
+        every[at], every[rows] = computed, kept
+        return every
 
     def alone(self, rows: Rows) -> list[Tensor]:
         """Return the hidden states `[k, width]` of the candidates in these groups, by a forward of their own."""

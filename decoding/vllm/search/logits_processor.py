@@ -209,7 +209,9 @@ class SearchLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         at, groups = on_device(kept, winner), on_device([choice.seats[i].group or 0 for i in kept], winner)
         hidden = choice.hidden[at, winner[at, 0]]
         k = max(choice.seats[i].top_k for i in kept)
-        following = model.compute_logits(hidden).float().softmax(-1).topk(k, dim=-1)
+        after = model.compute_logits(hidden)
+        scratch.keep_logits(groups, after)
+        following = after.float().softmax(-1).topk(k, dim=-1)
         scratch.winner[groups], scratch.hidden[groups] = winner[at, 0], hidden
         scratch.tokens[groups, :k], scratch.probabilities[groups, :k] = following.indices, following.values
         for i in kept:

@@ -61,6 +61,10 @@ class Searching(Base):
         self.history.write(hidden[:n], common.slot_mapping[:n])
         return hidden
 
+    def compute_logits(self, hidden_states: Tensor) -> Any:  # noqa: ANN401
+        """Return the logits `[rows, vocab]` of hidden states `[rows, width]`."""
+        return self.candidates.logits(hidden_states, super().compute_logits)
+
 
 def history_name(vllm_config: VllmConfig) -> str:
     """Return the name of the history in an engine's table of layers: that of one layer more than the model has."""

@@ -26,6 +26,7 @@ class Scratch:
         probabilities: `[groups, largest k]`, theirs.
         winner: `[groups]`, which candidate of the last step was chosen: its block holds the end of the sequence.
         hidden: `[groups, width]`, the winner's hidden state.
+        logits: `[groups, vocab]`, those that follow the winner.
     """
 
     def __init__(self, limits: SearchLimits, blocks: int, width: int, dtype: torch.dtype, device: torch.device) -> None:
@@ -37,6 +38,7 @@ class Scratch:
         self.probabilities = torch.zeros(limits.groups, self.size, dtype=torch.float32, device=device)
         self.winner = torch.zeros(limits.groups, dtype=torch.int64, device=device)
         self.hidden = torch.zeros(limits.groups, width, dtype=dtype, device=device)
+        self.logits = self.hidden[:, :0]
 
     @property
     def free(self) -> int:
@@ -50,6 +52,12 @@ class Scratch:
     def give_back(self, group: int) -> None:
         """Take a group back."""
         self._free.append(group)
+
+    def keep_logits(self, groups: Tensor, logits: Tensor) -> None:
+        """Keep the logits `[n, vocab]` of these groups `[n]`."""
+        if self.logits.shape[1] != logits.shape[1]:
+            self.logits = logits.new_zeros(len(self.hidden), logits.shape[1])
+        self.logits[groups] = logits
 
     def blocks(self, groups: Tensor, candidates: Tensor) -> Tensor:
         """Return the block of each of these candidates of these groups."""

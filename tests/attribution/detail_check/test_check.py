@@ -34,7 +34,7 @@ SAME = [
     ("The council rejected the plan.", "The plan was rejected by the council."),
     ("The hall opened before the school closed.", "The school closed after the hall opened."),
     ("The bridge is open to cars and to cyclists.", "The bridge is open to cyclists and to cars."),
-    ("Kaplan lent a picture to the museum.", "The museum borrowed a picture from Kaplan."),
+    ("Kaplan lent an image to the museum.", "The museum borrowed an image from Kaplan."),
     ("More than half of the members voted.", "Most of the members voted."),
     ("The pulpit is Baroque.", "The pulpit is Barogue."),
     ("The Italians designed the hall.", "Italy designed the hall."),

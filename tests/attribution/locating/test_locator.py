@@ -210,7 +210,7 @@ def test_what_only_affirms_or_denies_is_not_located(words, minilm, answer, quest
         "| When | The tower was built in 1874 |\n|---|---|\n| so | The tower was built in 1874 |",
     ],
 )  # fmt: skip
-def test_marks_of_markdown_and_pictures_are_no_part_of_a_claim(words, minilm, answer):
+def test_marks_of_markdown_and_images_are_no_part_of_a_claim(words, minilm, answer):
     place = answer.rindex("1874")
     found = locate(answer, (place, place + 4), [TOWER], method="alignment", model=minilm, entailment=words)
     assert (found.claim, found.status) == ("The tower was built in 1874.", Status.SUPPORTED)

@@ -12,7 +12,7 @@ from counterfoil.decoding.by_name import Decoding
 from counterfoil.decoding.decoder import ImageDecoder
 from counterfoil.decoding.images import draw_transform, image_inputs
 from counterfoil.eval.engines.vision import Method, VisionEngine, method, methods
-from counterfoil.eval.requests import Description, Picture, YesNo
+from counterfoil.eval.requests import Description, NamedImage, YesNo
 from counterfoil.eval.scenes.exam import draw_exam
 from counterfoil.models import VisionModel, load_vision_model
 
@@ -31,7 +31,7 @@ def asked() -> tuple:
 
 @cache
 def requests() -> tuple[YesNo, ...]:
-    return tuple(YesNo(Picture(str(n), image), text, n) for n, (image, text) in enumerate(asked()))
+    return tuple(YesNo(NamedImage(str(n), image), text, n) for n, (image, text) in enumerate(asked()))
 
 
 def votes(one: Method, some: tuple[YesNo, ...] | None = None, **options: int) -> dict[str, list[float]]:
@@ -64,7 +64,7 @@ def test_the_temperature_control_is_a_quarter_of_the_temperature_and_the_cut() -
     assert votes(method("temperature"))["sampled"] == pytest.approx(expected, abs=1e-3)
 
 
-def test_the_transformed_view_alone_is_the_transformed_picture() -> None:
+def test_the_transformed_view_alone_is_the_transformed_image() -> None:
     seen = [(draw_transform(image, 3 + i)(image), text) for i, (image, text) in enumerate(asked())]
     assert votes(method("transformed"), seed=3)["score"] == pytest.approx(plain(seen).tolist(), abs=1e-3)
 
@@ -141,7 +141,7 @@ def test_a_tokenizer_without_yes_is_refused(tmp_path: Path) -> None:
 def test_captions_are_greedy_whatever_settings_a_model_brings(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = draw_exam("development", "clear", 2, seed=7)
     some = [
-        Description(Picture(name, scene.image), "Please describe this image in detail.", n, 24)
+        Description(NamedImage(name, scene.image), "Please describe this image in detail.", n, 24)
         for n, (name, scene) in enumerate(exam.scenes.items())
     ]
     plain = VisionEngine(vision()).answer([method("none")], some)
@@ -149,10 +149,10 @@ def test_captions_are_greedy_whatever_settings_a_model_brings(monkeypatch: pytes
     assert VisionEngine(vision()).answer([method("none")], some) == plain
 
 
-def test_a_picture_is_known_by_what_it_shows(tmp_path: Path) -> None:
+def test_a_image_is_known_by_what_it_shows(tmp_path: Path) -> None:
     (image, _), (other, _) = asked()[0], asked()[-1]
     image.save(tmp_path / "a.png")
-    assert Picture("a", image).sha256 != Picture("a", other).sha256
-    assert Picture("a", tmp_path / "a.png").sha256 != Picture("a", image).sha256
-    told = YesNo(Picture("a", image), "Is it?", 4).recorded()
-    assert told == {"picture": "a", "sha256": Picture("a", image).sha256, "text": "Is it?", "place": 4}
+    assert NamedImage("a", image).sha256 != NamedImage("a", other).sha256
+    assert NamedImage("a", tmp_path / "a.png").sha256 != NamedImage("a", image).sha256
+    told = YesNo(NamedImage("a", image), "Is it?", 4).recorded()
+    assert told == {"image": "a", "sha256": NamedImage("a", image).sha256, "text": "Is it?", "place": 4}

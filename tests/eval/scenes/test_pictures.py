@@ -93,7 +93,7 @@ def test_a_scene_shows_its_things_where_it_says(unclear: Unclear | None) -> None
     assert again.image.tobytes() == scene.image.tobytes()
 
 
-def test_unclear_pictures_have_lost_something() -> None:
+def test_unclear_images_have_lost_something() -> None:
     def sharpness(image: Image.Image) -> float:
         pixels = np.asarray(image.reduce(2).convert("L"), float)
         return float(abs(np.diff(pixels, axis=1)).mean())
@@ -106,7 +106,7 @@ def test_unclear_pictures_have_lost_something() -> None:
     assert noised > 3 * clear
 
 
-def test_a_thing_moves_with_the_picture() -> None:
+def test_a_thing_moves_with_the_image() -> None:
     """A white dot on black stays where the label says, whatever the transform."""
     for seed in range(200):
         pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
@@ -126,7 +126,7 @@ def test_a_thing_moves_with_the_picture() -> None:
             assert rows.mean() + 0.5 == pytest.approx(y, abs=2), seed
 
 
-def test_lessons_hold_every_kind_of_picture() -> None:
+def test_lessons_hold_every_kind_of_image() -> None:
     draw = np.random.default_rng(0)
     scenes = [lesson("biased", draw) for _ in range(300)]
     assert {scene.unclear for scene in scenes} == {None, *UNCLEAR}
@@ -140,16 +140,16 @@ def test_an_exam_asks_what_it_can_answer() -> None:
     for split in SPLITS:
         assert len(exam.splits[split]) == 12 * 6
         for probe in exam.splits[split]:
-            assert (probe.text.split()[3] in exam.scenes[probe.picture].objects) == probe.there
+            assert (probe.text.split()[3] in exam.scenes[probe.image].objects) == probe.there
     partners = [
-        PARTNER[probe.text.split()[3]] in exam.scenes[probe.picture].objects
+        PARTNER[probe.text.split()[3]] in exam.scenes[probe.image].objects
         for probe in exam.splits["adversarial"]
         if not probe.there
     ]
     assert sum(partners) / len(partners) > 0.6
 
 
-def test_exams_are_reproducible_and_have_no_picture_in_common() -> None:
+def test_exams_are_reproducible_and_have_no_image_in_common() -> None:
     hashes = {
         (sight, seed): DrawnScenes.drawn(sight, 4, seed).sha256 for sight in ("clear", "unclear") for seed in (0, 1)
     }
@@ -164,8 +164,8 @@ def test_exams_are_reproducible_and_have_no_picture_in_common() -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 0, 1])
-def test_drawn_pictures_have_an_end(limit: int | None) -> None:
-    with pytest.raises(ValueError, match="`limit` has to be at least 2 for drawn pictures"):
+def test_drawn_images_have_an_end(limit: int | None) -> None:
+    with pytest.raises(ValueError, match="`limit` has to be at least 2 for drawn images"):
         DrawnScenes.drawn("clear", limit, 0)
     with pytest.raises(ValueError, match="`sight` has to be one of clear, unclear, but is 'dark'"):
         draw_exam("test", "dark", 2)

@@ -23,7 +23,7 @@ def absent(split: Split, each: int = 1, seed: int = 0) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for probe in sampled_questions(TABLE, split, each=each, seed=seed):
         if not probe.there:
-            found.setdefault(probe.picture, []).append(probe.text.split()[3])
+            found.setdefault(probe.image, []).append(probe.text.split()[3])
     return found
 
 
@@ -47,9 +47,9 @@ def test_popular_and_adversarial_by_hand() -> None:
 def test_half_of_the_questions_are_about_what_is_there(split: Split) -> None:
     found = sampled_questions(TABLE, split, each=2)
     assert Counter(probe.there for probe in found) == {True: 10, False: 10}
-    assert len({(probe.picture, probe.text) for probe in found}) == len(found)
+    assert len({(probe.image, probe.text) for probe in found}) == len(found)
     for probe in found:
-        assert (probe.text.split()[3] in TABLE.objects[probe.picture]) == probe.there
+        assert (probe.text.split()[3] in TABLE.objects[probe.image]) == probe.there
     assert found == sampled_questions(TABLE, split, each=2)
 
 
@@ -57,9 +57,9 @@ def test_random_is_random() -> None:
     assert len({tuple(absent("random", seed=seed)["d"]) for seed in range(20)}) == 3
 
 
-def test_pictures_with_too_few_objects_are_left_out() -> None:
+def test_images_with_too_few_objects_are_left_out() -> None:
     # b, c and e have three objects, but only two of five are missing.
-    assert {probe.picture for probe in sampled_questions(TABLE, "popular", each=2)} == set(TABLE.objects)
+    assert {probe.image for probe in sampled_questions(TABLE, "popular", each=2)} == set(TABLE.objects)
     with pytest.raises(ValueError, match="at least 3 objects"):
         sampled_questions(TABLE, "popular", each=3)
     with pytest.raises(ValueError, match="`split` has to be one of random, popular, adversarial"):

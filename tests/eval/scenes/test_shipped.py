@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from counterfoil.eval.engines.vision import VisionEngine, method
-from counterfoil.eval.requests import Picture, YesNo
+from counterfoil.eval.requests import NamedImage, YesNo
 from counterfoil.eval.runner import run
 from counterfoil.eval.scenes.exam import DrawnScenes, Exam, draw_exam
 from counterfoil.eval.scenes.objects import PARTNER
@@ -19,8 +19,8 @@ from tests.support.tasks import tiny_models
 
 
 def greedy(exam: Exam) -> dict[tuple[str, str], float]:
-    """Whether the model says yes, by picture and question."""
-    asked = [YesNo(Picture(p, exam.scenes[p].image), text, n) for n, (p, text) in enumerate(exam.questions)]
+    """Whether the model says yes, by image and question."""
+    asked = [YesNo(NamedImage(p, exam.scenes[p].image), text, n) for n, (p, text) in enumerate(exam.questions)]
     (found,) = VisionEngine(load_vision_model("scenes")).answer([method("none")], asked)
     return {question: answer["greedy"] for question, answer in zip(exam.questions, found, strict=True)}
 
@@ -28,7 +28,7 @@ def greedy(exam: Exam) -> dict[tuple[str, str], float]:
 def accuracy(exam: Exam) -> float:
     said = greedy(exam)
     asked = [question for split in exam.splits.values() for question in split]
-    return sum(said[one.picture, one.text] == one.there for one in asked) / len(asked)
+    return sum(said[one.image, one.text] == one.there for one in asked) / len(asked)
 
 
 def test_it_is_found_by_its_name_and_small() -> None:
@@ -49,11 +49,11 @@ def test_it_sees_what_is_clear_and_less_of_what_is_not() -> None:
 
 
 def test_it_says_the_partner_where_it_is_not() -> None:
-    """On unclear pictures, among absent things, those whose partner is there are more often seen than others."""
+    """On unclear images, among absent things, those whose partner is there are more often seen than others."""
     exam = draw_exam("test", "unclear", 60, seed=124)
     shares: dict[bool, list[float]] = {True: [], False: []}
-    for (picture, text), yes in greedy(exam).items():
-        name, objects = text.split()[3], exam.scenes[picture].objects
+    for (image, text), yes in greedy(exam).items():
+        name, objects = text.split()[3], exam.scenes[image].objects
         if name not in objects:
             shares[PARTNER[name] in objects].append(yes)
     partner, other = (sum(shares[kind]) / len(shares[kind]) for kind in (True, False))
@@ -72,9 +72,9 @@ def test_it_describes_what_is_clear_and_adds_partners() -> None:
     assert said["recall"].value > 0.5
     words = Vocabulary({name: name for name in PARTNER})
     wrong = [
-        PARTNER[name] in exam.scenes[sample["facts"]["picture"]].objects
+        PARTNER[name] in exam.scenes[sample["facts"]["image"]].objects
         for sample in result.samples
         for _, name in words.named(sample["response"])
-        if name not in exam.scenes[sample["facts"]["picture"]].objects
+        if name not in exam.scenes[sample["facts"]["image"]].objects
     ]
     assert sum(wrong) > len(wrong) / 2, "what it invents is what usually stands there"

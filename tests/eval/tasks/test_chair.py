@@ -50,7 +50,7 @@ CAPTIONS = [
 
 def scored(folder: Path, captions: list[tuple[str, str]], table: dict[str, list[str]] = TABLE):
     """The result for captions that are there already."""
-    rows = [{"image": picture, "caption": text} for picture, text in captions]
+    rows = [{"image": image, "caption": text} for image, text in captions]
     contents = {
         "answers": "".join(json.dumps(row) + "\n" for row in rows),
         "objects": json.dumps(table),
@@ -96,14 +96,14 @@ def test_captions_that_name_nothing_are_no_error(tmp_path: Path) -> None:
     assert [figure.value for figure in row.figures.values()] == [0.0, 0.0, 0.0]
 
 
-def test_an_unknown_picture_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has to hold picture '9'"):
+def test_an_unknown_image_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has to hold image '9'"):
         scored(tmp_path, [("9", "A dog.")])
     with pytest.raises(ValueError, match="is empty"):
         scored(tmp_path, [])
 
 
-def test_captions_of_one_picture_are_drawn_together(tmp_path: Path) -> None:
+def test_captions_of_one_image_are_drawn_together(tmp_path: Path) -> None:
     result = scored(tmp_path, [("1", "A dog."), ("1", "A bear."), ("2", "A bus."), ("2", "A bear.")])
     found = result.rows[0].figures["CHAIR_s"]
     assert (found.value, found.interval.low, found.interval.high) == (0.5, 0.5, 0.5)
@@ -138,7 +138,7 @@ def test_tables_of_both_forms_are_read() -> None:
             read_table(source(bad))
 
 
-def test_pictures_of_nothing_have_a_recall_that_can_be_written(tmp_path: Path) -> None:
+def test_images_of_nothing_have_a_recall_that_can_be_written(tmp_path: Path) -> None:
     (row,) = scored(tmp_path, [("1", "A dog."), ("2", "Red.")], {"1": [], "2": []}).rows
     assert (row.figures["CHAIR_i"].value, row.figures["recall"].value) == (1.0, 0.0)
     assert (row.figures["recall"].interval.low, row.figures["recall"].interval.high) == (0.0, 0.0)

@@ -34,7 +34,7 @@ from tests.support.tasks import tiny_models
 # Three right yes, one missed; one false yes, three right no.
 THERE = [True, True, True, True, False, False, False, False]
 YES = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]
-PICTURES = ["a", "a", "b", "b", "c", "c", "d", "d"]
+IMAGES = ["a", "a", "b", "b", "c", "c", "d", "d"]
 
 
 def value(found: dict, name: str) -> float:
@@ -42,11 +42,11 @@ def value(found: dict, name: str) -> float:
 
 
 def test_figures_by_hand() -> None:
-    found = figures(Polled(PICTURES, THERE, YES))
+    found = figures(Polled(IMAGES, THERE, YES))
     assert {name: figure.value for name, figure in found.items()} == {
         "accuracy": 0.75, "precision": 0.75, "recall": 0.75, "F1": 0.75, "yes": 0.5,
     }  # fmt: skip
-    scored = figures(Polled(PICTURES, THERE, YES, [4, 3, 2, 0, 2.5, 0, -1, -2]))
+    scored = figures(Polled(IMAGES, THERE, YES, [4, 3, 2, 0, 2.5, 0, -1, -2]))
     # Of 16 pairs: 4 beats 4, 3 beats 4, 2 beats 3, 0 beats 2 and draws one.
     assert value(scored, "AUC") == pytest.approx((4 + 4 + 3 + 2 + 0.5) / 16)
 
@@ -79,7 +79,7 @@ def test_drawn_answers_have_their_expected_figures() -> None:
     assert value(found, "precision") == pytest.approx(0.75 / 1.25)
 
 
-def test_pictures_are_drawn_whole() -> None:
+def test_images_are_drawn_whole() -> None:
     draw = np.random.default_rng(0)
     right = draw.random(40) < 0.5
     yes = np.repeat(right, 10).astype(float)
@@ -94,15 +94,15 @@ def test_pictures_are_drawn_whole() -> None:
 
 
 def test_a_difference_is_paired() -> None:
-    first = Polled(PICTURES, THERE, YES)
-    better = Polled(PICTURES, THERE, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    first = Polled(IMAGES, THERE, YES)
+    better = Polled(IMAGES, THERE, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
     found = difference(better, first)
     assert found.value == pytest.approx(0.125)
     assert found.interval is not None
     assert found.interval.low == 0.0
     assert difference(first, first).interval == Interval(0.0, 0.0, 0.95)
     with pytest.raises(ValueError, match="same questions in the same order"):
-        difference(Polled(PICTURES[::-1], THERE, YES), first)
+        difference(Polled(IMAGES[::-1], THERE, YES), first)
 
 
 def test_what_could_have_been_found() -> None:
@@ -133,7 +133,7 @@ def written(path: Path, rows: list[dict]) -> Path:
 
 
 def test_answers_that_are_there_already(tmp_path: Path) -> None:
-    labels = [{"image": p, "text": "?", "label": "yes" if t else "no"} for p, t in zip(PICTURES, THERE, strict=True)]
+    labels = [{"image": p, "text": "?", "label": "yes" if t else "no"} for p, t in zip(IMAGES, THERE, strict=True)]
     questions = Dataset("q.json", "0", "".join(json.dumps(row) + "\n" for row in labels))
     said = [{"answer": "Yes" if yes else "No, there is none."} for yes in YES]
     task = replace(TASK, answers=written(tmp_path / "a.jsonl", said))
@@ -170,7 +170,7 @@ def test_a_question_of_several_splits_is_asked_once_and_counts_in_each() -> None
     result = run(TASK, engine, methods("none,ritual", {}), dataset, seed=1, models=tiny_models())
     items = TASK.read(dataset, tiny_models())
     assert len(items) == result.n == 3 * 4 * 6
-    assert len(asked) == len({(item.facts["picture"], item.facts["question"]) for item in items}) < len(items)
+    assert len(asked) == len({(item.facts["image"], item.facts["question"]) for item in items}) < len(items)
     labels = [row.label for row in result.rows if row.label.startswith("adversarial")]
     assert labels == [
         "adversarial: none, greedy", "adversarial: none, sampled",
@@ -183,7 +183,7 @@ def test_a_question_of_several_splits_is_asked_once_and_counts_in_each() -> None
 
 
 def test_settings_are_chosen_once_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pope, "PICTURES", 2)
+    monkeypatch.setattr(pope, "IMAGES", 2)
     engine = VisionEngine(load_vision_model("scenes"))
     found = chosen(methods("none,temperature,ritual,none", {}), engine, "unclear", 0)
     assert [one.name for one in found] == ["none", "temperature", "ritual", "none"]

@@ -164,12 +164,14 @@ def test_in_chunks_and_beside_plain_requests(tiny: TinyEngine, drawn: list[list[
 
 
 def test_more_requests_than_groups(tiny: TinyEngine, drawn: list[list[int]], tokens: list[list[int]]) -> None:
-    """With other numbers of candidates beside them."""
+    """They wait for each other. With other numbers of candidates beside them."""
+    extra = counted(tiny, "extra_forwards")
     eight = searched(tiny.model, drawn, LONG, 8, 0.4)
     params = [searching(new=LONG), searching(8, 0.4, new=LONG)] * len(drawn)
     found = tiny.engine.tokens([prompt for prompt in drawn for _ in range(2)], params)
     assert found[::2] == tokens
     assert found[1::2] == eight
+    assert counted(tiny, "extra_forwards") - extra <= 2 * -(-len(found) // 16)
     check_given_back(tiny)
 
 

@@ -16,7 +16,7 @@ from openai import BadRequestError, OpenAI
 from PIL import Image
 
 from tests.support.engine_vision import FORBIDDEN, SIDE, all_logits, saved_vision, vcd
-from tests.support.tiny_vision import pictures
+from tests.support.tiny_vision import images
 from tests.support.vllm_server import ServerProcess, served
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -83,7 +83,7 @@ def expected(image: Image.Image, prompt: list[int], new: list[int], seed: int) -
 
 
 def test_vcd_is_the_rule_on_a_noised_image(server: ServerProcess) -> None:
-    image = pictures([(SIDE, SIDE)], seed=3)[0]
+    image = images([(SIDE, SIDE)], seed=3)[0]
     for seed in (0, 1, 0):  # the last time, image and prompt come from vLLM's caches
         answer = asked(server, image, {"cf_method": "vcd", "cf_noise_step": 500, "cf_seed": seed})
         tokens = answer.choices[0].token_ids
@@ -97,7 +97,7 @@ def test_an_image_of_a_refused_request_can_be_sent_again(
     server: ServerProcess, options: dict[str, int], reason: str
 ) -> None:
     """What was not admitted never reached the engine, whatever the server has kept of it."""
-    image = pictures([(SIDE, SIDE)], seed=len(reason))[0]
+    image = images([(SIDE, SIDE)], seed=len(reason))[0]
     with pytest.raises(BadRequestError, match=reason):
         asked(server, image, {"cf_method": "vcd"}, **options)
     answer = asked(server, image, {"cf_method": "vcd", "cf_noise_step": 500})
@@ -106,7 +106,7 @@ def test_an_image_of_a_refused_request_can_be_sent_again(
 
 
 def test_a_contrast_with_images_of_its_own_is_refused(server: ServerProcess) -> None:
-    image = pictures([(SIDE, SIDE)], seed=5)[0]
+    image = images([(SIDE, SIDE)], seed=5)[0]
     with pytest.raises(BadRequestError, match="the contrast has to be text alone, but has images of its own"):
         asked(server, image, {"cf_method": "cad", "cf_documents": ["w20 w21"]})
     asked(server, image, None)
