@@ -112,9 +112,7 @@ def bounded_divergence(main: Tensor, contrast: Tensor, *, k: Tensor | float) -> 
     totals = [total.clamp_(min=1.0) for total in totals]
     divergence = totals[0].new_zeros(totals[0].shape)
     for views in parts:
-        # Handed on without a name, so that those of one part are gone before those of the next are made.
-        both = (_weights(views[0], *rest).div_(total) for *rest, total in zip(views, tops, totals, strict=True))
-        divergence += _divergence(next(both), next(both), k)
+        divergence += _divergence(views, tops, totals, k)
     return (divergence / 2).clamp_(0.0, 1.0).float()
 
 
@@ -129,7 +127,10 @@ def _weights(main: Tensor, view: Tensor, top: Tensor) -> Tensor:
     return (in_double(view) - top).masked_fill_(main == -math.inf, -math.inf).exp_()
 
 
-def _divergence(main: Tensor, contrast: Tensor, k: Tensor | float) -> Tensor:
-    # Of probabilities `[rows, part of the vocabulary]`, which are changed; twice what the part adds.
-    both = main + contrast
-    return main.sub_(contrast).abs_().pow_(k).add_(1.0).log2_().mul_(both).sum(-1, keepdim=True)
+def _divergence(
+    views: tuple[Tensor, Tensor], tops: tuple[Tensor, Tensor], totals: list[Tensor], k: Tensor | float
+) -> Tensor:
+    # Twice what a part of the vocabulary adds, `[rows, 1]`.
+    p, q = (_weights(views[0], view, top).div_(total) for view, top, total in zip(views, tops, totals, strict=True))
+    both = p + q
+    return p.sub_(q).abs_().pow_(k).add_(1.0).log2_().mul_(both).sum(-1, keepdim=True)
