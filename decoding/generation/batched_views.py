@@ -13,6 +13,7 @@ from transformers.utils.generic import ModelOutput
 from ..processors.base import ContrastLogitsProcessor
 from ..views import PromptView
 from ..views.generate_call import argument_of_generate
+from ..views.several_views import single_views
 from .batched_model import BatchedModel
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ def batched_views(
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     views = [
-        processor.view
+        view
         for processor in logits_processor
         if isinstance(processor, ContrastLogitsProcessor)
-        and isinstance(processor.view, PromptView)
-        and processor.view.model is model
+        for view in single_views(processor.view)
+        if isinstance(view, PromptView)
     ]
     joint = BatchedModel(model, views)
     loops: Any = GenerationMixin  # its methods are annotated for a model, which the joint one only behaves like

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -13,6 +13,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from ..methods.method import Method
 from ..methods.parameters import Parameter
 from ..views.generate_call import ServedCall, calling_generation, refuse_unfollowable
+from ..views.several_views import SeveralViews
 from .derived import described, with_parameters, without_self
 from .trace import Trace, TraceRecorder
 
@@ -44,7 +45,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
         processor = ContrastLogitsProcessor(OtherPrompt(model, contrast_inputs), MyMethod(strength=2.0))
 
     Args:
-        view: The contrast.
+        view: The contrast, or several for a method that reads more than two views.
         method: The method that combines it with the main view.
         vocabulary_size: How many tokens the tokenizer has. Needed if the two views' logits differ in width because one
             of the models pads its vocabulary: what lies beyond is padding.
@@ -56,10 +57,19 @@ class ContrastLogitsProcessor(LogitsProcessor):
     method_class: ClassVar[type[Method]]
     """The method of a subclass whose arguments are the parameters of one method."""
 
-    def __init__(self, view: View, method: Method, *, vocabulary_size: int | None = None, trace: bool = False) -> None:
+    def __init__(
+        self,
+        view: View | Sequence[View],
+        method: Method,
+        *,
+        vocabulary_size: int | None = None,
+        trace: bool = False,
+    ) -> None:
         if vocabulary_size is not None and vocabulary_size < 1:
             raise ValueError(f"`vocabulary_size` has to be at least 1, but is {vocabulary_size}")
-        self.view = view
+        views = view if isinstance(view, Sequence) else (view,)
+        method.check_contrasts(len(views))
+        self.view: View = SeveralViews(views, vocabulary_size) if len(views) > 1 else views[0]
         self.method = method
         self.vocabulary_size = vocabulary_size
         self._recorder = TraceRecorder() if trace else None

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, ContrastParams, has_contrast_keys
+from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, TRACE, ContrastParams, has_contrast_keys
 
 AMATEUR = "counterfoil_amateur"
 """The entry of the model's config that names the amateur, in an engine that runs two models."""
@@ -29,6 +29,7 @@ class EngineLimits:
         blocks: How many blocks the KV cache has, if known.
         block_size: Tokens in a block.
         amateur_model: Whether the engine runs two models, so that a request with a contrast is one sequence.
+        logprobs_mode: What the engine gives as log-probabilities, vLLM's `--logprobs-mode`.
     """
 
     max_model_len: int
@@ -37,6 +38,7 @@ class EngineLimits:
     blocks: int | None = None
     block_size: int = 1
     amateur_model: bool = False
+    logprobs_mode: str = "raw_logprobs"
 
     @classmethod
     def of(cls, vllm_config: Any) -> EngineLimits:  # noqa: ANN401  (vllm.config.VllmConfig, which is not imported here)
@@ -51,6 +53,7 @@ class EngineLimits:
             blocks=cache.num_gpu_blocks // engines if cache.num_gpu_blocks else None,
             block_size=cache.block_size,
             amateur_model=hasattr(model.hf_config, AMATEUR),
+            logprobs_mode=model.logprobs_mode,
         )
 
     def room(self, prompt_tokens: int, contrast_tokens: int) -> int:
@@ -75,6 +78,11 @@ class EngineLimits:
         """
         if self.amateur_model:
             return
+        if params.trace and self.logprobs_mode != "raw_logprobs":
+            raise ValueError(
+                f"`{TRACE}` has to go with --logprobs-mode raw_logprobs, but the engine's is {self.logprobs_mode}: its "
+                "log-probabilities are not those of the main view"
+            )
         if self.max_num_seqs < 2:
             raise ValueError(
                 f"a contrast needs two sequences at a time, but --max-num-seqs is {self.max_num_seqs}: start the "
@@ -113,6 +121,18 @@ def check_switch(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingP
     """Reject a contrast if the environment has turned contrasts off."""
     if switched_off() and has_contrast_keys(sampling_params.extra_args):
         raise ValueError(f"contrasts are switched off by {DISABLE}: unset it, or leave the cf_ keys out")
+
+
+def check_trace(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
+    """Reject sampling parameters that leave a trace no place: it stands beside the log-probability of each token."""
+    if sampling_params.logprobs is None or sampling_params.logprobs < 0:
+        raise ValueError(
+            f"`logprobs` has to be given with `{TRACE}`, 0 or more, but is {sampling_params.logprobs}: the trace "
+            "stands beside them"
+        )
+    for name in ("flat_logprobs", "logprob_token_ids"):
+        if getattr(sampling_params, name, None):
+            raise ValueError(f"`{name}` has to be left out with `{TRACE}`")
 
 
 def check_prompt_logprobs(value: object) -> None:

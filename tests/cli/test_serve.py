@@ -92,3 +92,48 @@ def test_merging_keeps_what_is_given() -> None:
     arguments = Namespace(middleware=[], hf_overrides={"a": 1}, logits_processors=None)
     assert serving.merged("hf_overrides", arguments.hf_overrides, {"b": 2}) == {"a": 1, "b": 2}
     assert serving.merged("logits_processors", None, ["x"]) == ["x"]
+
+
+RULES = "tests.support.served_rules"
+
+
+def test_rules_are_known_to_all_processes_while_the_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from counterfoil.decoding.methods import METHODS  # noqa: PLC0415
+
+    seen: list[Any] = []
+
+    def started(*_: object) -> None:
+        seen.append(
+            (os.environ["COUNTERFOIL_RULES"], os.environ["PYTHONPATH"].split(os.pathsep)[0], METHODS["tests_served"])
+        )
+
+    monkeypatch.setattr(serving, "serve_model", started)
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    try:
+        assert run(".", "--rule", f"{RULES}:served", "--rule", f"{RULES}:careless").exit_code == 0
+    finally:
+        for name in [name for name in METHODS._methods if name.startswith("tests_")]:
+            del METHODS._methods[name]
+    ((places, folder, method),) = seen
+    assert (places, folder) == (f"{RULES}:served,{RULES}:careless", os.getcwd())
+    assert method.name == "tests_served"
+    assert "COUNTERFOIL_RULES" not in os.environ
+    assert os.environ["PYTHONPATH"] == "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nothing", "a rule has to be named as package.module:name, but is 'nothing'"),
+        ("no_such_module:rule", "has to be there to be loaded, but: No module named 'no_such_module'"),
+        (f"{RULES}:resurrecting", "the rule `tests_resurrecting` has to keep -inf where the main view has it"),
+        (f"{RULES}:two", "has to compare with one other prompt to be served, but does not"),
+    ],
+)
+def test_a_rule_that_cannot_be_served_is_refused_before_anything_starts(
+    place: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "serve_model", lambda *_: pytest.fail("started"))
+    outcome = run(".", "--rule", place)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr

@@ -20,10 +20,11 @@ from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImport
 
 from ..contrast_params import has_contrast_keys, parse_contrast
 from ..engine_limits import EngineLimits, switched_off
+from ..token_trace import with_contrast
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks
 from .metrics import PairMetrics
-from .pair_requests import PairTable, make_contrast_request, make_main_request, room_for_pair
+from .pair_requests import CONTRAST_SUFFIX, PairTable, make_contrast_request, make_main_request, room_for_pair
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheBlocks  # pyright: ignore[reportMissingImports]
@@ -92,6 +93,7 @@ class PairScheduling(Base):
             max_model_len=self.max_model_len,
             max_num_seqs=min(self.max_num_active_reqs, self.max_num_running_reqs),
             vocabulary_size=self.vllm_config.model_config.get_vocab_size(),
+            logprobs_mode=self.vllm_config.model_config.logprobs_mode,
         )
 
     def _refuse(self, request: Request, reason: str) -> None:
@@ -311,7 +313,12 @@ class PairScheduling(Base):
         self._orphans.clear()
 
     def _edit(self, client: EngineCoreOutputs) -> None:
-        """Remove contrast requests from what a client hears, and say why refused requests ended."""
+        """Remove contrast requests from what a client hears, but for traces, and say why refused requests ended."""
+        traces = {output.request_id: output.new_logprobs for output in client.outputs if output.new_logprobs}
+        for output in client.outputs:
+            contrast = traces.get(output.request_id + CONTRAST_SUFFIX)
+            if contrast is not None and output.new_logprobs is not None:
+                output.new_logprobs = with_contrast(output.new_logprobs, contrast, output.new_token_ids)
         client.outputs = [output for output in client.outputs if not self.pairs.is_contrast(output.request_id)]
         if client.finished_requests:
             client.finished_requests = {

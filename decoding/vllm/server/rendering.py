@@ -25,6 +25,7 @@ from ..contrast_params import (
     ParsedArgs,
     general_keys,
     has_contrast_keys,
+    is_traced,
     parse_contrast,
 )
 from ..contrast_prompts import both_conversations, both_prompts
@@ -174,6 +175,9 @@ async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any
         raise ValueError("`kv_transfer_params` has to be left out where a contrast is asked for")
     check_prompt_logprobs(request.prompt_logprobs)
     keys = general_keys(request.vllm_xargs)
+    if is_traced(keys) and not request.logprobs:
+        # The trace stands beside them. A chat asks by true, a prompt by how many other tokens it wants to see.
+        request.logprobs = 0 if hasattr(request, "prompt") else True
     contrast = endpoint.contrast_of(request, keys)
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
     if contrast is None:

@@ -45,7 +45,7 @@ class PairRows:
         """
         if self._stacked is None:
             self._stacked = type(self.methods[0]).stacked(self.methods, logits)
-        scores = self._stacked.scores(logits[self.main], contrast[self.contrast])
+        scores = self._stacked.served_scores(logits[self.main], contrast[self.contrast])
         logits[self.main] = scores.to(logits.dtype)
 
 
