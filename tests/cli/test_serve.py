@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from counterfoil.cli import serve as serving
 from counterfoil.cli.app import app
+from counterfoil.decoding.methods import METHODS
+from counterfoil.decoding.methods.table import MethodTable
 
 SCHEDULER = "counterfoil.decoding.vllm.engine.scheduler.pair_scheduler"
 PROCESSOR = "counterfoil.decoding.vllm.worker.logits_processor:PairLogitsProcessor"
@@ -97,30 +100,32 @@ def test_merging_keeps_what_is_given() -> None:
 RULES = "tests.support.served_rules"
 
 
-def test_rules_are_known_to_all_processes_while_the_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from counterfoil.decoding.methods import METHODS  # noqa: PLC0415
+@pytest.fixture
+def table() -> Iterator[MethodTable]:
+    """The table of methods, without a test's rules afterwards."""
+    yield METHODS
+    for name in [name for name in METHODS._methods if name.startswith("tests_")]:
+        del METHODS._methods[name]
 
+
+def test_rules_are_known_to_all_processes_while_the_server_runs(
+    table: MethodTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Any] = []
 
     def started(*_: object) -> None:
-        seen.append(
-            (os.environ["COUNTERFOIL_RULES"], os.environ["PYTHONPATH"].split(os.pathsep)[0], METHODS["tests_served"])
-        )
+        folder = os.environ["PYTHONPATH"].split(os.pathsep)[0]
+        seen.append((os.environ["COUNTERFOIL_RULES"], folder, table["tests_served"].name))
 
     monkeypatch.setattr(serving, "serve_model", started)
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    try:
-        assert run(".", "--rule", f"{RULES}:served", "--rule", f"{RULES}:careless").exit_code == 0
-    finally:
-        for name in [name for name in METHODS._methods if name.startswith("tests_")]:
-            del METHODS._methods[name]
-    ((places, folder, method),) = seen
-    assert (places, folder) == (f"{RULES}:served,{RULES}:careless", os.getcwd())
-    assert method.name == "tests_served"
+    assert run(".", "--rule", f"{RULES}:served", "--rule", f"{RULES}:careless").exit_code == 0
+    assert seen == [(f"{RULES}:served,{RULES}:careless", os.getcwd(), "tests_served")]
     assert "COUNTERFOIL_RULES" not in os.environ
     assert os.environ["PYTHONPATH"] == "/elsewhere"
 
 
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(
     ("place", "message"),
     [
