@@ -144,9 +144,9 @@ class Method:
         if given != (self.contrasts or given):
             raise ValueError(f"{self.name} has to be given {self.contrasts} contrasts, but is given {given}")
 
-    def served_scores(self, main: Tensor, contrast: Tensor) -> Tensor:
+    def served_scores(self, main: Tensor, contrast: Tensor, **context: Tensor) -> Tensor:
         """Return the scores for rows of an engine, which must go on whatever one of them holds; by default `scores`."""
-        return self.scores(main, contrast)
+        return self.scores(main, contrast, **context)
 
     def check_named(self) -> None:
         """Reject a method of which the parameters have to say what it contrasts with, and do not.

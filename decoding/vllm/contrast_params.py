@@ -216,7 +216,7 @@ def served_methods() -> dict[str, type[Method]]:
     return {
         name: method
         for name, method in METHODS.items()
-        if method.contrast in ("prompt", "image", "model") and not method.needs_step and method.contrasts == 1
+        if method.contrast in ("prompt", "image", "model") and method.contrasts == 1
     }
 
 

@@ -76,6 +76,11 @@ class PairScheduling(Base):
         try:
             contrast = parse_contrast(params.extra_args)
             assert contrast is not None
+            if contrast.method.needs_step and self.use_v2_model_runner:
+                raise ValueError(
+                    f"{contrast.method.name} needs the number of tokens so far, which is not known under Model Runner "
+                    "V2: start the engine with VLLM_USE_V2_MODEL_RUNNER=0"
+                )
             room = room_for_pair(request, contrast, self._limits(), self.kv_cache_manager)
             made = make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config)
         except ValueError as error:

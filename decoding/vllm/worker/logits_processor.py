@@ -94,7 +94,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each main row of `logits` `[rows, vocab]`, in place."""
         for group in self.rows.pairs(ctx and ctx.idx_mapping_np):
-            group.put_scores(logits, logits)
+            group.put_scores(logits, logits, self.rows.steps(group))
         return logits
 
     def copy_tokens(self, sampled: Tensor, slots: Any = None) -> None:  # noqa: ANN401

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 
 from ...methods.method import Method
@@ -36,16 +37,18 @@ class PairRows:
     contrast: list[int] = field(default_factory=list)
     _stacked: Method | None = None
 
-    def put_scores(self, logits: Tensor, contrast: Tensor) -> None:
+    def put_scores(self, logits: Tensor, contrast: Tensor, steps: Sequence[int] = ()) -> None:
         """Put the method's scores into the main rows of `logits`, in place.
 
         Args:
             logits: `[rows, vocab]` logits of a step.
             contrast: `[rows, vocab]` logits with the contrast rows; `logits` itself if they are rows of the same step.
+            steps: How many tokens each main row has produced, for a method that needs it.
         """
         if self._stacked is None:
             self._stacked = type(self.methods[0]).stacked(self.methods, logits)
-        scores = self._stacked.served_scores(logits[self.main], contrast[self.contrast])
+        context = {"step": logits.new_tensor(steps, dtype=torch.float32)[:, None]} if self._stacked.needs_step else {}
+        scores = self._stacked.served_scores(logits[self.main], contrast[self.contrast], **context)
         logits[self.main] = scores.to(logits.dtype)
 
 
@@ -120,6 +123,10 @@ class BatchRows:
         """Return the pairs of this step."""
         return self._groups
 
+    def steps(self, group: PairRows) -> list[int]:
+        """Return how many tokens each main row of a group has produced."""
+        return [len(self._rows[row].output_ids) for row in group.main]
+
     def seeds(self) -> dict[int, tuple[int, int]]:
         """Return the seed and the output position of each main row of this step that has a seed."""
         entries = {row: self._rows[row] for group in self._groups for row in group.main}
@@ -143,6 +150,10 @@ class SlotRows:
         if member is not None:
             self._members[slot] = member
         return member is not None
+
+    def steps(self, _group: PairRows) -> list[int]:
+        """Return nothing: the engine refuses methods that need the step under this runner."""
+        return []
 
     def pairs(self, slots: Any) -> list[PairRows]:  # noqa: ANN401  (numpy.ndarray)
         """Return the pairs of a step.

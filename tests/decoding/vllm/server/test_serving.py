@@ -190,6 +190,19 @@ def test_guidance_without_a_negative_prompt_is_unconditional(client: OpenAI, lm:
         assert tokens == right(lm, prompt, prompt[-2:], tokens, guided(1.5))
 
 
+def test_a_method_that_counts_tokens_is_its_rule_at_every_step(client: OpenAI, lm: LanguageModel) -> None:
+    offline = prompt_request(lm.tokenizer, PROMPT, "m3id", contrast_prompt=SHORT)
+    keys = {"cf_method": "m3id", "cf_decay": 0.2, "cf_gate": 1.0, "cf_max_weight": 5, "cf_contrast_prompt": SHORT}
+    answer = client.completions.create(
+        model="smollm2", prompt=PROMPT, temperature=0, max_tokens=12, extra_body=asked(keys)
+    )
+    tokens = answer.choices[0].token_ids  # type: ignore[attr-defined]
+    prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    views = zip(*(all_logits(lm, prompt, tokens) for prompt in prompts), strict=True)
+    scores = [oracles.m3id(a, b, step, decay=0.2, gate=1.0, max_weight=5) for step, (a, b) in enumerate(views)]
+    assert tokens == [int(row.argmax()) for row in scores]
+
+
 def test_a_rule_of_ones_own_is_served_by_its_name(client: OpenAI, lm: LanguageModel) -> None:
     offline = prompt_request(lm.tokenizer, PROMPT, "cad", contrast_prompt=SHORT)
     prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]

@@ -15,7 +15,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding.methods import CAD
+from counterfoil.decoding.methods import CAD, M3ID, Method
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
@@ -39,7 +39,7 @@ ONE = CAD(strength=1.0)
 TWO = CAD(strength=2.0)
 
 
-def params(pair: str | None = None, main: bool = True, method: CAD = ONE, seed: int | None = None):
+def params(pair: str | None = None, main: bool = True, method: Method = ONE, seed: int | None = None):
     extra = None if pair is None else {MEMBER: PairMember(pair, main, method, seed)}
     return SamplingParams(extra_args=extra)
 
@@ -82,6 +82,21 @@ def test_rules_and_parameters_do_not_mix() -> None:
     found = processor.apply(given.clone())
     torch.testing.assert_close(found[:1], CAD(strength=1.0).scores(given[:1], given[3:]))
     torch.testing.assert_close(found[1:2], CAD(strength=2.0).scores(given[1:2], given[2:3]))
+
+
+def test_a_method_that_needs_it_gets_the_number_of_tokens_of_each_row() -> None:
+    method = M3ID(decay=0.3, gate=1.0)
+    written: dict[str, list[int]] = {"a": [], "b": [1, 2, 3, 4]}
+    processor = PairLogitsProcessor(None, torch.device("cpu"), False)
+    pairs = [(2 * i + (not main), pair, main) for i, pair in enumerate(written) for main in (True, False)]
+    change(processor, added=[(row, params(pair, main, method), [1], written[pair]) for row, pair, main in pairs])
+    given = logits(4)
+    for _ in range(3):
+        found = processor.apply(given.clone())
+        for row, pair in ((0, "a"), (2, "b")):
+            expected = method.scores(given[row : row + 1], given[row + 1 : row + 2], step=len(written[pair]))
+            torch.testing.assert_close(found[row : row + 1], expected)
+            written[pair].append(5)  # the runner's own list, which grows
 
 
 def test_rows_move_and_go() -> None:
