@@ -78,7 +78,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
             )
         places = ctx.idx_mapping_np.tolist() if self._by_slot else range(len(logits))
         methods = ((row, self._methods[place]) for row, place in enumerate(places) if place in self._methods)
-        for group in grouped_rows((method, row, row) for row, method in methods):
+        for group in grouped_rows((method, row, (row,)) for row, method in methods):
             group.put_scores(logits, amateur)
         return logits
 

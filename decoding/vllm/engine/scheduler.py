@@ -18,13 +18,13 @@ from vllm.v1.core.sched.request_queue import SchedulingPolicy  # pyright: ignore
 from vllm.v1.core.sched.scheduler import Scheduler  # pyright: ignore[reportMissingImports]
 from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImports]
 
-from ..contrast_params import has_contrast_keys, parse_contrast
+from ..contrast_params import MOST_CONTRASTS, has_contrast_keys, parse_contrast
 from ..engine_limits import EngineLimits, switched_off
 from ..token_trace import with_contrast
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks
 from .metrics import PairMetrics
-from .pair_requests import CONTRAST_SUFFIX, PairTable, make_contrast_request, make_main_request, room_for_pair
+from .pair_requests import PairTable, contrast_id, make_contrast_request, make_main_request, room_for_pair
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheBlocks  # pyright: ignore[reportMissingImports]
@@ -82,15 +82,18 @@ class PairScheduling(Base):
                     "V2: start the engine with VLLM_USE_V2_MODEL_RUNNER=0"
                 )
             room = room_for_pair(request, contrast, self._limits(), self.kv_cache_manager)
-            made = make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config)
+            made = [
+                make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config, index=index)
+                for index in range(contrast.count)
+            ]
         except ValueError as error:
             self._refuse(request, str(error))
             return
         # Model Runner V2 draws by seed and position whatever else happens; V1 needs our seeds.
         make_main_request(request, contrast, max_tokens=room, own_seed=not self.use_v2_model_runner)
-        self.pairs.add(request.request_id, made.request_id)
-        super().add_request(request)
-        super().add_request(made)
+        self.pairs.add(request.request_id, *(one.request_id for one in made))
+        for one in (request, *made):
+            super().add_request(one)
         self.pair_stats["pairs"] += 1
 
     def _limits(self) -> EngineLimits:
@@ -321,8 +324,10 @@ class PairScheduling(Base):
         """Remove contrast requests from what a client hears, but for traces, and say why refused requests ended."""
         traces = {output.request_id: output.new_logprobs for output in client.outputs if output.new_logprobs}
         for output in client.outputs:
-            contrast = traces.get(output.request_id + CONTRAST_SUFFIX)
-            if contrast is not None and output.new_logprobs is not None:
+            for index in range(MOST_CONTRASTS):
+                contrast = traces.get(contrast_id(output.request_id, index))
+                if contrast is None or output.new_logprobs is None:
+                    break
                 output.new_logprobs = with_contrast(output.new_logprobs, contrast, output.new_token_ids)
         client.outputs = [output for output in client.outputs if not self.pairs.is_contrast(output.request_id)]
         if client.finished_requests:

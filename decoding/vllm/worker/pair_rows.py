@@ -29,12 +29,12 @@ class PairRows:
     Args:
         methods: The method of each pair with its parameters; all are of one group, see :meth:`.Method.stacked`.
         main: The row of each main request.
-        contrast: The row of its contrast, in the same order.
+        contrasts: The rows of its contrasts, in the same order.
     """
 
     methods: list[Method] = field(default_factory=list)
     main: list[int] = field(default_factory=list)
-    contrast: list[int] = field(default_factory=list)
+    contrasts: list[tuple[int, ...]] = field(default_factory=list)
     _stacked: Method | None = None
 
     def put_scores(self, logits: Tensor, contrast: Tensor, steps: Sequence[int] = ()) -> None:
@@ -48,44 +48,50 @@ class PairRows:
         if self._stacked is None:
             self._stacked = type(self.methods[0]).stacked(self.methods, logits)
         context = {"step": logits.new_tensor(steps, dtype=torch.float32)[:, None]} if self._stacked.needs_step else {}
-        scores = self._stacked.served_scores(logits[self.main], contrast[self.contrast], **context)
+        views = [contrast[list(rows)] for rows in zip(*self.contrasts, strict=True)]
+        others = views[0] if len(views) == 1 else torch.stack(views)
+        scores = self._stacked.served_scores(logits[self.main], others, **context)
         logits[self.main] = scores.to(logits.dtype)
 
 
-def grouped_rows(rows: Iterable[tuple[Method, int, int]]) -> list[PairRows]:
+def grouped_rows(rows: Iterable[tuple[Method, int, tuple[int, ...]]]) -> list[PairRows]:
     """Group rows that one call of a method can combine.
 
     Args:
-        rows: Each pair's method, its main row and its contrast row.
+        rows: Each pair's method, its main row and the rows of its contrasts.
     """
     groups: dict[tuple[object, ...], PairRows] = {}
-    for method, main, contrast in rows:
-        group = groups.setdefault(method.group, PairRows())
+    for method, main, contrasts in rows:
+        group = groups.setdefault((len(contrasts), *method.group), PairRows())
         group.methods.append(method)
         group.main.append(main)
-        group.contrast.append(contrast)
+        group.contrasts.append(contrasts)
     return list(groups.values())
 
 
 def pair_rows(members: Mapping[int, PairMember]) -> list[PairRows]:
-    """Return the pairs of which both requests have a row.
+    """Return the pairs of which all requests have a row.
 
     A request alone is still reading its prompt; vLLM throws away what it samples.
 
     Args:
         members: The request in each row.
     """
-    contrasts = {member.pair: row for row, member in members.items() if not member.is_main}
+    contrasts: dict[str, dict[int, int]] = {}
+    for row, member in members.items():
+        if not member.is_main:
+            contrasts.setdefault(member.pair, {})[member.index] = row
     return grouped_rows(
-        (member.method, row, contrasts[member.pair])
+        (member.method, row, tuple(contrasts[member.pair][index] for index in range(member.size - 1)))
         for row, member in members.items()
-        if member.is_main and member.pair in contrasts
+        if member.is_main and len(contrasts.get(member.pair, ())) == member.size - 1
     )
 
 
 def all_rows(groups: Sequence[PairRows]) -> tuple[list[int], list[int]]:
-    """Return the rows of all main requests, and those of their contrast requests in the same order."""
-    return [row for group in groups for row in group.main], [row for group in groups for row in group.contrast]
+    """Return the rows of main requests, once for each contrast, and those of the contrasts in the same order."""
+    pairs = [(main, rows) for group in groups for main, rows in zip(group.main, group.contrasts, strict=True)]
+    return [main for main, rows in pairs for _ in rows], [row for _, rows in pairs for row in rows]
 
 
 @dataclass(frozen=True)

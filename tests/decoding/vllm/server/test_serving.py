@@ -203,6 +203,27 @@ def test_a_method_that_counts_tokens_is_its_rule_at_every_step(client: OpenAI, l
     assert tokens == [int(row.argmax()) for row in scores]
 
 
+def test_several_contrasts_are_one_rule_and_each_has_its_trace(client: OpenAI, lm: LanguageModel) -> None:
+    told = f"{' '.join(DOCUMENTS)} {QUESTION}"
+    offline = chat_request(lm.tokenizer, CHAT, "dexperts", contrast_prompt=[told, NEGATIVE], strength=0.8)
+    main, others = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    keys = {"cf_method": "dexperts", "cf_strength": 0.8, "cf_trace": True}
+    conversations = [[{"role": "user", "content": text}] for text in (told, NEGATIVE)]
+    forms = [{"cf_contrast_prompt": [told, NEGATIVE]}, {"cf_contrast_messages": json.dumps(conversations)}]
+    for form in forms:
+        choice = chatted(client, {**keys, **form}).choices[0]
+        views = [all_logits(lm, prompt, choice.token_ids) for prompt in (main, *others)]
+        scores = [oracles.dexperts(m, np.stack([e, a]), strength=0.8) for m, e, a in zip(*views, strict=True)]
+        assert choice.token_ids == [int(row.argmax()) for row in scores]
+        columns = [
+            [float(oracles.log_softmax(row)[token]) for row, token in zip(view, choice.token_ids, strict=True)]
+            for view in views
+        ]
+        assert_traces(
+            choice.logprobs.cf_trace, [{"main": m, "contrasts": [e, a]} for m, e, a in zip(*columns, strict=True)]
+        )
+
+
 def test_a_rule_of_ones_own_is_served_by_its_name(client: OpenAI, lm: LanguageModel) -> None:
     offline = prompt_request(lm.tokenizer, PROMPT, "cad", contrast_prompt=SHORT)
     prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
@@ -334,7 +355,7 @@ def assert_traces(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -
     assert [entry["main"] for entry in found] == pytest.approx([entry["main"] for entry in expected], abs=1e-4)
     flat = [[value for entry in given for value in entry["contrasts"]] for given in (found, expected)]
     assert flat[0] == pytest.approx(flat[1], abs=1e-4)
-    assert len(flat[0]) == len(found)
+    assert len(flat[0]) == sum(len(entry["contrasts"]) for entry in found)
 
 
 def test_the_trace_is_that_of_the_logits_processor_streamed_or_not(client: OpenAI, lm: LanguageModel) -> None:
@@ -486,6 +507,9 @@ IDS = {"cf_method": "cad", "cf_contrast_ids": [1, 2, 3]}
         (None, {"extra": {"guidance_scale": True}}, "`cf_guidance_scale` has to be a number of at least 0"),
         ({"cf_method": "cad", "cf_negative_prompt": "A"}, {}, "`cf_negative_prompt` is not known: cad takes"),
         ({**IDS, "cf_trace": "yes"}, {}, "`cf_trace` has to be true or false"),
+        ({"cf_method": "cad", "cf_contrast_prompt": ["A", "B"]}, {}, "cad has to be given 1 contrasts, but is given 2"),
+        ({"cf_method": "dexperts", "cf_contrast_prompt": "A"}, {}, "dexperts has to be given 2 contrasts"),
+        ({"cf_method": "dexperts", "cf_contrast_prompt": []}, {}, "has to be a text, or a list of texts, but is empty"),
         ({**IDS, "cf_trace": True}, {"extra": {"echo": True}}, "`prompt_logprobs` has to be left out"),
         (IDS, {"max_tokens": 10**6}, "max_tokens"),
         (IDS, {"temperature": -1}, "temperature"),
