@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 , := ,
 INSTALLED := $(VENV)/.installed
 ENGINE := $(VENV)/.engine
+TRITON := build/triton
 QUESTION := When was the lighthouse at Morrow Point built, and by whom?
 
 export HF_HUB_OFFLINE ?= 1
@@ -17,7 +18,7 @@ EMPTY_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env --unset=CO
   --unset=HF_HUB_CACHE --unset=HF_TOKEN --unset=TORCH_HOME --unset=XDG_CONFIG_HOME --unset=XDG_DATA_HOME \
   HOME="$$home" XDG_CACHE_HOME="$$home/.cache"
 
-.PHONY: demo test fresh soak results benchmarks check site format derive browser clean
+.PHONY: demo test fresh triton soak results benchmarks check site format derive browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,11 +36,20 @@ $(ENGINE): $(INSTALLED) requirements-engine.txt
 	  || echo "vLLM could not be installed on this machine: its tests will be skipped"
 	touch $@
 
+# Triton, whose interpreter runs vLLM's kernels for GPUs on a CPU: for the tests of Model Runner V2 alone, and not beside
+# vLLM, which would believe that there is a GPU. Its compilers (half of a gigabyte) are not needed for that.
+$(TRITON):
+	@rm -rf $@ && $(PYTHON) -m pip install --quiet --quiet --no-deps --target $@ triton==3.9.0 \
+	  || echo "Triton could not be installed on this machine: the tests of Model Runner V2 will be skipped"
+	@rm -rf $@/triton/backends/nvidia $@/triton/backends/amd $@/triton/_C/libproton.so $@/triton-*/entry_points.txt
+
+triton: $(TRITON)
+
 demo: $(INSTALLED)
 	@mkdir -p out
 	$(BIN)/counterfoil ask "$(QUESTION)" --documents examples/documents --report out/report.html --json out/answer.json
 
-test: $(ENGINE) browser
+test: $(ENGINE) $(TRITON) browser
 	@$(EMPTY_HOME) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 8 \
 	  --disable-warnings
 
@@ -52,7 +62,9 @@ fresh:
 soak: $(ENGINE)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_pairs.py -s --durations 8
-	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/server/test_serving.py --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/search -s --durations 8
+	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/server/test_serving.py \
+	  tests/decoding/vllm/server/test_serving_search.py --durations 8
 	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_scheduler_fuzz.py -s --durations 8
 
 # The tables of docs/results.md, about an hour and a half of one core. DATA is the folder of the data sets, in the layout that
@@ -82,7 +94,8 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# Static tools do not know the mapping of folders to packages, so types are checked in an installed copy.
-	rm -rf build/installed
+	@# What an earlier build left in build/lib would be installed again, renamed files included.
+	rm -rf build/installed build/lib
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/installed .
 	$(BIN)/pyright --pythonpath $(BIN)/python build/installed/counterfoil
 	$(MAKE) --no-print-directory site

@@ -7,9 +7,11 @@ their docstrings become the descriptions of the published schema.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from dataclasses import is_dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
@@ -98,3 +100,23 @@ class _Schema(GenerateJsonSchema):
                 if name in found.get("properties", {}):
                     found["properties"][name]["description"] = _described(text)
         return found
+
+
+def json_text(value: object) -> str:
+    """Return `value` as indented JSON that ends with a line break.
+
+    Raises:
+        ValueError: It holds a NaN or an infinity, which JSON does not know.
+    """
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Return the version of each installed package by its name; packages that are not installed are left out."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -54,8 +54,27 @@ def a_contrast(draw: random.Random) -> dict[str, Any]:
     return keys
 
 
-def a_request(draw: random.Random, model: str) -> dict[str, Any]:
-    """Return arguments of a chat completion."""
+def a_search(draw: random.Random, model: str) -> dict[str, Any]:
+    """Return arguments of a chat completion by contrastive search, now and then wrong ones."""
+    keys = {"cf_method": "contrastive_search", "cf_top_k": draw.choice((1, 2, 4, 4, 4, 8)), "cf_penalty_alpha": 0.6}
+    if draw.random() < 0.05:
+        keys["cf_top_k"] = 99
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": some_text(draw, 40)}],
+        "max_tokens": draw.choice((1, 4, 16, 64)),
+        "temperature": 0.0,
+        "stream": draw.random() < 0.6,
+        "stop": [" ferry"] if draw.random() < 0.1 else None,
+        "logit_bias": {str(draw.randint(1000, 40_000)): 5} if draw.random() < 0.1 else None,
+        "extra_body": {"vllm_xargs": keys},
+    }
+
+
+def a_request(draw: random.Random, model: str, searches: float) -> dict[str, Any]:
+    """Return arguments of a chat completion; a share of them searches."""
+    if draw.random() < searches:
+        return a_search(draw, model)
     sampled, pair = draw.random() < 0.5, draw.random() < 0.5
     return {
         "model": model,
@@ -72,13 +91,20 @@ def a_request(draw: random.Random, model: str) -> dict[str, Any]:
     }
 
 
-async def client_of(url: str, model: str, number: int, until: float, outcomes: Counter[str]) -> None:
+def kind_of(request: dict[str, Any]) -> str:
+    """Return what a request asks for."""
+    if not request["extra_body"]:
+        return "plain"
+    return "search" if request["extra_body"]["vllm_xargs"]["cf_method"] == "contrastive_search" else "pair"
+
+
+async def client_of(url: str, model: str, number: int, until: float, outcomes: Counter[str], searches: float) -> None:
     """Run one client: a request after the other until the time is over."""
     draw = random.Random(number)
     async with AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=600) as client:
         while time.monotonic() < until:
-            request = a_request(draw, model)
-            kind = "pair" if request["extra_body"] else "plain"
+            request = a_request(draw, model, searches)
+            kind = kind_of(request)
             left = until + LAST - time.monotonic()
             patience = min(left, draw.uniform(0, 15)) if draw.random() < GONE else left
             try:
@@ -130,11 +156,12 @@ async def settled(url: str, within: float) -> dict[str, float]:
         await asyncio.sleep(0.5)
 
 
-async def measure(url: str, model: str, seconds: float, clients: int) -> dict[str, Any]:
+async def measure(url: str, model: str, seconds: float, clients: int, searches: float) -> dict[str, Any]:
     before = numbers(url)
     outcomes: Counter[str] = Counter()
     start = time.monotonic()
-    await asyncio.gather(*(client_of(url, model, number, start + seconds, outcomes) for number in range(clients)))
+    until = start + seconds
+    await asyncio.gather(*(client_of(url, model, number, until, outcomes, searches) for number in range(clients)))
     took = time.monotonic() - start
     left = await settled(url, 60)
     after = numbers(url)
@@ -142,6 +169,10 @@ async def measure(url: str, model: str, seconds: float, clients: int) -> dict[st
         "pairs": "counterfoil:pairs_total",
         "held steps": "counterfoil:held_steps_total",
         "preempted pairs": "counterfoil:preempted_pairs_total",
+        "searches": "counterfoil:searches_total",
+        "search steps": "counterfoil:search_steps_total",
+        "extra forwards": "counterfoil:extra_forwards_total",
+        "fallbacks": "counterfoil:fallbacks_total",
         "preemptions": "vllm:num_preemptions_total",
         "tokens": "vllm:generation_tokens_total",
     }
@@ -160,9 +191,14 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument(
+        "--searches", type=float, default=0.0, help="share of contrastive search, for a server started with it"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    found = asyncio.run(measure(arguments.url, arguments.model, arguments.seconds, arguments.clients))
+    found = asyncio.run(
+        measure(arguments.url, arguments.model, arguments.seconds, arguments.clients, arguments.searches)
+    )
     Console().print_json(data=found)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")

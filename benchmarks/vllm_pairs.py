@@ -37,11 +37,11 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 class Bench:
     """An engine with pairs, and requests for it."""
 
-    def __init__(self, new_tokens: int, clock: Callable[[], float]) -> None:
+    def __init__(self, new_tokens: int, clock: Callable[[], float], **more: Any) -> None:  # noqa: ANN401
         from vllm import LLM  # noqa: PLC0415  (not before the environment is set)
 
         options = {"dtype": "float32", "enforce_eager": True, "max_model_len": 1024, "max_num_seqs": 128}
-        self.llm = LLM(language_model_path(), **llm_kwargs(**options))
+        self.llm = LLM(language_model_path(), **llm_kwargs(**{**options, **more}))
         self.core = self.llm.llm_engine.engine_core.engine_core
         self.new_tokens, self.clock = new_tokens, clock
 
@@ -85,7 +85,7 @@ class Bench:
         scheduler.__class__ = type("PlainScheduler", (type(scheduler),), own)
         Sampler.sample = Sampler.sample.__wrapped__
         processors[:] = [one for one in processors if not type(one).__module__.startswith("counterfoil")]
-        assert len(processors) == len(before[2]) - 1
+        assert len(processors) < len(before[2])
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from counterfoil.attribution import Pair
-from counterfoil.attribution.io.json_file import write_json
+from counterfoil.attribution.io.atomic import write_json
 
 from .judge import Judge
 from .options import INPUT_FILE, Command, judge_options, output_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from counterfoil import models
-from counterfoil.attribution.io.json_file import json_text, package_versions
+from counterfoil.attribution.serialization import json_text, package_versions
 from counterfoil.decoding.by_name import Decoding, method_names
 from rich.console import Console
 from rich.table import Table

@@ -206,7 +206,7 @@ def judge_options(help: str = "The entailment model, named as for score.") -> De
 
 
 def model_options(pairs: Sequence[str] | None, device: str | None = None) -> dict[str, object]:
-    """`NAME=VALUE` with numbers, booleans and null read as such, and the device.
+    """Return what `NAME=VALUE` options name, with numbers, booleans and null read as such, and the device.
 
     Raises:
         ValueError: For what has another form.
@@ -215,7 +215,7 @@ def model_options(pairs: Sequence[str] | None, device: str | None = None) -> dic
 
 
 def named_values(option: str, pairs: Sequence[str] | None) -> dict[str, object]:
-    """`NAME=VALUE` with numbers, booleans and null read as such.
+    """Return what `NAME=VALUE` options name, with numbers, booleans and null read as such.
 
     Raises:
         ValueError: For what has another form.
@@ -233,7 +233,7 @@ def named_values(option: str, pairs: Sequence[str] | None) -> dict[str, object]:
 
 
 def check_readable(path: Path) -> None:
-    """Raises `ValueError` where `path` is no file."""
+    """Raise `ValueError` if `path` is no file."""
     if not path.exists():
         raise ValueError(f"cannot read {str(path)!r}: there is no such file. Check the name.")
     if path.is_dir():

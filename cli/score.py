@@ -15,7 +15,6 @@ from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
 from counterfoil.attribution.entailment.cached import Progress as Judged
 from counterfoil.attribution.io.files import Scored, ScoreWriter, score_files
-from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import CorpusPage
@@ -23,6 +22,7 @@ from counterfoil.attribution.report.precompute import Precompute
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.corpus import compare as compare_corpora
 from counterfoil.attribution.scoring.score import MODES
+from counterfoil.attribution.serialization import package_versions
 from counterfoil.attribution.statistics import Comparison, Interval
 from counterfoil.attribution.text.statements import SPLITTERS, Status, load_splitter
 from counterfoil.grounding.question_answering import LOCATE_METHODS

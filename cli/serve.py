@@ -43,12 +43,36 @@ class ServeCommand(Command):
     "Default: contrasts are other prompts of the one model.",
 )  # fmt: skip
 @click.option(
+    "--contrastive-search",
+    is_flag=True,
+    help="Serve contrastive search as well. The engine then keeps a hidden state for every token, which takes 5 to 7 % "
+    "more of its cache.",
+)
+@click.option(
+    "--search-requests",
+    type=int,
+    metavar="N",
+    help="With --contrastive-search: requests that search at a time with one forward a token (more are served, with "
+    "two). Default: 16.",
+)
+@click.option(
+    "--largest-top-k", type=int, metavar="K",
+    help="With --contrastive-search: the largest number of candidates that a request may ask for. Default: 8.",
+)  # fmt: skip
+@click.option(
     "--rule", "rules", multiple=True, metavar="PACKAGE.MODULE:NAME",
     help="A method of your own, for requests to name: a function under @counterfoil.decoding.methods.rule. May be "
     "given several times. Modules are also looked for in the current folder.",
 )  # fmt: skip
 @click.pass_context
-def serve(ctx: click.Context, amateur: str | None, rules: tuple[str, ...]) -> None:
+def serve(
+    ctx: click.Context,
+    amateur: str | None,
+    contrastive_search: bool,
+    search_requests: int | None,
+    largest_top_k: int | None,
+    rules: tuple[str, ...],
+) -> None:
     """Serve a model to OpenAI clients, with contrasts: vllm serve with the plug-in.
 
     Any option of `vllm serve` is taken: counterfoil serve MODEL --help=all lists them. Without MODEL, or for smollm2,
@@ -57,8 +81,12 @@ def serve(ctx: click.Context, amateur: str | None, rules: tuple[str, ...]) -> No
     """
     options = list(ctx.args)
     model = options.pop(0) if options and not options[0].startswith("-") else None
+    given = {"search_requests": search_requests, "largest_top_k": largest_top_k}
+    search = {name: value for name, value in given.items() if value is not None}
+    if search and not contrastive_search:
+        raise ValueError(f"--{next(iter(search)).replace('_', '-')} has to go with --contrastive-search")
     with with_rules(rules):
-        serve_model(model, options, amateur)
+        serve_model(model, options, amateur, {"contrastive_search": True, **search} if contrastive_search else None)
 
 
 @contextmanager
@@ -94,13 +122,16 @@ def with_rules(places: Sequence[str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def serve_model(model: str | None, options: Sequence[str], amateur: str | None = None) -> None:
+def serve_model(
+    model: str | None, options: Sequence[str], amateur: str | None = None, search: Mapping[str, Any] | None = None
+) -> None:
     """Serve until interrupted.
 
     Args:
         model: A hub id, a folder, or `None` for SmolLM2-135M-Instruct.
         options: Of `vllm serve`.
         amateur: A second model to contrast with.
+        search: Arguments of :func:`.llm_kwargs` that switch contrastive search on.
 
     Raises:
         ImportError: vLLM is not installed.
@@ -131,7 +162,7 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
         chosen = choose_for_cpu(arguments, default_model=model is None or model in DEFAULT_NAMES)
         if chosen is not None:
             click.echo(f"counterfoil: {chosen}", err=True)
-        switch_on(arguments, source, amateur)
+        switch_on(arguments, source, amateur, search)
         command.validate(arguments)
         with first_cause(arguments) as cause:
             try:
@@ -146,7 +177,7 @@ def serve_model(model: str | None, options: Sequence[str], amateur: str | None =
 
 
 def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  (vllm's ServeSubcommand)
-    """The options of `vllm serve`, read by vLLM itself."""
+    """Return the options of `vllm serve`, read by vLLM itself."""
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
     parser = FlexibleArgumentParser(prog="counterfoil")
@@ -155,7 +186,7 @@ def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  
     return arguments
 
 
-def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
+def switch_on(arguments: Namespace, model: str, amateur: str | None, search: Mapping[str, Any] | None = None) -> None:
     """Add the plug-in's parts to vLLM's arguments.
 
     Raises:
@@ -167,7 +198,12 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
     arguments.middleware = [*arguments.middleware, MIDDLEWARE]
     if switched_off():
         return
-    if amateur is None:
+    if amateur is not None and search is not None:
+        raise ValueError("--contrastive-search has to be served by one model, but --amateur names a second one")
+    if search is not None:
+        added = llm_kwargs(**search, hf_overrides=arguments.hf_overrides)
+        arguments.hf_overrides = added.pop("hf_overrides")  # the given ones are in it
+    elif amateur is None:
         added = llm_kwargs()
     else:
         from counterfoil.decoding.vllm.amateur.config import amateur_kwargs
@@ -178,7 +214,7 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None) -> None:
 
 
 def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
-    """One of vLLM's arguments, as given, with the plug-in's part added.
+    """Return one of vLLM's arguments, as given, with the plug-in's part added.
 
     Raises:
         ValueError: There is room for one value, and it is another.
@@ -197,7 +233,7 @@ def merged(name: str, given: Any, added: Any) -> Any:  # noqa: ANN401
 
 @contextmanager
 def _counted() -> Iterator[None]:
-    """A folder in which the engine's process counts and from which the server's `/metrics` reads."""
+    """Yield a folder in which the engine's process counts and from which the server's `/metrics` reads."""
     if os.environ.get(METRICS):
         yield
         return

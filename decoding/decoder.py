@@ -89,12 +89,12 @@ class Decoder:
                 raise ValueError(f"`contrast_inputs` has to be given for {method.name}, but is None")
             if contrast_inputs is None:
                 view = CutContext(model, method.unconditional_tokens, inputs["attention_mask"])
-                return ContrastLogitsProcessor(view, method)
+                return ContrastLogitsProcessor(model, view, method)
             several = [contrast_inputs] if isinstance(contrast_inputs, Mapping) else list(contrast_inputs)
             method.check_contrasts(len(several))
             if method.processor:
                 return _made(method, model, several[0] if method.contrasts == 1 else several)
-            return ContrastLogitsProcessor([OtherPrompt(model, one) for one in several], method)
+            return ContrastLogitsProcessor(model, [OtherPrompt(model, one) for one in several], method)
         if method.contrast == "model":
             return _made(method, model, self._amateur_view(method, inputs), vocabulary_size=size)
         return _made(method, model)

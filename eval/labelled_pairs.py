@@ -37,7 +37,7 @@ class LabelledPair:
 
     @property
     def supported(self) -> bool:
-        """The premise supports the hypothesis, by the label."""
+        """Return whether the premise supports the hypothesis, by the label."""
         return self.label in ("entailment", "supported")
 
 

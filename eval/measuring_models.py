@@ -29,24 +29,24 @@ class MeasuringModels:
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of the model that is measured."""
+        """Return the tokenizer of the model that is measured."""
         return self.load_tokenizer()
 
     @cached_property
     def language(self) -> LanguageModel:
-        """The language model that measures."""
+        """Return the language model that measures."""
         from counterfoil.models import load_language_model  # noqa: PLC0415
 
         return load_language_model(self.language_name)
 
     @cached_property
     def embedding(self) -> SentenceTransformer:
-        """The sentence embeddings."""
+        """Return the sentence embeddings."""
         from counterfoil.models import load_embedding_model  # noqa: PLC0415
 
         return load_embedding_model(self.embedding_name)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Their names, as results record them."""
+        """Return their names, as results record them."""
         return {"measuring_model": self.language_name, "embedding_model": self.embedding_name}

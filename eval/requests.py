@@ -31,7 +31,7 @@ class Request:
 
     @property
     def size(self) -> int:
-        """Its length; requests of like size are asked side by side."""
+        """Return its length; requests of like size are asked side by side."""
         return 0
 
     def recorded(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Generation(Request):
 
     @property
     def size(self) -> int:
-        """Characters of the prompt."""
+        """Return the number of characters of the prompt."""
         return len(self.prompt)
 
 
@@ -85,7 +85,7 @@ class Choice(Request):
 
     @property
     def size(self) -> int:
-        """Characters of the prompt."""
+        """Return the number of characters of the prompt."""
         return len(self.prompt)
 
 
@@ -103,7 +103,7 @@ class Picture:
 
     @cached_property
     def sha256(self) -> str:
-        """The digest of the file, or of the pixels of an image in memory."""
+        """Return the digest of the file, or of the pixels of an image in memory."""
         raw = self.source.read_bytes() if isinstance(self.source, Path) else self.source.tobytes()
         return hashlib.sha256(raw).hexdigest()
 
@@ -174,7 +174,7 @@ class Judgements(Request):
 
     @property
     def asked(self) -> bool:
-        """True if the model is asked."""
+        """Return whether the model is asked."""
         return self.blank or bool(self.premise.strip())
 
 

@@ -98,7 +98,7 @@ class Result:
 
     @property
     def title(self) -> str:
-        """Task, version, data and model in one line."""
+        """Return task, version, data and model in one line."""
         return f"{self.task} (version {self.version}), {self.n} items of {self.dataset.name}, {self.model}"
 
     def table(self) -> list[list[str]]:

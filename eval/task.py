@@ -47,7 +47,7 @@ class Item:
 
     @property
     def drawn_with(self) -> str:
-        """The group, or the id of an item that stands for itself."""
+        """Return the group, or the id of an item that stands for itself."""
         return self.group or self.id
 
 

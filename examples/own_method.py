@@ -35,7 +35,7 @@ def main() -> None:
         return lm.tokenizer.decode(generated(**options)[0, inputs["input_ids"].shape[1] :]).strip()
 
     # Without any registration: a view and the method.
-    processor = ContrastLogitsProcessor(OtherPrompt(lm.model, contrast), AdaCAD(scale=5.0), trace=True)
+    processor = ContrastLogitsProcessor(lm.model, OtherPrompt(lm.model, contrast), AdaCAD(scale=5.0), trace=True)
     print("plain decoding:        ", continued())
     print("AdaCAD:                ", continued(logits_processor=[processor]))
     print("the same, one forward: ", continued(logits_processor=[processor], custom_generate=batched_views))

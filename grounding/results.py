@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from counterfoil.attribution import Document, StatementVerdict
-from counterfoil.attribution.io.json_file import package_versions
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan
 from counterfoil.attribution.report.saved import LeftOutFile, SavedAnswer, SavedAnswers, SavedDocument, SavedPassage
 from counterfoil.attribution.retrieval import Passage
+from counterfoil.attribution.serialization import package_versions
 
 PACKAGES = ("counterfoil", "torch", "transformers", "sentence-transformers")
 """The packages that decide what an answer is."""

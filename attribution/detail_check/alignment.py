@@ -32,28 +32,28 @@ class Alignment:
 
     @cached_property
     def back(self) -> dict[int, int]:
-        """Position in `statement` of each aligned position in `source`."""
+        """Return the position in `statement` of each aligned position in `source`."""
         return {there: here for here, there in self.pairs.items()}
 
     @cached_property
     def order(self) -> list[int]:
-        """The aligned positions of `statement`, in order."""
+        """Return the aligned positions of `statement`, in order."""
         return sorted(self.pairs)
 
     @cached_property
     def coverage(self) -> float:
-        """Share of the statement's content words that are aligned, in [0, 1]."""
+        """Return the share of the statement's content words that are aligned, in [0, 1]."""
         content = [n for n, token in enumerate(self.statement) if token.content]
         return sum(n in self.pairs for n in content) / max(len(content), 1)
 
     @cached_property
     def free(self) -> list[int]:
-        """Positions of the words of `source` that no word of the statement is aligned with."""
+        """Return the positions of the words of `source` that no word of the statement is aligned with."""
         return [n for n, token in enumerate(self.source) if n not in self.back and token.kind is not Kind.PUNCTUATION]
 
     @cached_property
     def known(self) -> set[str]:
-        """Keys and words of the whole premise."""
+        """Return keys and words of the whole premise."""
         return {word for token in self.premise for word in (token.key, token.low)}
 
     def gap(self, position: int) -> list[int]:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
+from ..serialization import json_text
+
 _DESCRIPTOR = re.compile(r"/(?:proc/(?:self|thread-self|\d+)|dev)/fd/(\d+)")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -141,3 +143,13 @@ def _mode_of(target: Path) -> int:
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
+
+
+def write_json(path: str | os.PathLike[str], value: object) -> None:
+    """Write `value` as JSON, whole or not at all.
+
+    Raises:
+        ValueError: It holds a NaN or an infinity.
+        OSError: The file cannot be written.
+    """
+    write_text(path, json_text(value))

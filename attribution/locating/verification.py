@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from ..detail_check.findings import Detail
 from ..documents import Document, SourceRange, SourceSpan
 from ..entailment import Judgement, Pair
+from ..entailment.base import bonferroni_threshold, contradicts, supports
 from ..entailment.batching import Steps
-from ..entailment.thresholds import bonferroni_threshold, contradicts, supports
 from ..text.statements import Status
 from .minimal_span import shorter
 from .results import Candidate

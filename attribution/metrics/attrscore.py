@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..entailment import Judgement
-from ..entailment.thresholds import contradicts, supports
+from ..entailment.base import contradicts, supports
 from ..statistics import f1, mean, proportion
 
 

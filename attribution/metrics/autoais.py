@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..entailment import EntailmentModel, Judgement, Pair
+from ..entailment.base import supports
 from ..entailment.batching import Steps, run, together
-from ..entailment.thresholds import supports
 from ..statistics import mean
 
 

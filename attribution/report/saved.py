@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..documents import Document
-from ..io.json_file import json_text
 from ..locating.results import Attribution
 from ..retrieval import Passage
 from ..scoring.results import StatementVerdict
-from ..serialization import Text, as_data
+from ..serialization import Text, as_data, json_text
 from .model import AnswerRecord, Report, TraceSpan
 
 FORMAT = "counterfoil.answer/3"

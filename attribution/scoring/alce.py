@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from ..documents import Document
 from ..entailment import Judgement, Pair
+from ..entailment.base import contradicts, supports
 from ..entailment.batching import Steps
 from ..entailment.premises import ALCE
-from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
 from ..text.markers import Range, kept, markers, unread_citations
 from ..text.segmentation import TextSpan

@@ -10,11 +10,11 @@ import regex
 
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel, Judgement, Pair
+from ..entailment.base import bonferroni_threshold, supports
 from ..entailment.batching import Steps, run, together
 from ..entailment.detail_checked import detail_checked
 from ..entailment.premises import STRICT
 from ..entailment.registry import default_entailment
-from ..entailment.thresholds import bonferroni_threshold, supports
 from ..text.markers import without_markers
 from ..text.segmentation import TextSpan
 from ..text.statements import Status, statements

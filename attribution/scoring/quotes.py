@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from ..documents import Document, SourceSpan
 from ..entailment import Judgement, Pair
+from ..entailment.base import supports
 from ..entailment.batching import Steps, together
 from ..entailment.premises import PremiseFormat
-from ..entailment.thresholds import supports
 from ..text.segmentation import TextSpan, sentences
 from ..text.statements import Status
 from .results import Citation, StatementVerdict

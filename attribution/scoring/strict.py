@@ -17,9 +17,9 @@ from dataclasses import replace
 
 from ..documents import Document
 from ..entailment import Judgement, Pair
+from ..entailment.base import contradicts, supports
 from ..entailment.batching import Steps
 from ..entailment.premises import STRICT
-from ..entailment.thresholds import contradicts, supports
 from ..statistics import proportion
 from ..text.statements import Statement, Status
 from .results import Citation, StatementVerdict

@@ -1,4 +1,4 @@
-"""Loops: callables for `generate(custom_generate=...)` that run all views of a token in one forward."""
+"""Callables for `generate(custom_generate=...)` that run all views of a token in one forward."""
 
 from __future__ import annotations
 

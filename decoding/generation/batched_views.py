@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    StoppingCriteriaList,
+)
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.utils.generic import ModelOutput
 
 from ..processors.base import ContrastLogitsProcessor
-from ..views import PromptView
-from ..views.generate_call import argument_of_generate
+from ..views.calling_frames import generate_argument
+from ..views.forward_recorder import CACHE_NAMES
+from ..views.prompt_view import PromptView
 from ..views.several_views import single_views
 from .batched_model import BatchedModel
 
@@ -34,25 +41,26 @@ def batched_views(
 ) -> Tensor | ModelOutput:
     """Run the views of contrastive processors as further rows of the main forward, for `generate(custom_generate=...)`.
 
-    Decoding is bound by reading weights, and these are read once for all rows: a contrast costs little more than plain
-    decoding. The tokens are those of the same call without `custom_generate`. The loop is transformers' own, so
-    sampling, beams, stopping criteria, other processors and `return_dict_in_generate` are as ever. Views that read with
-    another model keep a forward of their own; layer contrasts need none.
+    Decoding is bound by reading the weights, and these are read once for all rows: a contrast costs little more than
+    plain decoding. The tokens are those of the same call without `custom_generate`. The loop is transformers' own, so
+    sampling, beams, stopping criteria, other processors and `return_dict_in_generate` work as in any call. Views that
+    another model reads share a forward of that one; layer contrasts need none.
 
     Args:
-        model: A decoder-only model. This and the next four are what `generate()` passes.
+        model: A decoder-only model. `generate()` passes this and the next four.
         input_ids: `[rows, length]`.
         logits_processor: All processors of the call; the contrastive ones among them are found by their class.
         stopping_criteria: All criteria of the call.
         generation_config: The configuration of the call.
-        token_streamer: A streamer, where the loop is called without `generate()`; that one's `streamer` is found.
+        token_streamer: A streamer, for calls without `generate()`; otherwise `generate()`'s own `streamer` is used.
         **model_kwargs: The model's inputs, as `generate()` prepares them.
 
     Returns:
-        What `generate()` returns. `past_key_values` is None in it: the joint cache has the views' rows too.
+        What `generate()` returns. Its `past_key_values` is None: the batch's cache has the views' rows too.
 
     Raises:
-        ValueError: For what the joint rows cannot serve, by name; the same call without `custom_generate` can.
+        ValueError: The batch cannot serve an argument, which the message names; the same call without
+            `custom_generate` can.
 
     Example:
         ```python
@@ -63,34 +71,54 @@ def batched_views(
     """
     mode = generation_config.get_generation_mode()
     _refuse(model, input_ids, generation_config, mode, model_kwargs)
-    streamer = argument_of_generate("streamer")  # which has been given the prompt already
+    streamer = generate_argument("streamer")  # generate() has given it the prompt already
     if streamer is None and token_streamer is not None:
         streamer = token_streamer
         streamer.put(input_ids.cpu())
-    views = [
-        view
-        for processor in logits_processor
-        if isinstance(processor, ContrastLogitsProcessor)
-        for view in single_views(processor.view)
-        if isinstance(view, PromptView)
-    ]
-    joint = BatchedModel(model, views)
-    loops: Any = GenerationMixin  # its methods are annotated for a model, which the joint one only behaves like
+    batched, processors = _batched(model, logits_processor)
     options: dict[str, Any] = {
-        "logits_processor": logits_processor,
+        "logits_processor": processors,
         "stopping_criteria": stopping_criteria,
         "generation_config": generation_config,
+        **model_kwargs,
     }
+    # The loops are methods of the model's class, which the batched model only behaves like.
+    loops: Any = type(model)
     try:
         if mode in BEAMS:
-            output = loops._beam_search(joint, input_ids, **options, **model_kwargs)
+            output = loops._beam_search(batched, input_ids, **options)
         else:
-            output = loops._sample(joint, input_ids, **options, streamer=streamer, **model_kwargs)
+            output = loops._sample(batched, input_ids, streamer=streamer, **options)
     finally:
-        joint.clear()
+        batched.clear()
     if isinstance(output, ModelOutput):
-        output["past_key_values"] = None
+        for name in CACHE_NAMES:
+            if name in output:
+                output[name] = None
     return output
+
+
+class _Batched(LogitsProcessor):
+    """A contrastive processor that takes what it can of its contrasts from the batched forward."""
+
+    def __init__(self, processor: ContrastLogitsProcessor, model: BatchedModel) -> None:
+        self._processor, self._model = processor, model
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        computed = [self._model.contrast_logits.get(id(view)) for view in single_views(self._processor.view)]
+        return self._processor.with_contrasts(input_ids, scores, computed)
+
+
+def _batched(model: PreTrainedModel, processors: LogitsProcessorList) -> tuple[BatchedModel, LogitsProcessorList]:
+    """Return the model that runs the views of these processors, and the processors that read them from it."""
+    contrastive = [processor for processor in processors if isinstance(processor, ContrastLogitsProcessor)]
+    views = [view for processor in contrastive for view in single_views(processor.view) if isinstance(view, PromptView)]
+    batched = BatchedModel(model, views)
+    chained = LogitsProcessorList()
+    for processor in processors:
+        is_batched = isinstance(processor, ContrastLogitsProcessor) and batched.runs_any(single_views(processor.view))
+        chained.append(_Batched(processor, batched) if is_batched else processor)
+    return batched, chained
 
 
 def _refuse(
@@ -100,12 +128,12 @@ def _refuse(
     mode: GenerationMode,
     model_kwargs: dict[str, Any],
 ) -> None:
-    given_cache = model_kwargs.get("past_key_values")
+    given_cache = next((model_kwargs[name] for name in CACHE_NAMES if model_kwargs.get(name) is not None), None)
     positions = model_kwargs.get("position_ids")
     mask = model_kwargs.get("attention_mask")
     reasons = {
-        "`assistant_model`": argument_of_generate("assistant_model") is not None,
-        "a streamer under beam search": mode in BEAMS and argument_of_generate("streamer") is not None,
+        "`assistant_model`": generate_argument("assistant_model") is not None,
+        "a streamer under beam search": mode in BEAMS and generate_argument("streamer") is not None,
         f"{mode.value}": mode not in SAMPLING + BEAMS,
         f"the encoder-decoder model {type(model).__name__}": model.config.is_encoder_decoder,
         "a cache that is not empty (`past_key_values`)": given_cache is not None and given_cache.get_seq_length() > 0,
@@ -117,14 +145,14 @@ def _refuse(
         "`output_attentions`": bool(generation_config.output_attentions),
         "`position_ids` of your own": positions is not None
         and positions.dim() == 2
-        and not torch.equal(positions, _positions_of(input_ids, mask)),
+        and not torch.equal(positions, _usual_positions(input_ids, mask)),
     }
     for reason, applies in reasons.items():
         if applies:
             raise ValueError(f"batched_views cannot serve {reason}: make the same call without `custom_generate`")
 
 
-def _positions_of(input_ids: Tensor, mask: Tensor | None) -> Tensor:
+def _usual_positions(input_ids: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return torch.arange(input_ids.shape[1], device=input_ids.device).expand(len(input_ids), -1)
     return (mask.long().cumsum(-1) - 1).masked_fill(mask == 0, 0)

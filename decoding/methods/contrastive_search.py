@@ -64,15 +64,23 @@ class ContrastiveSearch(Method):
             history_mask: `[batch, length]`, true or non-zero at real tokens; None if there is no padding.
         """
         if history.shape[1] == 0:
-            penalty = main.float() * 0
-        else:
-            cosine = unit_norm(contrast) @ history.float().transpose(1, 2)
-            if history_mask is not None:
-                cosine = cosine.masked_fill(~history_mask.bool()[:, None], -math.inf)
-            penalty = cosine.amax(dim=-1)
-            if history_mask is not None:
-                penalty = penalty.masked_fill(penalty == -math.inf, 0.0)
-        scores = (1 - self.penalty_alpha) * main.float() - self.penalty_alpha * penalty
+            return self.penalized(main, main.float() * 0)
+        cosine = unit_norm(contrast) @ history.float().transpose(1, 2)
+        if history_mask is not None:
+            cosine = cosine.masked_fill(~history_mask.bool()[:, None], -math.inf)
+        likeness = cosine.amax(dim=-1)
+        if history_mask is not None:
+            likeness = likeness.masked_fill(likeness == -math.inf, 0.0)
+        return self.penalized(main, likeness)
+
+    def penalized(self, main: Tensor, likeness: Tensor) -> Tensor:
+        """Return the scores of the candidates `[batch, k]`, float32, given their likeness to the history.
+
+        Args:
+            main: `[batch, k]` probabilities of the candidates.
+            likeness: `[batch, k]`, each candidate's largest cosine with an earlier hidden state.
+        """
+        scores = (1 - self.penalty_alpha) * main.float() - self.penalty_alpha * likeness
         return scores.masked_fill(main <= 0, -math.inf)
 
 

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import LogitsProcessor, PreTrainedModel
 
 from ..methods.method import Method
 from ..methods.parameters import Parameter
-from ..views.generate_call import ServedCall, calling_generation, refuse_unfollowable
-from ..views.several_views import SeveralViews
+from ..views.generate_call import GenerateCall, Generation
+from ..views.several_views import SeveralViews, logits_of
 from .derived import described, with_parameters, without_self
 from .trace import Trace, TraceRecorder
 
@@ -22,12 +22,11 @@ from .trace import Trace, TraceRecorder
 class View(Protocol):
     """Next-token logits of the main sequence seen in another way."""
 
-    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
-        """Return `[rows, vocab]` for main ids `[rows, length]`."""
-        ...
+    def logits(self, input_ids: Tensor, generation: Generation) -> Tensor:
+        """Return `[rows, vocab]` for main ids `[rows, length]`.
 
-    def reset(self) -> None:
-        """Forget the sequence."""
+        What a view keeps from step to step belongs into `generation.state(...)`: a view may serve several generations.
+        """
         ...
 
 
@@ -38,13 +37,15 @@ class ContrastLogitsProcessor(LogitsProcessor):
     top-p come after. The result is normalised to log-probabilities, which changes neither an argmax nor a sampling
     distribution and is what beam search adds up; methods whose scores are no distribution are left as they are.
 
-    One object serves any number of `generate()` calls, one after the other.
+    One object serves any number of `generate()` calls, also in several threads at once, and of other decoding loops. A
+    hook on the generating model tells one from the next, see :mod:`counterfoil.decoding.views.generate_call`.
 
     A method of one's own needs no class of its own:
 
-        processor = ContrastLogitsProcessor(OtherPrompt(model, contrast_inputs), MyMethod(strength=2.0))
+        processor = ContrastLogitsProcessor(model, OtherPrompt(model, contrast_inputs), MyMethod(strength=2.0))
 
     Args:
+        model: The model that generates.
         view: The contrast, or several for a method that reads more than two views.
         method: The method that combines it with the main view.
         vocabulary_size: How many tokens the tokenizer has. Needed if the two views' logits differ in width because one
@@ -59,6 +60,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
 
     def __init__(
         self,
+        model: PreTrainedModel,
         view: View | Sequence[View],
         method: Method,
         *,
@@ -72,10 +74,8 @@ class ContrastLogitsProcessor(LogitsProcessor):
         self.view: View = SeveralViews(views, vocabulary_size) if len(views) > 1 else views[0]
         self.method = method
         self.vocabulary_size = vocabulary_size
-        self._recorder = TraceRecorder() if trace else None
-        self._call = ServedCall()
-        self._last: Tensor | None = None  # the ids of the last direct call
-        self._prompt_length = self._length = 0
+        self._call = GenerateCall(model, type(self).__name__)
+        self._recorder = TraceRecorder() if trace else None  # of the generation that began last
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
         """Write the parameters of the method into the signature and the docstring of a class that names one."""
@@ -107,7 +107,8 @@ class ContrastLogitsProcessor(LogitsProcessor):
     @property
     def step(self) -> int:
         """Return the number of tokens generated so far, 0 while the first is scored."""
-        return self._length - self._prompt_length
+        generation = self._call.current
+        return 0 if generation is None else generation.step
 
     def combine(self, main: Tensor, contrast: Tensor) -> Tensor:
         """Return the method's scores `[rows, vocab]` at this step for two views `[rows, vocab]`."""
@@ -128,27 +129,39 @@ class ContrastLogitsProcessor(LogitsProcessor):
             ValueError: The views do not fit: rows, vocabulary, NaN, a row without an allowed token; or the loop that
                 calls cannot be followed.
         """
-        generation = calling_generation()
-        first = self._call.begins(generation)
-        self._count(input_ids, first, direct=generation is None)
-        if first:
-            refuse_unfollowable(type(self).__name__)
-            if self._recorder is not None:
-                self._recorder.begin(input_ids)
+        generation = self._call.generation(input_ids)
         with torch.no_grad():
-            contrast = self.view.logits(input_ids, generation).to(scores.device)
-            main, contrast = self._aligned(scores, contrast)
-            if first:
-                _check(main, contrast)
-            coefficients = self.coefficients(main, contrast) if self._recorder is not None else {}
-            contrast = self.method.chosen(main, contrast)
-            combined = self.combine(main, contrast)
-            if self.method.is_distribution:
-                combined = combined.log_softmax(-1)
-            if self._recorder is not None:
-                self._recorder.record(
-                    input_ids, main=main, contrast=contrast, combined=combined, coefficients=coefficients
-                )
+            contrast = self.view.logits(input_ids, generation)
+        return self._combined(generation, input_ids, scores, contrast)
+
+    def with_contrasts(self, input_ids: Tensor, scores: Tensor, computed: Sequence[Tensor | None]) -> Tensor:
+        """Return what a call returns, for contrast logits `[rows, vocab]` that a loop has computed by itself.
+
+        Args:
+            input_ids: `[rows, length]`.
+            scores: `[rows, vocab]`, of the main view.
+            computed: Those of each view, in their order; `None` for a view that is to be asked.
+        """
+        generation = self._call.generation(input_ids)
+        with torch.no_grad():
+            contrast = logits_of(self.view, input_ids, generation, computed)
+        return self._combined(generation, input_ids, scores, contrast)
+
+    @torch.no_grad()
+    def _combined(self, generation: Generation, input_ids: Tensor, scores: Tensor, contrast: Tensor) -> Tensor:
+        main, contrast = self._aligned(scores, contrast.to(scores.device))
+        if generation.is_first:
+            _check(main, contrast)
+        coefficients = self.coefficients(main, contrast) if self._recorder is not None else {}
+        contrast = self.method.chosen(main, contrast)
+        combined = self.combine(main, contrast)
+        if self.method.is_distribution:
+            combined = combined.log_softmax(-1)
+        if self._recorder is not None:
+            recorder = generation.state(self, lambda: TraceRecorder(generation.prompt_length))
+            if generation.is_first:
+                self._recorder = recorder
+            recorder.record(input_ids, main=main, contrast=contrast, combined=combined, coefficients=coefficients)
         return self._widened(combined, scores)
 
     def trace(self, sequences: Tensor) -> Trace:
@@ -166,15 +179,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
 
     def reset(self) -> None:
         """Forget the last sequence and free its cache. Not needed between `generate()` calls."""
-        self.view.reset()
-        self._last = None
-
-    def _count(self, ids: Tensor, first: bool, *, direct: bool) -> None:
-        # All that a direct call has to tell whether it goes on is its ids: those of the last one, with one more.
-        goes_on = direct and self._last is not None and torch.equal(ids[:, :-1], self._last)
-        if first and not goes_on:
-            self._prompt_length = ids.shape[1]
-        self._length, self._last = ids.shape[1], ids if direct else None
+        self._call.reset()
 
     def _aligned(self, main: Tensor, contrast: Tensor) -> tuple[Tensor, Tensor]:
         size = self.vocabulary_size

@@ -34,7 +34,7 @@ class PromptLogitsProcessor(ContrastLogitsProcessor):
         **parameters: Any,  # noqa: ANN401  (those of the method)
     ) -> None:
         method = self.made_method(parameters)
-        super().__init__(OtherPrompt(model, contrast_inputs), method, trace=trace)
+        super().__init__(model, OtherPrompt(model, contrast_inputs), method, trace=trace)
 
 
 class CADLogitsProcessor(PromptLogitsProcessor):
@@ -98,7 +98,7 @@ class GuidanceLogitsProcessor(ContrastLogitsProcessor):
             view: View = CutContext(model, method.unconditional_tokens)
         else:
             view = as_view(model, negative_inputs, "negative_inputs")
-        super().__init__(view, method, trace=trace)
+        super().__init__(model, view, method, trace=trace)
 
 
 class CIDLogitsProcessor(PromptLogitsProcessor):
@@ -145,9 +145,8 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
         **parameters: Any,  # noqa: ANN401  (those of the method)
     ) -> None:
         method = self.made_method(parameters)
-        unwrap_model(model, "model")
         view = amateur if isinstance(amateur, View) else SamePrompt(unwrap_model(amateur, "amateur"))
-        super().__init__(view, method, vocabulary_size=vocabulary_size, trace=trace)
+        super().__init__(model, view, method, vocabulary_size=vocabulary_size, trace=trace)
 
 
 class DExpertsLogitsProcessor(ContrastLogitsProcessor):
@@ -178,7 +177,7 @@ class DExpertsLogitsProcessor(ContrastLogitsProcessor):
     ) -> None:
         method = self.made_method(parameters)
         views = [as_view(model, expert, f"experts[{i}]") for i, expert in enumerate(experts)]
-        super().__init__(views, method, vocabulary_size=vocabulary_size, trace=trace)
+        super().__init__(model, views, method, vocabulary_size=vocabulary_size, trace=trace)
 
 
 class WeightedSumLogitsProcessor(ContrastLogitsProcessor):
@@ -208,7 +207,7 @@ class WeightedSumLogitsProcessor(ContrastLogitsProcessor):
     ) -> None:
         method = self.made_method(parameters)
         views = [as_view(model, contrast, f"contrasts[{i}]") for i, contrast in enumerate(contrasts)]
-        super().__init__(views, method, vocabulary_size=vocabulary_size, trace=trace)
+        super().__init__(model, views, method, vocabulary_size=vocabulary_size, trace=trace)
 
 
 def as_view(model: PreTrainedModel, given: PreTrainedModel | Mapping[str, Any] | View, name: str) -> View:
@@ -258,7 +257,7 @@ class DoLaLogitsProcessor(ContrastLogitsProcessor):
         method = self.made_method({"layers": layers, **parameters})
         assert isinstance(method, DoLa)
         view = CandidateLayers(unwrap_model(model, "model"), method.layers, norm=method.norm)
-        super().__init__(view, replace(method, layers=view.layers), trace=trace)
+        super().__init__(model, view, replace(method, layers=view.layers), trace=trace)
 
     @classmethod
     def taken_parameters(cls) -> tuple[Parameter, ...]:

@@ -56,20 +56,19 @@ def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
 
 
 class TraceRecorder:
-    """Keeps one number for each token and view.
+    """Keeps one number for each token and view of a generation.
 
-    The token that a step chose is known at the next step, or from the final sequences.
+    Which token a step chose shows at the next step, or in the final sequences.
+
+    Args:
+        prompt_length: Columns of the main prompts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prompt_length: int = 0) -> None:
         self._steps: list[_Step] = []
         self._ids: Tensor | None = None
-        self._prompt_length = 0
+        self._prompt_length = prompt_length
         self._reordered = False
-
-    def begin(self, ids: Tensor) -> None:
-        """Begin with the prompts `[rows, length]` of a new generation."""
-        self._steps, self._ids, self._reordered, self._prompt_length = [], None, False, ids.shape[1]
 
     def record(
         self, ids: Tensor, *, main: Tensor, contrast: Tensor, combined: Tensor, coefficients: dict[str, Tensor]

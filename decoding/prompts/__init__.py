@@ -1,1 +1,1 @@
-"""What the views read: prompts, several as one padded batch, images beside text."""
+"""What a contrast reads: prompts, several of them as one padded batch, images beside text, contrastive examples."""

@@ -1,9 +1,9 @@
 """Contrastive in-context learning: examples of good answers *and* of bad ones.
 
-Gao and Das 2024, AAAI, https://arxiv.org/abs/2401.17390. The paper's method is in the prompt alone: pairs of answers,
-and the instruction to analyse how they differ before answering. The second builder turns the same examples into the two
+Gao and Das 2024, AAAI, https://arxiv.org/abs/2401.17390. The paper's method is a prompt: pairs of answers, and the
+instruction to analyse how they differ before answering. The second function turns the same examples into the two
 prompts of a logit contrast (good examples against bad ones, for `CIDLogitsProcessor` or `CADLogitsProcessor`), which is
-not the paper's.
+not in the paper.
 
 Both return chat messages, for `tokenizer.apply_chat_template(messages, add_generation_prompt=True)`.
 """
@@ -24,12 +24,12 @@ ANSWER = "Answer the last question in the way of the preferred answers."
 
 @dataclass(frozen=True)
 class ContrastiveExample:
-    """A question with an answer that is wanted and one that is not.
+    """A question with a preferred and a rejected answer.
 
     Args:
-        question: What was asked.
+        question: The question.
         positive: The preferred answer.
-        negative: The rejected answer. The paper finds what the model itself says without examples about as good as one
+        negative: The rejected answer. The paper finds the model's own answer without examples about as good as one
             written by a person.
     """
 
@@ -44,15 +44,15 @@ class ContrastiveExample:
 
 
 def analysing_messages(examples: Sequence[ContrastiveExample], question: str, *, analyse: bool = True) -> list[Message]:
-    """The paper's prompt: all pairs, then the request to analyse them and to answer.
+    """Return the paper's prompt: all pairs, then the request to analyse them and to answer.
 
     Args:
         examples: At least one.
         question: The new question.
-        analyse: Ask for the analysis before the answer; the paper's best variant. False shows the pairs alone.
+        analyse: Ask for the analysis before the answer, the paper's best variant; if False, only show the pairs.
 
     Raises:
-        ValueError: No example, or an empty question.
+        ValueError: There is no example, or the question is empty.
     """
     _check(examples, question)
     pairs = [
@@ -63,7 +63,7 @@ def analysing_messages(examples: Sequence[ContrastiveExample], question: str, *,
 
 
 def contrasting_messages(examples: Sequence[ContrastiveExample], question: str) -> tuple[list[Message], list[Message]]:
-    """Two conversations that differ in their demonstrations alone: the preferred answers, and the rejected ones.
+    """Return two conversations that differ only in the demonstrated answers: the preferred and the rejected ones.
 
     The first is the main prompt, the second the contrast.
 
@@ -72,7 +72,7 @@ def contrasting_messages(examples: Sequence[ContrastiveExample], question: str) 
         question: The new question, the last turn of both.
 
     Raises:
-        ValueError: No example, or an empty question.
+        ValueError: There is no example, or the question is empty.
     """
     _check(examples, question)
     return (

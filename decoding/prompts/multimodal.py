@@ -1,8 +1,8 @@
-"""Prompts with images in them, as rows of a forward that has other rows as well.
+"""Prompts with images, in the state in which they can join the rows of another forward.
 
-`generate()` reads the images once a prompt, makes the positions and only then multiplies the rows by its beams. A view
-whose rows join the main ones has to come in that same state: with features for pixels (transformers from 5.19 on), and
-with the positions that only the images' sizes tell (M-RoPE), which are gone once the pixels are.
+`generate()` reads the images once for each prompt, makes the positions, and only then multiplies the rows by its beams.
+A contrast whose rows join the main ones must be in that state: with features instead of pixels (transformers from 5.19
+on), and with the positions that depend on the images' sizes (M-RoPE), which are gone once the pixels are.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from .prompt import Prompt, has_images
 
 
 @torch.no_grad()
-def encoded(prompt: Prompt, model: PreTrainedModel) -> Prompt:
-    """The prompt as `generate()` has it before it multiplies rows.
+def encode_images(prompt: Prompt, model: PreTrainedModel) -> Prompt:
+    """Return the prompt as `generate()` has it before it multiplies rows.
 
     Args:
         prompt: One row for each prompt, on the model's device.
         model: A decoder-only model.
 
     Returns:
-        The same rows, with `position_ids` of several axes where the model has such, and with features instead of pixels
-        where it takes those.
+        The same rows, with `position_ids` of several axes if the model has such, and with features instead of pixels if
+        it takes those.
     """
     reader: Any = model
     state = {**prompt.extras, "attention_mask": prompt.attention_mask}
-    positions = positions_of(model, prompt.input_ids, state)
+    positions = position_ids(model, prompt.input_ids, state)
     if positions is not None and positions.dim() > 2:
         state["position_ids"] = positions
     # Before transformers 5.19 pixels stay pixels until the forward, and rows are multiplied with them.
@@ -44,8 +44,8 @@ def encoded(prompt: Prompt, model: PreTrainedModel) -> Prompt:
     return Prompt(prompt.input_ids, prompt.attention_mask, state)
 
 
-def multiplied(prompt: Prompt, times: int, model: PreTrainedModel) -> Prompt:
-    """Each row `times` times in a row, its images with it, by the model's own rule for its beams."""
+def expand_rows(prompt: Prompt, times: int, model: PreTrainedModel) -> Prompt:
+    """Return each row `times` times in succession, with its images, as the model itself does for its beams."""
     if times == 1:
         return prompt
     expander: Any = model
@@ -55,18 +55,25 @@ def multiplied(prompt: Prompt, times: int, model: PreTrainedModel) -> Prompt:
     return Prompt(ids, extras.pop("attention_mask"), extras)
 
 
-def positions_of(model: PreTrainedModel, ids: Tensor, state: dict[str, Any]) -> Tensor | None:
-    """The position ids that `generate()` would make for a prefill, `[rows, length]` or `[axes, rows, length]`.
+def position_ids(model: PreTrainedModel, ids: Tensor, state: dict[str, Any]) -> Tensor | None:
+    """Return the position ids that `generate()` would make for a prefill.
 
-    `None` for a model that takes none. Models with M-RoPE remember how far the positions of the last prompt they were
-    asked about run ahead, and continue from there when they are given a cache and no positions. The last prompt they
-    were asked about stays the main one.
+    Models with M-RoPE remember how far the positions of the last prompt run ahead of its tokens, and continue from
+    there when they are given a cache and no positions. That memory stays with the main prompt.
+
+    Args:
+        model: The model.
+        ids: `[rows, length]`.
+        state: The other inputs of the prefill.
+
+    Returns:
+        `[rows, length]` or `[axes, rows, length]`; `None` if the model takes no positions.
     """
-    asked: Any = model
-    if not hasattr(asked, "_prepare_position_ids_for_generation"):
+    maker: Any = model
+    if not hasattr(maker, "_prepare_position_ids_for_generation"):
         return None
-    with _unchanged(asked.base_model, "rope_deltas"):
-        return asked._prepare_position_ids_for_generation(ids, state)
+    with _unchanged(maker.base_model, "rope_deltas"):
+        return maker._prepare_position_ids_for_generation(ids, state)
 
 
 @contextmanager

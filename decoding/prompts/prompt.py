@@ -1,4 +1,4 @@
-"""What a view reads: a prompt as a tokenizer returns it, brought into the one form that can be continued."""
+"""A prompt as a tokenizer or processor returns it, brought into the one form that can be continued."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Prompt:
 
     @property
     def rows(self) -> int:
-        """The number of prompts."""
+        """Return the number of prompts."""
         return self.input_ids.shape[0]
 
     def to(self, device: torch.device) -> Prompt:
-        """The same prompts on another device."""
+        """Return the same prompts on another device."""
         extras = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self.extras.items()}
         return Prompt(self.input_ids.to(device), self.attention_mask.to(device), extras)
 
-    def repeated(self, times: int) -> Prompt:
-        """Each row `times` times in a row, extras of one entry a row as well."""
+    def repeat_interleave(self, times: int) -> Prompt:
+        """Return each row `times` times in succession; extras with one entry for each row likewise."""
         extras = {
             key: value.repeat_interleave(times, 0)
             if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == self.rows
@@ -49,15 +49,15 @@ class Prompt:
 
 
 def as_prompt(inputs: Mapping[str, Any], name: str) -> Prompt:
-    """Check what a tokenizer or processor returned, and move any padding to the left.
+    """Return the prompts in what a tokenizer or processor returned, with any padding on the left.
 
     Args:
-        inputs: With `input_ids` `[rows, length]`, optionally `attention_mask` of the same shape (all ones if absent),
-            and anything else that the model takes.
-        name: What the caller's argument is called, for the messages.
+        inputs: A mapping with `input_ids` `[rows, length]`, optionally `attention_mask` of the same shape (all ones if
+            absent), and anything else that the model takes.
+        name: The name of the caller's argument, for the messages.
 
     Raises:
-        ValueError: Not a mapping with such tensors, or a row without a token.
+        ValueError: `inputs` is no mapping with such tensors, or a row has no token.
     """
     if not isinstance(inputs, Mapping) or not isinstance(inputs.get("input_ids"), Tensor):
         found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
@@ -81,18 +81,23 @@ def as_prompt(inputs: Mapping[str, Any], name: str) -> Prompt:
     mask = (mask != 0).long()
     if ids.numel() == 0 or bool((mask.sum(-1) == 0).any()):
         raise ValueError(f"`{name}` has to hold at least one token a row, but is empty")
-    # Labels are for training; a processor may return them all the same.
+    # Labels are for training, but a processor may return them.
     extras = {key: value for key, value in inputs.items() if key not in ("input_ids", "attention_mask", "labels")}
     return _left_padded(ids, mask, extras)
 
 
 def has_images(prompt: Prompt) -> bool:
-    """Whether the prompt brings pixels, or what a model has made of them."""
+    """Return whether the prompt holds pixels, or the features that a model has made of them."""
     return any(prompt.extras.get(key) is not None for key in ("pixel_values", "mm_encoder_outputs"))
 
 
 def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
-    """Raise where `model` cannot read the prompt: too long for its positions, or ids that it does not have."""
+    """Reject a prompt that `model` cannot read.
+
+    Raises:
+        ValueError: It is longer than the model's positions, has ids that the model does not have, or has image tokens
+            without pixels.
+    """
     longest = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
     if longest and prompt.input_ids.shape[1] > longest:
         raise ValueError(
@@ -107,7 +112,7 @@ def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
                 "the contrast has to bring the pixels of its images, but has image tokens alone: give all that the "
                 "processor returned, or a prompt without the image"
             )
-        ids = ids.masked_fill(ids == image, 0)  # a marker, which need not have an embedding
+        ids = ids.masked_fill(ids == image, 0)  # a placeholder, which may have no embedding
     tokens = getattr(model.get_input_embeddings(), "num_embeddings", None)
     if tokens and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
         raise ValueError(
@@ -117,7 +122,7 @@ def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
 
 
 def _left_padded(ids: Tensor, mask: Tensor, extras: dict[str, Any]) -> Prompt:
-    order = torch.argsort(mask, dim=-1, stable=True)  # padding first, the tokens behind it in their order
+    order = torch.argsort(mask, dim=-1, stable=True)  # padding first, then the tokens in their order
     used = int(mask.sum(-1).max())
 
     def moved(values: Tensor) -> Tensor:

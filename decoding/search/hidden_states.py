@@ -114,11 +114,11 @@ class HiddenStateBuffer:
 
     @property
     def states(self) -> Tensor:
-        """View `[batch, length, hidden_size]` of the states so far."""
+        """Return a view `[batch, length, hidden_size]` of the states so far."""
         assert self._buffer is not None
         return self._buffer[:, : self.length]
 
     @property
     def mask(self) -> Tensor | None:
-        """View `[batch, length]`, true at real tokens, or None if there is no padding."""
+        """Return a view `[batch, length]`, true at real tokens, or None if there is no padding."""
         return None if self._mask is None else self._mask[:, : self.length]

@@ -11,7 +11,8 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from ..methods.contrastive_search import ContrastiveSearch
 from ..processors.base import ContrastLogitsProcessor
-from ..views.generate_call import argument_of_generate
+from ..views.calling_frames import generate_argument
+from ..views.forward_recorder import CACHE_NAMES, ignored_by_hooks
 from .candidates import Candidates
 from .support import supported_candidates
 
@@ -72,11 +73,11 @@ def contrastive_search(
         ```
     """
     method = resolved(generation_config, penalty_alpha, top_k)
-    given_cache = model_kwargs.get("past_key_values")
+    given_cache = next((model_kwargs[name] for name in CACHE_NAMES if model_kwargs.get(name) is not None), None)
     _check_call(model, method, generation_config, given_cache)
     budget = _reserved_tokens(generation_config, input_ids.shape[1])
     _refuse_layer_contrasts(logits_processor)
-    streamer = argument_of_generate("streamer")  # generate() has given it the prompt already
+    streamer = generate_argument("streamer")  # generate() has given it the prompt already
     if streamer is None and token_streamer is not None:
         streamer = token_streamer
         streamer.put(input_ids.cpu())
@@ -154,7 +155,8 @@ def _search(
         scores = logits_processor(input_ids, logits)
         record.add(scores, logits)
         probabilities, tokens = scores.softmax(dim=-1).topk(candidates.top_k, dim=-1)
-        selected, logits = candidates.advance(probabilities, tokens)
+        with ignored_by_hooks():  # the forward of the candidates is no step of the main sequence
+            selected, logits = candidates.advance(probabilities, tokens)
         next_tokens = tokens[rows, selected.to(rows.device)]
         if pads:
             next_tokens = torch.where(unfinished, next_tokens, pad_token)

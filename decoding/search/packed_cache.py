@@ -102,7 +102,7 @@ class LayerGroup:
 
     @property
     def first_visible(self) -> int:
-        """The first stored column that the next token attends to."""
+        """Return the first stored column that the next token attends to."""
         return 0 if self.reach is None else max(0, self.stored - self.reach)
 
     def reserve(self, end: int) -> None:

@@ -1,7 +1,7 @@
-"""Rows of one model: prompts, and what is appended to them, on one cache.
+"""Rows of one model on one cache: prompts, and what is appended to them.
 
-Everything that depends on the architecture (position ids, which inputs belong to the prefill only, the kind of cache)
-is left to the hooks that `generate()` itself uses, so that a model that generates can be continued here.
+Everything that depends on the architecture (position ids, inputs that belong to the prefill only, the kind of cache) is
+left to the methods that `generate()` itself calls, so that every model that generates can be continued here.
 """
 
 from __future__ import annotations
@@ -16,37 +16,39 @@ from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import ALL_CACHE_NAMES
 
-from ..prompts.multimodal import positions_of
+from ..prompts.multimodal import position_ids
 from ..prompts.prompt import Prompt
-from .layer_view import ignored_by_hooks
+from .forward_recorder import ignored_by_hooks
 
 
 class CachedSequences:
-    """A batch of sequences that grows by a token a step.
+    """A batch of sequences that grows by one token a step.
 
-    `ids` `[rows, length]` are the decoder's ids so far: prompt and continuation, or for an encoder-decoder model the
-    continuation alone. After :meth:`start`, :meth:`extend` and :meth:`reorder` keep ids, masks, positions and cache in
-    step.
+    After :meth:`prefill`, :meth:`step` and :meth:`reorder`, ids, masks, positions and cache agree.
 
     Args:
         model: A transformers model that can generate.
-        is_main: Whether the main sequence is among the rows: then taps on the model's layers are to see its forwards.
+        has_main: Whether the main sequences are among the rows, so that hooks must see the forwards.
+
+    Attributes:
+        ids: `[rows, length]` ids so far: prompt and continuation, or for an encoder-decoder model the continuation
+            alone. `None` before the prefill.
     """
 
-    def __init__(self, model: PreTrainedModel, *, is_main: bool = False) -> None:
-        self.model: Any = model  # what generates has methods of GenerationMixin, which the base class does not declare
-        self.is_main = is_main
+    def __init__(self, model: PreTrainedModel, *, has_main: bool = False) -> None:
+        self.model: Any = model  # with the methods of GenerationMixin, which PreTrainedModel does not declare
+        self.has_main = has_main
         self.ids: Tensor | None = None
         self._state: dict[str, Any] = {}
 
     @property
     def rows(self) -> int:
-        """How many sequences there are."""
+        """Return the number of sequences."""
         return 0 if self.ids is None else self.ids.shape[0]
 
     @torch.no_grad()
-    def start(self, prompt: Prompt, continuation: Tensor) -> Tensor:
-        """Read the prompts and what already follows them.
+    def prefill(self, prompt: Prompt, continuation: Tensor) -> Tensor:
+        """Read the prompts and what follows them.
 
         Args:
             prompt: One row for each row of `continuation`.
@@ -65,21 +67,21 @@ class CachedSequences:
             self._state = {"encoder_outputs": outputs, "attention_mask": prompt.attention_mask, "use_cache": True}
             add_cache(self.model, self._state, self.rows)
         elif prompt.extras and continuation.shape[1]:
-            # What images and token types mean for what stands behind them, the model's own prefill and steps know.
-            logits = self.start(prompt, continuation[:, :0])
+            # How images and token types affect the positions behind them, only the model's own steps know.
+            logits = self.prefill(prompt, continuation[:, :0])
             for column in continuation.split(1, dim=-1):
-                logits = self.extend(column)
+                logits = self.step(column)
             return logits
         else:
             self.ids = torch.cat([prompt.input_ids, continuation], dim=-1)
             grown = prompt.attention_mask.new_ones(continuation.shape)
             mask = torch.cat([prompt.attention_mask, grown], dim=-1)
-            self._state = prefill_state(self.model, self.ids, mask, prompt.extras)
+            self._state = prefill_inputs(self.model, self.ids, mask, prompt.extras)
         return self._forward(is_first_iteration=True)
 
     @torch.no_grad()
-    def extend(self, tokens: Tensor) -> Tensor:
-        """Append one token a row, `[rows, 1]`; the logits of the one after it."""
+    def step(self, tokens: Tensor) -> Tensor:
+        """Append one token to each row, `[rows, 1]`, and return the logits `[rows, vocab]` of the next."""
         assert self.ids is not None
         self.ids = torch.cat([self.ids, tokens], dim=-1)
         return self._forward(next_sequence_length=None if self._cache_name() is None else 1)
@@ -99,19 +101,19 @@ class CachedSequences:
             elif key == "encoder_outputs":
                 value.last_hidden_state = value.last_hidden_state[index]
             elif isinstance(value, Tensor) and key == "position_ids":
-                # [rows, n], or [axes, rows, n] where positions have several axes; one row may stand for all.
+                # [rows, n], or [axes, rows, n] for positions with several axes; one row may stand for all.
                 self._state[key] = value if value.shape[-2] == 1 else value.index_select(-2, index)
             elif isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == rows:
                 self._state[key] = value[index]
 
     def clear(self) -> None:
-        """Let go of cache and inputs."""
+        """Drop cache and inputs."""
         self.ids = None
         self._state = {}
 
     def _forward(self, **stage: bool | int | None) -> Tensor:
         inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
-        with nullcontext() if self.is_main else ignored_by_hooks():
+        with nullcontext() if self.has_main else ignored_by_hooks():
             outputs = self.model(**inputs, return_dict=True)
         self._state = self.model._update_model_kwargs_for_generation(
             outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
@@ -122,25 +124,25 @@ class CachedSequences:
         return next((name for name in ALL_CACHE_NAMES if self._state.get(name) is not None), None)
 
 
-def prefill_state(
+def prefill_inputs(
     model: Any,  # noqa: ANN401  (as in CachedSequences)
     ids: Tensor,
     mask: Tensor,
     extras: dict[str, Any],
 ) -> dict[str, Any]:
-    """What `generate()` would hand to a decoder-only model's prefill, besides the ids.
+    """Return what `generate()` passes to a decoder-only model's prefill besides the ids, with an empty cache.
 
     Args:
         model: The model.
         ids: `[rows, length]`.
-        mask: `[rows, length]`.
-        extras: What else the model reads.
+        mask: `[rows, length]`, 0 at padding.
+        extras: Whatever else the model reads.
     """
     accepted = inspect.signature(model.forward).parameters
     state = {"use_cache": True, **extras, "attention_mask": mask}
     if "position_ids" in accepted:
         given = extras.get("position_ids")
-        state["position_ids"] = positions_of(model, ids, state) if given is None else given
+        state["position_ids"] = position_ids(model, ids, state) if given is None else given
         # Without a mask attention takes its fast path, and the positions have been made from it by now.
         state["attention_mask"] = None if bool(mask.all()) else mask
     if "logits_to_keep" in accepted:
@@ -150,5 +152,5 @@ def prefill_state(
 
 
 def add_cache(model: Any, state: dict[str, Any], rows: int) -> None:  # noqa: ANN401
-    """Give `state` an empty cache. A model with a kind of its own makes and returns it in its first forward."""
+    """Give `state` an empty cache, unless the model makes a cache of its own kind in its first forward."""
     model._prepare_cache_for_generation(GenerationConfig(use_cache=True), state, GenerationMode.GREEDY_SEARCH, rows, 0)

@@ -1,110 +1,274 @@
-"""What a processor is not told, read off the `generate()` call that is running.
+"""The generation that a processor is called for: where it began, what its prompts are, whether it can be followed.
 
-A logits processor gets ids and scores and nothing else: not that a new call has begun, nor that one has ended, nor
-which tokens of the prompt are padding. Guessing these from the ids fails exactly where it hurts (a prompt that happens
-to continue the last output, a pad token that also begins texts), and a wrong guess is silent. All of it stands in the
-frames that are calling us, and this module is the one place that looks there:
-
-* `generate()` makes one `LogitsProcessorList` a call and calls every processor through it: that list *is* the call;
-* the decoding loop that calls the list keeps the model's inputs, with the attention mask, in `model_kwargs`;
-* `generate()` itself holds the streamer and the assistant, which it does not hand to a `custom_generate` callable.
+A logits processor is given ids and scores and nothing else: not that a new generation has begun, nor that one is over,
+nor which tokens of the prompt are padding. Guessing these from the ids fails silently, for example on a prompt that
+continues the last output. The forwards of the generating model tell: each generation runs on a cache of its own.
 """
 
 from __future__ import annotations
 
-import sys
+import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
+import torch
 from torch import Tensor
-from transformers import GenerationMixin, LogitsProcessorList
+from transformers import LogitsProcessorList, PreTrainedModel
+
+from .calling_frames import calling_processors, running_loops
+from .forward_recorder import ForwardRecorder, Reading
+from .unwrap_model import unwrap_model
 
 ASSISTED = (
     "assisted decoding (assistant_model, prompt_lookup_num_tokens) scores several tokens a step and takes some back; "
     "generate without it"
 )
-UNFOLLOWABLE: Mapping[str, str] = {"_assisted_decoding": ASSISTED}
-
-_PROCESSORS_CALL = LogitsProcessorList.__call__.__code__
-_generate: Any = vars(GenerationMixin)["generate"]
-_GENERATE = getattr(_generate, "__wrapped__", _generate).__code__  # under its no_grad decorator
-
-
-def calling_generation() -> LogitsProcessorList | None:
-    """The list through which `generate()` is calling processors; `None` outside of one."""
-    frame = _processors_frame()
-    return None if frame is None else frame.f_locals.get("self")
+INTERLEAVED = (
+    "another generation has come between its steps; for generations that take turns, make a processor for each of them"
+)
+T = TypeVar("T")
 
 
-def main_attention_mask(length: int) -> tuple[bool, Tensor | None]:
-    """Which of the main sequence's first `length` columns are tokens, as far as the decoding loop that calls tells.
+class Generation:
+    """One run of a decoding loop, from its prompts to its last token, and what is kept for it.
 
-    Returns:
-        Whether it tells, and the mask `[rows, length]`, or `None` for a prompt without padding.
+    Attributes:
+        prompt_length: Columns of the main ids at the first step.
+        prompt_mask: `[rows, prompt_length]`, 1 at the tokens of the main prompts; `None` if the model's forward was not
+            seen.
+        length: Columns of the main ids at the current step.
+        is_first: Whether the current step is the first.
+        in_generate: Whether `generate()` runs it, and not another loop.
+        reading: What the main model has read for the current step; `None` if its forward was not seen.
     """
-    frame = _processors_frame()
-    state = None if frame is None or frame.f_back is None else frame.f_back.f_locals.get("model_kwargs")
-    if not isinstance(state, dict) or "attention_mask" not in state:
-        return False, None
-    mask = state["attention_mask"]
-    if mask is None:
-        return True, None
-    fits = isinstance(mask, Tensor) and mask.dim() == 2 and mask.shape[1] >= length
-    return fits, mask[:, :length] if fits else None
+
+    def __init__(self, ids: Tensor, processors: LogitsProcessorList | None, reading: Reading | None) -> None:
+        self.prompt_length = self.length = ids.shape[1]
+        self.prompt_mask = None if reading is None else reading.padding_mask(ids)
+        self.is_first = True
+        self.in_generate = processors is not None
+        self.reading = reading
+        self._states: dict[object, Any] = {}
+        self._processors = None if processors is None else weakref.ref(processors, _ending(self))
+        self._cache: weakref.ref[Any] | None = None
+        self._serial = 0
+        self._follow(ids, reading)
+
+    @property
+    def step(self) -> int:
+        """Return how many tokens have been generated; 0 while the first is scored."""
+        return self.length - self.prompt_length
+
+    @property
+    def processors(self) -> LogitsProcessorList | None:
+        """Return the list through which `generate()` calls; `None` in another loop, and after `generate()`."""
+        return None if self._processors is None else self._processors()
+
+    @property
+    def cache(self) -> object | None:
+        """Return the main model's cache; `None` if there is none, or none any more."""
+        return None if self._cache is None else self._cache()
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the `generate()` call has returned or raised. Another loop does not say when it is over."""
+        return self.in_generate and self.processors is None
+
+    def state(self, owner: object, make: Callable[[], T]) -> T:
+        """Return what `owner` keeps for this generation; `make` makes it at the first request.
+
+        It is dropped when `generate()` ends; in another loop, with the main model's cache.
+        """
+        if owner not in self._states:
+            self._states[owner] = make()
+        return self._states[owner]
+
+    def end(self) -> None:
+        """Drop everything that is kept for this generation."""
+        self._states.clear()
+        self._ids = self.reading = self.prompt_mask = None
+
+    def advance(self, ids: Tensor, reading: Reading | None) -> Self:
+        """Go on to the step that scores what follows `ids` `[rows, length]`."""
+        if reading is not None or ids.shape[1] != self.length:
+            self.reading = reading
+        self.is_first = False
+        self.length = ids.shape[1]
+        self._follow(ids, reading)
+        return self
+
+    def continued_by(self, ids: Tensor) -> bool:
+        """Return whether `ids` are those of the last step with one more token in each row."""
+        last = self._ids
+        return last is not None and ids.shape == (len(last), last.shape[1] + 1) and torch.equal(ids[:, :-1], last)
+
+    def has_restarted(self, reading: Reading, ids: Tensor) -> bool:
+        """Return whether the forward that has read the last columns of `ids` began on a cache that was emptied."""
+        if reading.started > self._serial and reading.total >= ids.shape[1]:
+            return True
+        return ids.shape[1] <= self.length and reading.matching_columns(ids) == ids.shape[1]
+
+    def agrees_with(self, reading: Reading, ids: Tensor) -> bool:
+        """Return whether the main model has read as many columns since the last step as the ids have grown by."""
+        return self._read is None or reading.total - self._read == ids.shape[1] - self.length
+
+    def _follow(self, ids: Tensor, reading: Reading | None) -> None:
+        self._ids: Tensor | None = ids
+        self._read = None if reading is None else reading.total
+        if reading is None:
+            return
+        self._serial = reading.serial
+        cache = reading.live_cache
+        if cache is not None and cache is not self.cache:
+            self._cache = weakref.ref(cache, None if self.in_generate else _ending(self))
 
 
-def argument_of_generate(name: str) -> Any:  # noqa: ANN401
-    """An argument of the `generate()` call that is running, `None` outside of one."""
-    return next((frame.f_locals.get(name) for frame in _frames() if frame.f_code is _GENERATE), None)
+class GenerateCall:
+    """Recognises the generation of each call of a processor, for each thread apart.
 
+    A generation is recognised by the main model's cache; without one, by the list through which `generate()` calls.
+    Outside of `generate()` and without a cache there are only the ids: those of the last step with one more token
+    continue it, all others begin a generation.
 
-class ServedCall:
-    """Remembers which `generate()` call is being served, and learns when it is over.
+    A copy follows the same model, and no generation yet.
 
     Args:
-        forget: Called when the call has returned or raised: nobody can continue it then. Held weakly.
+        model: The model that generates.
+        name: Who is called, for the messages.
+        refused: By the name of a decoding loop of transformers, why it cannot be followed and what to do instead.
     """
 
-    def __init__(self, forget: Callable[[], None] | None = None) -> None:
-        self._forget = weakref.WeakMethod(forget) if forget is not None else None
-        self._call: weakref.ref[LogitsProcessorList] | None = None
+    def __init__(self, model: PreTrainedModel, name: str, refused: Mapping[str, str] | None = None) -> None:
+        self.model = unwrap_model(model, "model")
+        self._name = name
+        self._refused = {"_assisted_decoding": ASSISTED, **(refused or {})}
+        self._recorder = ForwardRecorder.of(self.model)
+        self._thread = _Thread()
+        self._thread.serial = self._recorder.serial  # earlier forwards are none of ours
 
-    def begins(self, call: LogitsProcessorList | None) -> bool:
-        """Whether this is another call than at the last time of asking; a direct call (`None`) always is."""
-        known = call is not None and self._call is not None and self._call() is call
-        if not known:
-            self._call = None if call is None else weakref.ref(call, self._over)
-        return not known
+    @property
+    def current(self) -> Generation | None:
+        """Return the generation of this thread's last call."""
+        return self._thread.generations[-1] if self._thread.generations else None
 
-    def _over(self, _: object) -> None:
-        if self._forget is not None and (forget := self._forget()) is not None:
-            forget()
+    def generation(self, ids: Tensor) -> Generation:
+        """Return the generation whose next token is to be scored, advanced to this step.
+
+        Args:
+            ids: `[rows, length]`, the whole main sequences so far.
+
+        Raises:
+            ValueError: The loop that calls cannot be followed; the message says what to do.
+        """
+        thread = self._thread
+        readings = self._recorder.since(thread.serial)
+        thread.serial, before = self._recorder.serial, thread.serial
+        thread.generations = [generation for generation in thread.generations if not generation.is_over]
+        if (known := self._known_by_cache(ids, readings)) is not None:
+            return known
+        # Without a cache of its own in the latest forward: it begins, or runs without a cache, or another one runs in
+        # between.
+        processors = calling_processors()
+        if processors is not None:
+            known = self._known_by_processors(ids, readings, processors)
+        else:
+            known = self._known_by_ids(ids, readings, before)
+        return known or self._begin(ids, readings, processors)
+
+    def reset(self) -> None:
+        """Forget this thread's generations."""
+        for generation in self._thread.generations:
+            generation.end()
+        self._thread.generations = []
+
+    def _known_by_cache(self, ids: Tensor, readings: Sequence[Reading]) -> Generation | None:
+        if not readings:
+            return None
+        latest = readings[0]
+        generation = next((one for one in self._thread.generations if latest.is_on(one.cache)), None)
+        if generation is None or generation.has_restarted(latest, ids):
+            return None
+        # Another loop may run the forwards of several prompts before it calls.
+        if generation.in_generate or len(readings) == 1 or generation.continued_by(ids):
+            return self._advanced(generation, ids, latest)
+        return None
+
+    def _known_by_processors(
+        self, ids: Tensor, readings: Sequence[Reading], processors: LogitsProcessorList
+    ) -> Generation | None:
+        for generation in self._thread.generations:
+            if generation.processors is processors:
+                reading = next((reading for reading in readings if reading.is_on(generation.cache)), None)
+                if reading is not None:
+                    return self._advanced(generation, ids, reading)
+                return generation.advance(ids, readings[0] if len(readings) == 1 else _that_read(ids, readings))
+        return None
+
+    def _known_by_ids(self, ids: Tensor, readings: Sequence[Reading], before: int) -> Generation | None:
+        last, reading = self.current, _that_read(ids, readings)
+        cache = None if reading is None else reading.live_cache
+        if last is not None and not last.in_generate and last.continued_by(ids):
+            # A forward on an empty cache begins a generation; one without a cache does if the last one had a cache.
+            begins = reading is not None and last.has_restarted(reading, ids) and (cache or last.cache) is not None
+            return None if begins else last.advance(ids, reading)
+        if reading is None or cache is None or cache not in self._thread.left:
+            return None
+        if reading.started > before or reading.matching_columns(ids) == ids.shape[1]:
+            return None
+        raise self._refusal(INTERLEAVED)
+
+    def _advanced(self, generation: Generation, ids: Tensor, reading: Reading) -> Generation:
+        if not generation.agrees_with(reading, ids):
+            raise self._refusal(ASSISTED)
+        return generation.advance(ids, reading)
+
+    def _begin(self, ids: Tensor, readings: Sequence[Reading], processors: LogitsProcessorList | None) -> Generation:
+        loops = running_loops()
+        for loop, reason in self._refused.items():
+            if loop in loops:
+                raise self._refusal(reason)
+        if readings and readings[0].exceeds(ids):
+            raise self._refusal(ASSISTED)
+        thread = self._thread
+        begun = Generation(ids, processors, _that_read(ids, readings))
+        for generation in thread.generations:
+            if not generation.in_generate:
+                if generation.cache is not None and generation.cache is not begun.cache:
+                    thread.left.add(generation.cache)
+                generation.end()
+        thread.generations = [generation for generation in thread.generations if generation.in_generate] + [begun]
+        return begun
+
+    def _refusal(self, reason: str) -> ValueError:
+        return ValueError(f"{self._name} cannot follow this call: {reason}.")
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return type(self)(self.model, self._name, self._refused)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.model, self._name, self._refused)
 
 
-def refuse_unfollowable(processor: str, also: Mapping[str, str] | None = None) -> None:
-    """Raise where the loop that is running cannot be followed by a second view.
-
-    Args:
-        processor: Who refuses.
-        also: Further functions that must not be running, with the reason and the remedy.
-
-    Raises:
-        ValueError: Assisted decoding, or one of `also`; with the remedy.
-    """
-    unfollowable = {**UNFOLLOWABLE, **(also or {})}
-    for frame in _frames():
-        if (reason := unfollowable.get(frame.f_code.co_name)) is not None:
-            raise ValueError(f"{processor} cannot follow this call: {reason}.")
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.generations: list[Generation] = []  # those of generate() calls within one another; of other loops, one
+        self.left: WeakSet[Any] = WeakSet()  # caches of other loops' generations that another one has replaced
+        self.serial = 0
 
 
-def _processors_frame() -> FrameType | None:
-    return next((frame for frame in _frames() if frame.f_code is _PROCESSORS_CALL), None)
+def _that_read(ids: Tensor, readings: Sequence[Reading]) -> Reading | None:
+    # Guidance reads the last token of the prompt alone: the main forward is the one that has read more.
+    best = max(readings, key=lambda reading: reading.matching_columns(ids), default=None)
+    return best if best is not None and best.matching_columns(ids) else None
 
 
-def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+def _ending(generation: Generation) -> Callable[[object], None]:
+    known = weakref.ref(generation)
+
+    def end(_: object) -> None:
+        if (generation := known()) is not None:
+            generation.end()
+
+    return end

@@ -1,90 +1,166 @@
-"""Hidden states of a model's own layers, taken from the forward that runs anyway.
+"""Views of the main model's own earlier layers, at no forward of their own.
 
-Early exits and layer contrasts need the main model's hidden states at the last position. `generate()` does not hand
-them to a processor; a forward hook on the layers sees them at no cost, for the rows and in the order in which they are
-about to be scored, whatever beam search did to them.
+`generate()` does not pass hidden states to a processor. Forward hooks on the layers see them in the main forward, for
+the rows that are about to be scored and in their order, whatever beam search did to them.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import LogitsProcessorList, PreTrainedModel, UnbatchedClassifierFreeGuidanceLogitsProcessor
+from transformers import PreTrainedModel
 
+from .forward_recorder import ForwardRecorder, Hook, ignored_by_hooks
+from .generate_call import Generation
 from .unwrap_model import eval_mode, unwrap_model
 
 NORMS = ("norm", "ln_f", "final_layernorm", "final_layer_norm", "final_norm", "norm_f")
-
-_unseen: ContextVar[bool] = ContextVar("counterfoil_unseen_by_taps", default=False)
-
-
-@contextmanager
-def ignored_by_hooks() -> Iterator[None]:
-    """Forwards in this block are another view's: taps on the same model let them pass."""
-    token = _unseen.set(True)
-    try:
-        yield
-    finally:
-        _unseen.reset(token)
+"""Names that decoders give their final norm."""
 
 
-def number_of_layers(model: PreTrainedModel) -> int:
-    """How many decoder layers a model has."""
-    return len(_layers(model))
+class LayerView:
+    """The logits of some layers of the model that generates: their hidden states through the model's own head.
+
+    Args:
+        model: The model that generates, decoder-only.
+        layers: Each once: 0 is the embeddings, j the output of the j-th layer, as in `output_hidden_states`.
+        norm: Whether to apply the model's final norm before the head.
+    """
+
+    of_main_forward = True
+
+    def __init__(self, model: PreTrainedModel, layers: Sequence[int], *, norm: bool) -> None:
+        self._hook = HiddenStateHook(model, layers)
+        self._head = LogitLens(model, norm=norm)
+
+    def logits(self, input_ids: Tensor, generation: Generation) -> Tensor:
+        """Return `[layers, rows, vocab]` of the step whose main forward has just run."""
+        return torch.stack([self._head(hidden) for hidden in self._hook.states(input_ids, generation)])
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return copy.copy(self)  # of the same model, which is not copied along
+
+
+class EarlyExit(LayerView):
+    """What the model would say after its first layers: an amateur inside the expert.
+
+    There is no second copy of weights and no second forward: only norm and head run again.
+
+    Args:
+        model: The model that generates, decoder-only.
+        layer: After which layer, in [1, number of layers]; the last one is the model itself.
+    """
+
+    def __init__(self, model: PreTrainedModel, layer: int) -> None:
+        model = unwrap_model(model, "model")
+        count = number_of_layers(model)
+        if isinstance(layer, bool) or not isinstance(layer, int) or not 1 <= layer <= count:
+            raise ValueError(f"`layer` has to be in [1, {count}], but is {layer}")
+        super().__init__(model, [layer], norm=True)
+
+    def logits(self, input_ids: Tensor, generation: Generation) -> Tensor:
+        """Return `[rows, vocab]` of the step whose main forward has just run."""
+        return super().logits(input_ids, generation)[0]
+
+
+class CandidateLayers(LayerView):
+    """The candidate layers of a layer contrast, each read by the model's own output head.
+
+    Args:
+        model: The model that generates, decoder-only.
+        layers: `"low"` or `"high"` for the candidates of the lower or upper half, every second layer (of more than 40
+            layers the first or last 20); a list of candidates; or one layer. 0 is the embeddings, and the last layer is
+            no candidate.
+        norm: Apply the final norm before the head.
+
+    Raises:
+        ValueError: The model has no such layers.
+    """
+
+    def __init__(self, model: PreTrainedModel, layers: str | int | Sequence[int], *, norm: bool) -> None:
+        self.layers = candidate_layers(model, layers)
+        self.norm = norm
+        super().__init__(model, self.layers, norm=norm)
 
 
 class HiddenStateHook:
-    """Keeps the last position's hidden state of some layers of `model`, from the latest forward in this thread.
+    """Keeps the last position's hidden states of some layers, from the latest forward in each thread.
 
-    The hooks go when the tap does.
+    The hooks go when it does.
 
     Args:
         model: A decoder-only model.
-        layers: Which, each once: 0 is the embeddings, j the output of the j-th layer, as in `output_hidden_states`.
+        layers: Each once: 0 is the embeddings, j the output of the j-th layer, as in `output_hidden_states`.
     """
 
     def __init__(self, model: PreTrainedModel, layers: Sequence[int]) -> None:
         modules = _layers(model)
         self.layers = tuple(layers)
-        self._kept = _Kept()
-        self._taken_at = self._taken_length = -1
+        self._recorder = ForwardRecorder.of(model)
+        self._latest = _LatestStates()
         for layer in self.layers:
-            handle = _hook(modules, layer, self._kept)
+            handle = _keep_states(modules, layer, self._latest, self._recorder)
             weakref.finalize(self, handle.remove)
 
-    def take(self, input_ids: Tensor, generation: LogitsProcessorList | None) -> list[Tensor]:
-        """The hidden states `[rows, hidden]`, one a layer, of the step that scores what follows `input_ids`.
+    def states(self, input_ids: Tensor, generation: Generation) -> list[Tensor]:
+        """Return the hidden states `[rows, hidden]`, one a layer, of the step that scores what follows `input_ids`.
 
         Raises:
-            ValueError: The model has not run for this step, or has run for something else in between.
+            ValueError: The model has not run for this step, or another forward of it came between.
         """
-        if any(isinstance(p, UnbatchedClassifierFreeGuidanceLogitsProcessor) for p in generation or ()):
+        reading, rows = generation.reading, len(input_ids)
+        self._latest.number_traced(self._recorder.serial)
+        states = [self._latest.states.get(layer) for layer in self.layers]
+        if reading is None or any(state is None or len(state[1]) < rows for state in states):
             raise ValueError(
-                "a layer contrast cannot be combined with `guidance_scale`, whose forward of the same model comes "
-                "between: generate without it"
+                "`model` has to be the model that generates, but its layers have not run for this step. A compiled "
+                "forward runs no hooks that are younger than its compilation: generate with disable_compile=True"
             )
-        rows, length = input_ids.shape
-        states = self._kept.states
-        fresh = self._kept.forwards != self._taken_at or length == self._taken_length
-        if not fresh or any(layer not in states or len(states[layer]) < rows for layer in self.layers):
-            raise ValueError("`model` has to be the model that generates, but its layers have not run for this step")
-        self._taken_at, self._taken_length = self._kept.forwards, length
-        return [states[layer][:rows] for layer in self.layers]
+        if any(state is not None and state[0] != reading.serial for state in states):
+            raise ValueError(
+                "a layer contrast cannot be combined with `guidance_scale`, or with any other processor that runs the "
+                "same model after its forward for this step: generate without it"
+            )
+        return [state[1][:rows] for state in states if state is not None]
 
 
-class _Kept(threading.local):
-    """Hidden states by layer, and how many forwards there have been; each thread decodes by itself."""
-
+class _Traced:
     def __init__(self) -> None:
         self.states: dict[int, Tensor] = {}
-        self.forwards = 0
+
+
+class _LatestStates(threading.local):
+    def __init__(self) -> None:
+        self.states: dict[int, tuple[int, Tensor]] = {}  # by layer: the number of the forward, and [rows, hidden]
+        self.traced = _Traced()
+
+    def number_traced(self, serial: int) -> None:
+        """Take the states that a compiled forward has left, as those of forward `serial`."""
+        self.states.update({layer: (serial, state) for layer, state in self.traced.states.items()})
+        self.traced.states.clear()
+
+
+def _keep_states(modules: nn.ModuleList, layer: int, latest: _LatestStates, recorder: ForwardRecorder) -> Any:  # noqa: ANN401
+    module, forwards = modules[max(layer - 1, 0)], weakref.ref(recorder)
+
+    def keep(hidden: Any) -> None:  # noqa: ANN401
+        # A copy: a view would keep the states of the whole prompt.
+        state = (hidden[0] if isinstance(hidden, tuple) else hidden)[:, -1].detach().clone()
+        if torch.compiler.is_compiling():
+            latest.traced.states[layer] = state
+        elif (known := forwards()) is not None:
+            latest.states[layer] = known.serial, state
+
+    if layer == 0:
+        hook = Hook(module, lambda args, kwargs: keep(args[0] if args else kwargs["hidden_states"]))
+        return module.register_forward_pre_hook(hook, with_kwargs=True)
+    return module.register_forward_hook(Hook(module, lambda _, output: keep(output)))
 
 
 class LogitLens:
@@ -92,11 +168,11 @@ class LogitLens:
 
     Args:
         model: A decoder-only model.
-        norm: Apply the final norm first. An early exit needs it; DoLa's paper and code leave it out.
+        norm: Apply the final norm first. An early exit needs it; DoLa's released code leaves it out.
 
     Raises:
-        ValueError: The model makes its logits in another way than by norm, head and the usual scaling: found out by
-            reading one token and comparing what the last layer gives with the model's own logits.
+        ValueError: The model makes its logits in another way than by norm, head and the usual scaling. One token is
+            read to compare what the last layer gives with the model's own logits.
     """
 
     def __init__(self, model: PreTrainedModel, *, norm: bool) -> None:
@@ -110,7 +186,7 @@ class LogitLens:
             self._norm = None
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        """Logits `[rows, vocab]` of hidden states `[rows, hidden]`."""
+        """Return the logits `[..., vocab]` of hidden states `[..., hidden]`."""
         logits = self._head(hidden if self._norm is None else self._norm(hidden))
         # What some families do between head and logits.
         if scale := getattr(self._config, "logit_scale", None):
@@ -124,7 +200,7 @@ class LogitLens:
     @torch.no_grad()
     def _refuse_if_unlike(self, model: Any) -> None:  # noqa: ANN401
         last: list[Tensor] = []
-        here = threading.get_ident()  # another thread may be decoding with the model just now
+        here = threading.get_ident()  # another thread may be decoding with the model at this moment
 
         def keep(_: nn.Module, __: Any, output: Any) -> None:  # noqa: ANN401
             if threading.get_ident() == here:
@@ -132,7 +208,8 @@ class LogitLens:
 
         handle = _layers(model)[-1].register_forward_hook(keep)
         try:
-            with ignored_by_hooks(), eval_mode(model):
+            # A compiled forward would not run the hook.
+            with ignored_by_hooks(), eval_mode(model), torch.compiler.set_stance("force_eager"):
                 token = torch.ones(1, 1, dtype=torch.long, device=model.device)
                 own = model(input_ids=token, use_cache=False).logits[:, -1].float().log_softmax(-1)
             ours = self(last[0][:, -1]).float().log_softmax(-1)
@@ -150,63 +227,9 @@ class LogitLens:
             )
 
 
-class EarlyExit:
-    """What the model would say after its first layers.
-
-    No second copy of weights and no second forward: the hidden state is taken from the main forward, and only norm and
-    head run again.
-
-    Args:
-        model: The model that generates, decoder-only.
-        layer: After which layer, in [1, number of layers]; the last one is the model itself.
-    """
-
-    of_main_forward = True
-
-    def __init__(self, model: PreTrainedModel, layer: int) -> None:
-        model = unwrap_model(model, "model")
-        count = number_of_layers(model)
-        if isinstance(layer, bool) or not isinstance(layer, int) or not 1 <= layer <= count:
-            raise ValueError(f"`layer` has to be in [1, {count}], but is {layer}")
-        self._tap = HiddenStateHook(model, [layer])
-        self._head = LogitLens(model, norm=True)
-
-    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
-        """`[rows, vocab]` of the step whose main forward has just run."""
-        return self._head(self._tap.take(input_ids, generation)[0])
-
-    def reset(self) -> None:
-        """Nothing is kept between steps."""
-
-
-class CandidateLayers:
-    """The candidate layers of a layer contrast, each read by the model's own output head.
-
-    Args:
-        model: The model that generates, decoder-only.
-        layers: `"low"` or `"high"` for the candidates of the lower or upper half, every second layer (of more than 40
-            layers the first or last 20); a list of candidates; or one layer. 0 is the embeddings, and the last layer is
-            no candidate.
-        norm: Apply the final norm before the head.
-
-    Raises:
-        ValueError: The model has no such layers.
-    """
-
-    of_main_forward = True
-
-    def __init__(self, model: PreTrainedModel, layers: str | int | Sequence[int], *, norm: bool) -> None:
-        self.layers = candidate_layers(model, layers)
-        self.norm = norm
-        self._hook = HiddenStateHook(model, self.layers)
-        self._head = LogitLens(model, norm=norm)
-
-    def logits(self, input_ids: Tensor, generation: LogitsProcessorList | None = None) -> Tensor:
-        """Return `[layers, rows, vocab]` of the step whose main forward has just run."""
-        return torch.stack([self._head(hidden) for hidden in self._hook.take(input_ids, generation)])
-
-    def reset(self) -> None:
-        """Nothing is kept between steps."""
+def number_of_layers(model: PreTrainedModel) -> int:
+    """Return how many decoder layers a model has."""
+    return len(_layers(model))
 
 
 def candidate_layers(model: PreTrainedModel, layers: str | int | Sequence[int]) -> tuple[int, ...]:
@@ -243,20 +266,3 @@ def _layers(model: PreTrainedModel) -> nn.ModuleList:
     raise ValueError(
         f"`model` has to keep its {count} layers in one list for a layer contrast, but is a {type(model).__name__}"
     )
-
-
-def _hook(modules: nn.ModuleList, layer: int, kept: _Kept) -> Any:  # noqa: ANN401  (torch's handle)
-    hooked = weakref.ref(modules[max(layer - 1, 0)])
-
-    def keep(module: nn.Module, hidden: Any) -> None:  # noqa: ANN401
-        # A copy of the model carries this hook too; what the copy computes is not the main model's.
-        if not _unseen.get() and module is hooked():
-            state = hidden[0] if isinstance(hidden, tuple) else hidden
-            kept.states[layer] = state[:, -1].detach().clone()  # not a view, which would keep the whole prompt's
-            kept.forwards += 1
-
-    if layer == 0:
-        return modules[0].register_forward_pre_hook(
-            lambda module, args, kwargs: keep(module, args[0] if args else kwargs["hidden_states"]), with_kwargs=True
-        )
-    return modules[layer - 1].register_forward_hook(lambda module, _, output: keep(module, output))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..methods import METHODS
+from ..methods import METHODS, ContrastiveSearch
 from ..methods.method import Method
 from ..methods.parameters import Parameter, check_choice, check_flag, check_integer
 
@@ -30,6 +30,8 @@ TEXT_KEYS = ("cf_contrast_prompt", "cf_contrast_messages", "cf_documents")
 """Texts become :data:`CONTRAST_IDS` before a request reaches the engine, which has no tokenizer."""
 MEMBER = "_cf_member"
 """Key of a :class:`PairMember`."""
+SEARCH = "_cf_search"
+"""Key of the method, a :class:`.ContrastiveSearch`, of a request that the engine has admitted to contrastive search."""
 
 LEAST_TOKENS = 2
 """The shortest prompt of a pair: its requests read up to their last token before they sample together."""
@@ -70,6 +72,11 @@ class ContrastParams:
         if asked is not None or self.contrast_ids is not None or self.without_adapter:
             return asked
         return max(self.method.unconditional_tokens, LEAST_TOKENS) if self.method.unconditional_tokens else None
+
+    @property
+    def searches(self) -> bool:
+        """Return whether it is contrastive search, which compares candidates for the next token and is no pair."""
+        return isinstance(self.method, ContrastiveSearch)
 
     @property
     def changes_image(self) -> bool:
@@ -117,6 +124,11 @@ class PairMember:
 def member_of(extra_args: Mapping[str, Any] | None) -> PairMember | None:
     """Return the pair member that `extra_args` hold, or `None` for a request without a pair."""
     return extra_args.get(MEMBER) if extra_args else None
+
+
+def search_of(extra_args: Mapping[str, Any] | None) -> ContrastiveSearch | None:
+    """Return the contrastive search that `extra_args` hold, or `None` for any other request."""
+    return extra_args.get(SEARCH) if extra_args else None
 
 
 class ParsedArgs(dict[str, Any]):
@@ -167,6 +179,11 @@ def general_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"`{key}` has to be the only contrast, but `{general}` is given as well")
         found[general] = value
     return found
+
+
+def takes_contrast(keys: Mapping[str, Any]) -> bool:
+    """Return whether the method of these keys is given something to contrast with; contrastive search is not."""
+    return keys.get(METHOD) != ContrastiveSearch.name
 
 
 def flag_keys() -> frozenset[str]:
@@ -231,8 +248,15 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
 
 
 def served_methods() -> dict[str, type[Method]]:
-    """Return the methods that an engine serves, by name: those whose contrast is another sequence of tokens."""
-    return {name: method for name, method in METHODS.items() if method.contrast in ("prompt", "image", "model")}
+    """Return the methods that an engine serves, by name.
+
+    Their contrast is another sequence of tokens, or the other candidates for the next one.
+    """
+    return {
+        name: method
+        for name, method in METHODS.items()
+        if method is ContrastiveSearch or method.contrast in ("prompt", "image", "model")
+    }
 
 
 def _served(method: type[Method]) -> list[Parameter]:
@@ -267,6 +291,12 @@ def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
     parameters = [PREFIX + parameter.name for parameter in _served(method)]
     parameters += [SEED] if method.contrast == "image" else []
     accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, WITHOUT_ADAPTER, TRACE, *parameters}
+    if method.contrast == "candidates":
+        for key in given:
+            if key not in (METHOD, *parameters):
+                takes = " and ".join(parameters)
+                raise ValueError(f"`{key}` has to be left out: {method.name} takes {takes}, and no contrast")
+        return
     for key in given:
         if key in TEXT_KEYS:
             raise ValueError(
@@ -283,6 +313,8 @@ def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
 
 
 def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
+    if params.searches:
+        return
     if params.cut_context is not None and params.contrast_ids is not None:
         raise ValueError(f"`{CUT_CONTEXT}` has to be the only contrast, but `{CONTRAST_IDS}` is given as well")
     given = params.contrast_ids is not None or params.cut_context is not None or params.without_adapter

@@ -1,4 +1,4 @@
-"""What an engine can serve: room for both sequences of a pair, and the switch that turns contrasts off.
+"""What an engine can serve: room for pairs, whether it has contrastive search, and the switch that turns contrasts off.
 
 Everything here is known before a request is admitted, in the server as well as in the engine.
 """
@@ -10,13 +10,58 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from ..methods.parameters import check_integer
 from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, TRACE, ContrastParams, has_contrast_keys
 
 AMATEUR = "counterfoil_amateur"
 """The entry of the model's config that names the amateur, in an engine that runs two models."""
 
+SEARCH_CONFIG = "counterfoil_search"
+"""The entry of the model's config that holds the :class:`SearchLimits`, in an engine with contrastive search."""
+
+SPARE = 2
+"""Groups of scratch blocks for requests for which there is no group of their own."""
+
 DISABLE = "COUNTERFOIL_DISABLE"
 """The environment variable that turns contrasts off: the engine is then vLLM's own, whatever flags it has."""
+
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """How much contrastive search an engine was started for.
+
+    Each of `requests` groups of scratch blocks of the KV cache holds what `largest_top_k` candidates need.
+
+    Args:
+        requests: How many requests search at a time with one forward a token. More are served, with two.
+        largest_top_k: The largest number of candidates.
+
+    Raises:
+        ValueError: One of them is no integer of at least 1.
+    """
+
+    requests: int = 16
+    largest_top_k: int = 8
+
+    def __post_init__(self) -> None:
+        check_integer("search_requests", self.requests, 1)
+        check_integer("largest_top_k", self.largest_top_k, 1)
+
+    @property
+    def groups(self) -> int:
+        """Return the number of groups, the spare ones included."""
+        return self.requests + SPARE
+
+    @property
+    def scratch_blocks(self) -> int:
+        """Return how many blocks at the end of the KV cache the scheduler must not give away."""
+        return self.groups * self.largest_top_k
+
+    @classmethod
+    def of(cls, vllm_config: Any) -> SearchLimits | None:  # noqa: ANN401
+        """Return those of the engine with this `VllmConfig`, or `None` if it has no contrastive search."""
+        named = getattr(vllm_config.model_config.hf_config, SEARCH_CONFIG, None)
+        return None if named is None else cls(**named)
 
 
 @dataclass(frozen=True)
@@ -30,6 +75,7 @@ class EngineLimits:
         blocks: How many blocks the KV cache has, if known.
         block_size: Tokens in a block.
         amateur_model: Whether the engine runs two models, so that a request with a contrast is one sequence.
+        search: How much contrastive search the engine was started for; `None` for none.
         logprobs_mode: What the engine gives as log-probabilities, vLLM's `--logprobs-mode`.
     """
 
@@ -39,6 +85,7 @@ class EngineLimits:
     blocks: int | None = None
     block_size: int = 1
     amateur_model: bool = False
+    search: SearchLimits | None = None
     logprobs_mode: str = "raw_logprobs"
 
     @classmethod
@@ -47,13 +94,16 @@ class EngineLimits:
         model, cache = vllm_config.model_config, vllm_config.cache_config
         # The front end has the sum over all engines.
         engines = vllm_config.parallel_config.data_parallel_size
+        search = SearchLimits.of(vllm_config)
+        scratch = search.scratch_blocks if search is not None else 0
         return cls(
             max_model_len=model.max_model_len,
             max_num_seqs=vllm_config.scheduler_config.max_num_seqs,
             vocabulary_size=model.get_vocab_size(),
-            blocks=cache.num_gpu_blocks // engines if cache.num_gpu_blocks else None,
+            blocks=cache.num_gpu_blocks // engines - scratch if cache.num_gpu_blocks else None,
             block_size=cache.block_size,
             amateur_model=hasattr(model.hf_config, AMATEUR),
+            search=search,
             logprobs_mode=model.logprobs_mode,
         )
 
@@ -67,7 +117,7 @@ class EngineLimits:
         return min(room, (tokens - sum(lengths)) // len(lengths))
 
     def check(self, params: ContrastParams, prompt_tokens: int, new_tokens: int | None = None) -> None:
-        """Reject a pair that this engine cannot serve.
+        """Reject a contrast that this engine cannot serve.
 
         Args:
             params: The contrast that a request asks for.
@@ -77,6 +127,9 @@ class EngineLimits:
         Raises:
             ValueError: With the reason and the remedy.
         """
+        if params.searches:
+            self._check_search(params)
+            return
         if self.amateur_model:
             return
         if params.trace and self.logprobs_mode != "raw_logprobs":
@@ -114,6 +167,19 @@ class EngineLimits:
                 "the server more memory or a larger --max-model-len"
             )
 
+    def _check_search(self, params: ContrastParams) -> None:
+        if self.search is None:
+            raise ValueError(
+                "contrastive_search has to be switched on when the engine starts, but is not: counterfoil serve "
+                "--contrastive-search, or llm_kwargs(contrastive_search=True)"
+            )
+        top_k = params.method.settings["top_k"]
+        if top_k > self.search.largest_top_k:
+            raise ValueError(
+                f"`cf_top_k` has to be at most this engine's {self.search.largest_top_k}, but is {top_k}: start it "
+                "with a larger --largest-top-k"
+            )
+
 
 def switched_off() -> bool:
     """Return whether the environment turns contrasts off."""
@@ -126,7 +192,34 @@ def check_switch(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingP
         raise ValueError(f"contrasts are switched off by {DISABLE}: unset it, or leave the cf_ keys out")
 
 
-def check_trace(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
+def check_sampling(params: ContrastParams, sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
+    """Reject a request whose way to sample does not go with its contrast.
+
+    Raises:
+        ValueError: Names the field, its value and the remedy.
+    """
+    if not params.searches:
+        check_prompt_logprobs(sampling_params.prompt_logprobs)
+        if params.trace:
+            _check_trace(sampling_params)
+        return
+    if sampling_params.temperature:
+        raise ValueError(
+            "`temperature` has to be 0 for contrastive search, which is deterministic, but is "
+            f"{sampling_params.temperature:g}"
+        )
+    # vLLM takes penalties off after logits processors, and so after the token was chosen.
+    for name, none in (("repetition_penalty", 1), ("presence_penalty", 0), ("frequency_penalty", 0)):
+        if (value := getattr(sampling_params, name)) != none:
+            raise ValueError(
+                f"`{name}` has to be left out for contrastive search, which has a penalty of its own, but is {value:g}"
+            )
+    for name in ("thinking_token_budget", "trace_decode_token_ids"):
+        if (value := getattr(sampling_params, name, None)) is not None:
+            raise ValueError(f"`{name}` has to be left out for contrastive search, which chooses, but is {value}")
+
+
+def _check_trace(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
     """Reject sampling parameters that leave a trace no place: it stands beside the log-probability of each token."""
     if sampling_params.logprobs is None or sampling_params.logprobs < 0:
         raise ValueError(

@@ -23,17 +23,17 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         ...
 
     @property
     def at_once(self) -> int:
-        """The number of requests it is best given at once; between two such batches the journal is written."""
+        """Return the number of requests it is best given at once; between two such batches the journal is written."""
         ...
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All else that its answers depend on, JSON: recorded, and part of what the journal finds them by."""
+        """Return all else that its answers depend on, JSON: recorded, and part of what the journal finds them by."""
         ...
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
@@ -89,12 +89,12 @@ class RecordedEngine:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """Return the file's name."""
         return self.dataset.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The file's digest."""
+        """Return the file's digest."""
         return {"engine": "recorded", "sha256": self.dataset.sha256}
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:

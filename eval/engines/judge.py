@@ -47,12 +47,12 @@ class JudgeEngine:
 
     @property
     def name(self) -> str:
-        """The model's name with its revision."""
+        """Return the model's name with its revision."""
         return self.model.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The threshold, and the options that the model was loaded with."""
+        """Return the threshold, and the options that the model was loaded with."""
         options = {f"option {name}": value for name, value in self._options.items()}
         return {"engine": "entailment", "threshold": self.model.threshold, **options}
 

@@ -44,12 +44,12 @@ class LocalEngine:
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         return self.language.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Engine, revision of the weights, precision, and whether prompts are put into the chat template."""
+        """Return the engine, revision of the weights, precision, and whether prompts are put into the chat template."""
         model = self.language.model
         return {
             "engine": "transformers",

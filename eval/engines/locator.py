@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 from counterfoil.attribution import Document, EntailmentModel, SourceSpan
 from counterfoil.attribution.documents import SourceRange
 from counterfoil.attribution.entailment import Pair
+from counterfoil.attribution.entailment.base import supports
 from counterfoil.attribution.entailment.batching import Steps, run, together
 from counterfoil.attribution.entailment.cached import CachedEntailment
-from counterfoil.attribution.entailment.thresholds import supports
 from counterfoil.attribution.locating import Locator
 from counterfoil.attribution.locating.base import Proposal, Query, everything
 from counterfoil.attribution.locating.decontextualization import Claim, Decontextualizer
@@ -125,12 +125,12 @@ class LocatorEngine:
 
     @property
     def name(self) -> str:
-        """The name of what checks the spans."""
+        """Return the name of what checks the spans."""
         return self.entailment.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The decontextualization, the models that check and score, and their options."""
+        """Return the decontextualization, the models that check and score, and their options."""
         way = self.decontextualize if isinstance(self.decontextualize, str) else type(self.decontextualize).__name__
         return {
             "engine": "locator",

@@ -70,12 +70,12 @@ class OpenAIEngine:
 
     @property
     def name(self) -> str:
-        """The model's name on the server."""
+        """Return the model's name on the server."""
         return self._model
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The protocol and whether prompts go to the chat endpoint; the address is left out, it may be private."""
+        """Return the protocol and whether prompts go to the chat endpoint; not the address, which may be private."""
         return {"engine": "openai", "chat": self.chat}
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:

@@ -55,7 +55,7 @@ class Method:
 
     @property
     def name(self) -> str:
-        """The control, or the method of the decoding."""
+        """Return the control, or the method of the decoding."""
         return self.control or self.decoding.method
 
 
@@ -126,12 +126,12 @@ class VisionEngine:
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         return self.vision.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Engine, revision of the weights, precision and seed."""
+        """Return the engine, revision of the weights, precision and seed."""
         dtype = str(self.model.dtype).removeprefix("torch.")
         return {"engine": "transformers, images", "revision": self._revision, "dtype": dtype, "seed": self.seed}
 

@@ -55,7 +55,7 @@ class Scene:
 
     @property
     def objects(self) -> tuple[str, ...]:
-        """The names of the things, in the order of :data:`.objects.NAMES`."""
+        """Return the names of the things, in the order of :data:`.objects.NAMES`."""
         shown = {thing.name for thing in self.things}
         return tuple(name for name in NAMES if name in shown)
 

@@ -47,17 +47,17 @@ class Exam:
 
     @property
     def questions(self) -> list[tuple[str, str]]:
-        """All that is asked, each once: (picture, question)."""
+        """Return all that is asked, each once: (picture, question)."""
         return list(dict.fromkeys((one.picture, one.text) for split in self.splits.values() for one in split))
 
     @property
     def requests(self) -> list[tuple[Image.Image, str]]:
-        """The same with the pictures themselves."""
+        """Return the same with the pictures themselves."""
         return [(self.scenes[picture].image, text) for picture, text in self.questions]
 
     @property
     def table(self) -> ObjectTable:
-        """The objects in the pictures."""
+        """Return the objects in the pictures."""
         return ObjectTable({name: scene.objects for name, scene in self.scenes.items()})
 
 

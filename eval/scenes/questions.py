@@ -35,17 +35,17 @@ class ObjectTable:
 
     @cached_property
     def frequency(self) -> Counter[str]:
-        """In how many pictures each object is; the order of equals is that of first appearance."""
+        """Return the number of pictures that each object is in; the order of equals is that of first appearance."""
         return Counter(name for objects in self.objects.values() for name in objects)
 
     @cached_property
     def popular(self) -> list[str]:
-        """All objects, the most frequent first."""
+        """Return all objects, the most frequent first."""
         return [name for name, _ in self.frequency.most_common()]
 
     @cached_property
     def companions(self) -> dict[str, list[str]]:
-        """For each object those that are in a picture with it, the most frequent companion first."""
+        """Return for each object those that are in a picture with it, the most frequent companion first."""
         together: dict[str, Counter[str]] = {name: Counter() for name in self.frequency}
         for objects in self.objects.values():
             for name in objects:

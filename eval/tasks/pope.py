@@ -209,7 +209,7 @@ class Polled:
 
     @property
     def statistics(self) -> dict[str, Weighted]:
-        """The figures as functions of weights, 0 if there is nothing to divide by."""
+        """Return the figures as functions of weights, 0 if there is nothing to divide by."""
         import numpy as np  # noqa: PLC0415 (tasks are listed without it)
         from counterfoil.attribution.statistics import ratio_of  # noqa: PLC0415
 

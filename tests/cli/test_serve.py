@@ -46,7 +46,7 @@ def test_help_on_vllms_options_is_vllms(monkeypatch: pytest.MonkeyPatch) -> None
     passed_on: list[Any] = []
     monkeypatch.setattr(serving, "serve_model", lambda *arguments: passed_on.append(arguments))
     assert run(".", "--help=all", "--amateur", "b").exit_code == 0
-    assert passed_on == [(".", ["--help=all"], "b")]
+    assert passed_on == [(".", ["--help=all"], "b", None)]
     assert "Serve a model to OpenAI clients" in run("--help").output
 
 
@@ -61,6 +61,39 @@ def test_another_scheduler_is_refused(command: list[Any]) -> None:
     outcome = run(".", "--scheduler-cls", "a.B")
     assert outcome.exit_code == 2
     assert "--scheduler-cls has to be left to counterfoil, but is a.B" in outcome.stderr
+    assert not command
+
+
+def test_contrastive_search_is_switched_on(command: list[Any]) -> None:
+    from counterfoil.decoding.vllm.engine_limits import SearchLimits  # noqa: PLC0415
+    from counterfoil.decoding.vllm.search.config import PROCESSOR as SEARCH_PROCESSOR  # noqa: PLC0415
+
+    overrides = ("--hf-overrides", '{"rope_theta": 5}')
+    outcome = run(".", "--contrastive-search", "--largest-top-k", "5", *overrides)
+    assert outcome.exit_code == 0, (outcome.output, outcome.exception)
+    (arguments,) = command
+    assert arguments.logits_processors == [PROCESSOR, SEARCH_PROCESSOR]
+    assert arguments.hf_overrides.limits == SearchLimits(16, 5)
+    assert arguments.hf_overrides.given == {"rope_theta": 5}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--largest-top-k", "5"), "--largest-top-k has to go with --contrastive-search"),
+        (
+            ("--contrastive-search", "--search-requests", "0"),
+            "--search-requests has to be an integer of at least 1, but is 0",
+        ),
+        (("--contrastive-search", "--amateur", "b"), "--amateur names a second one"),
+    ],
+)
+def test_contrastive_search_that_cannot_be_switched_on(
+    command: list[Any], options: tuple[str, ...], message: str
+) -> None:
+    outcome = run(".", *options)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
     assert not command
 
 

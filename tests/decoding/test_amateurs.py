@@ -379,7 +379,7 @@ def test_a_tap_keeps_one_state_a_row_and_not_the_prompts() -> None:
     model = tiny_model("llama")
     processor = DoLaLogitsProcessor(model, [1])
     model(torch.ones(2, 50, dtype=torch.long))
-    (kept,) = processor.view._hook._kept.states.values()  # type: ignore[attr-defined]
+    ((_, kept),) = processor.view._hook._latest.states.values()  # type: ignore[attr-defined]
     assert kept.untyped_storage().nbytes() == 2 * model.config.hidden_size * 4
 
 

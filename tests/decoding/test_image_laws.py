@@ -20,9 +20,10 @@ from counterfoil.decoding import (
     image_inputs,
 )
 from counterfoil.decoding.methods import masked_to_plausible
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import LogitsProcessor
 
 from tests.support import oracles
+from tests.support.kinds_of_views import Call
 from tests.support.tiny_vision import TinyVision, pictures, tiny_vision
 from tests.support.vision_reference import next_logits, single
 
@@ -175,7 +176,7 @@ def test_ritual_behind_another_is_the_papers_combination(family: str, negative: 
 
 def view_inputs(processor: Any) -> dict[str, Any]:
     """What a processor's view reads, as the processor was given it."""
-    prompt = processor.view._given
+    prompt = processor.view.contrast_prompts(torch.empty(1, 0), None)
     return {**prompt.extras, "input_ids": prompt.input_ids}
 
 
@@ -189,11 +190,11 @@ def test_whatever_cannot_be_followed_is_computed_anew(family: str) -> None:
     processor = RITUALLogitsProcessor.from_images(tiny.model, tiny.processor, request, transform="vertical_flip")
     view, reference = processor.view, single(tiny, text, processor.compared_with["transform"][0](request[0]))
     prompt = image_inputs(tiny.model, tiny.processor, request)["input_ids"]
-    generation = LogitsProcessorList()
+    call = Call(view)
     for new in ([], [7], [7, 8, 9, 10], [7, 8], [7, 8, 11]):
         ids = torch.cat([prompt, torch.tensor([new], dtype=torch.long)], -1)
         expected = torch.tensor(next_logits(tiny, reference, new), dtype=torch.float32)
-        torch.testing.assert_close(view.logits(ids, generation)[0], expected, atol=2e-4, rtol=2e-4)
+        torch.testing.assert_close(call.logits(ids)[0], expected, atol=2e-4, rtol=2e-4)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -91,7 +91,8 @@ def test_a_subclass_is_followed_and_freed_like_its_base() -> None:
     base, expected = traced()
     assert sequences.tolist() == expected.tolist()
     torch.testing.assert_close(mine.trace(sequences).main, base.trace(expected).main)
-    assert mine.view._main is None  # type: ignore[attr-defined]
+    assert mine._call.current is not None
+    assert not mine._call.current._states
 
 
 def test_the_dictionary_that_generate_returns_will_do() -> None:

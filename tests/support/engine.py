@@ -19,6 +19,26 @@ ENVIRONMENT = {
 }
 
 
+@contextlib.contextmanager
+def asynchronous() -> Iterator[None]:
+    """Engines that are made meanwhile schedule a step while the last one runs: on a CPU, vLLM's platform switches that
+    off, but engine core and model runner can do it."""
+    os.environ.update(ENVIRONMENT)
+    from vllm.platforms.cpu import CpuPlatform  # noqa: PLC0415
+
+    check = CpuPlatform.check_and_update_config
+
+    def checked(cls: type, config: Any) -> None:
+        check(config)
+        config.scheduler_config.async_scheduling = True
+
+    CpuPlatform.check_and_update_config = classmethod(checked)
+    try:
+        yield
+    finally:
+        CpuPlatform.check_and_update_config = check
+
+
 class Engine:
     """An engine with pairs.
 
@@ -46,6 +66,25 @@ class Engine:
     def tokens(self, prompts: Sequence[Any], params: Sequence[Any], **options: Any) -> list[list[int]]:
         """The first continuation of each."""
         return [list(found.outputs[0].token_ids) for found in self.outputs(prompts, params, **options)]
+
+    @property
+    def candidates(self) -> Any:
+        """The worker's part of contrastive search, in an engine that has it."""
+        from counterfoil.decoding.vllm.search.model import model_of  # noqa: PLC0415
+
+        return model_of(self.llm.llm_engine.vllm_config).candidates
+
+    def count_preempted(self) -> list[str]:
+        """The ids of the requests that are preempted from now on."""
+        scheduler, found = self.scheduler, []
+        preempt = type(scheduler)._preempt_request.__get__(scheduler)
+
+        def counted(request: Any, *args: Any, **kwargs: Any) -> Any:
+            found.append(request.request_id)
+            return preempt(request, *args, **kwargs)
+
+        scheduler._preempt_request = counted
+        return found
 
     def check_empty(self) -> None:
         """Nothing is left of what has been served."""

@@ -79,7 +79,7 @@ class Sampler:
 
     @property
     def steps(self) -> int:
-        """Steps of one epoch, about: the number of contrasts varies a little."""
+        """Return about how many steps an epoch has: the number of contrasts varies a little."""
         contrast = self.recipe.contrast if self.texts else 0
         return math.ceil((sum(map(self.number, self.groups)) + contrast) / self.recipe.pairs_per_step)
 

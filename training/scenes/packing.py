@@ -39,14 +39,14 @@ class Packed:
 
     @property
     def positions(self) -> Tensor:
-        """[1, prefix + segments]."""
+        """Return the positions [1, prefix + segments]."""
         before = self.prefix.shape[1]
         parts = [torch.arange(before), *(before + torch.arange(length) for length in self.lengths)]
         return torch.cat(parts)[None]
 
     @property
     def sees(self) -> Tensor:
-        """The tokens that each token sees: [1, 1, prefix + segments, prefix + segments]."""
+        """Return the tokens that each token sees: [1, 1, prefix + segments, prefix + segments]."""
         before = self.prefix.shape[1]
         owner = torch.cat([torch.full((length,), number) for number, length in enumerate((before, *self.lengths))])
         same = (owner[:, None] == owner[None, :]) | (owner[None, :] == 0)

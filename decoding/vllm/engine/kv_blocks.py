@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vllm.utils.math_utils import cdiv  # pyright: ignore[reportMissingImports]
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheManager  # pyright: ignore[reportMissingImports]
+    from vllm.v1.kv_cache_interface import KVCacheConfig  # pyright: ignore[reportMissingImports]
     from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
 
@@ -50,3 +52,24 @@ def room_for_output(cache: KVCacheManager, prompts: Sequence[int], most: int) ->
         fits = sum(blocks_for(cache, prompt + middle) for prompt in prompts) <= total
         low, high = (middle, high) if fits else (low, middle - 1)
     return low
+
+
+def without_last_blocks(cache: KVCacheConfig, taken: int, longest: int) -> KVCacheConfig:
+    """Return the cache as a scheduler must see it that never gives its last `taken` blocks away.
+
+    Args:
+        cache: The cache of the workers.
+        taken: How many blocks are set aside.
+        longest: The longest sequence, in tokens.
+
+    Raises:
+        ValueError: If the rest does not hold one such sequence.
+    """
+    needed = cdiv(longest, cache.kv_cache_groups[0].kv_cache_spec.block_size) + 1
+    if cache.num_blocks - taken < needed:
+        raise ValueError(
+            f"the KV cache has to hold a sequence of {longest} tokens ({needed} blocks) beside the {taken} scratch "
+            f"blocks of contrastive search, but has {cache.num_blocks} blocks: give the engine more memory, or fewer "
+            "--search-requests or a smaller --largest-top-k"
+        )
+    return replace(cache, num_blocks=cache.num_blocks - taken)

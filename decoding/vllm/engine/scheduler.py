@@ -19,12 +19,14 @@ from vllm.v1.core.sched.scheduler import Scheduler  # pyright: ignore[reportMiss
 from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImports]
 
 from ..contrast_params import MOST_CONTRASTS, has_contrast_keys, parse_contrast
-from ..engine_limits import EngineLimits, switched_off
+from ..engine_limits import EngineLimits, SearchLimits, switched_off
+from ..metrics import PAIR_COUNTERS, EngineCounters
+from ..search.compat import check_cache
 from ..token_trace import with_contrast
 from . import compat, pair_policy
-from .kv_blocks import blocks_for, blocks_for_next, free_blocks
-from .metrics import PairMetrics
+from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
 from .pair_requests import PairTable, contrast_id, make_contrast_request, make_main_request, room_for_pair
+from .search_requests import admit_search
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheBlocks  # pyright: ignore[reportMissingImports]
@@ -50,7 +52,7 @@ class PairScheduling(Base):
         pairs: Which requests belong together.
         pair_stats: Counts since the start: `pairs`, `held` (a request kept from sampling in a step), `preempted`
             pairs, `refused` ones, and `violations` (steps in which a request would have sampled without the rest of its
-            pair: 0, or this code is wrong).
+            pair: 0, or this code is wrong); and `searches`, requests for contrastive search.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -60,7 +62,7 @@ class PairScheduling(Base):
         compat.check_configuration(self.vllm_config, self)
         self.pairs = PairTable()
         self.pair_stats: Counter[str] = Counter()
-        self._metrics = PairMetrics.of(self.vllm_config)
+        self._metrics = EngineCounters.of(self.vllm_config, PAIR_COUNTERS)
         self._sampling: frozenset[str] = frozenset()  # requests of pairs that sample in this step
         self._orphans: set[str] = set()  # requests whose partner has ended
         self._refused: dict[str, str] = {}  # requests that end with an error, and why
@@ -68,7 +70,10 @@ class PairScheduling(Base):
     # Requests come.
 
     def add_request(self, request: Request) -> None:
-        """Add a request; one that asks for a contrast becomes two, or ends with an error that says why not."""
+        """Add a request; one that asks for a contrast becomes two, or ends with an error that says why not.
+
+        Contrastive search stays one request: the worker knows its candidates.
+        """
         params = request.sampling_params
         if params is None or not has_contrast_keys(params.extra_args) or request.request_id in self.requests:
             super().add_request(request)
@@ -76,6 +81,12 @@ class PairScheduling(Base):
         try:
             contrast = parse_contrast(params.extra_args)
             assert contrast is not None
+            if contrast.searches:
+                admit_search(request, contrast, self._limits())
+                super().add_request(request)
+                self.pair_stats["searches"] += 1
+                self._metrics.publish(self.pair_stats)
+                return
             if contrast.method.needs_step and self.use_v2_model_runner:
                 raise ValueError(
                     f"{contrast.method.name} needs the number of tokens so far, which is not known under Model Runner "
@@ -102,6 +113,7 @@ class PairScheduling(Base):
             max_num_seqs=min(self.max_num_active_reqs, self.max_num_running_reqs),
             vocabulary_size=self.vllm_config.model_config.get_vocab_size(),
             logprobs_mode=self.vllm_config.model_config.logprobs_mode,
+            search=SearchLimits.of(self.vllm_config),
         )
 
     def _refuse(self, request: Request, reason: str) -> None:
@@ -363,4 +375,12 @@ def pair_scheduler(*args: Any, **kwargs: Any) -> Scheduler:  # noqa: ANN401
     plain, paired = (
         (AsyncScheduler, AsyncPairScheduler) if config.scheduler_config.async_scheduling else (Scheduler, PairScheduler)
     )
-    return (plain if switched_off() else paired)(*args, **kwargs)
+    if switched_off():
+        return plain(*args, **kwargs)
+    search = SearchLimits.of(config)
+    if search is not None:
+        cache = kwargs["kv_cache_config"]
+        check_cache(cache)
+        longest = config.model_config.max_model_len
+        kwargs["kv_cache_config"] = without_last_blocks(cache, search.scratch_blocks, longest)
+    return paired(*args, **kwargs)

@@ -28,6 +28,7 @@ from ..contrast_params import (
     has_contrast_keys,
     is_traced,
     parse_contrast,
+    takes_contrast,
 )
 from ..contrast_prompts import both_conversations, both_prompts, each_contrast
 from ..engine_limits import EngineLimits, check_prompt_logprobs
@@ -174,8 +175,10 @@ async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any
         raise ValueError("`use_beam_search` has to be left out where a contrast is asked for: there are no beams")
     if request.kv_transfer_params is not None:
         raise ValueError("`kv_transfer_params` has to be left out where a contrast is asked for")
-    check_prompt_logprobs(request.prompt_logprobs)
     keys = general_keys(request.vllm_xargs)
+    if not takes_contrast(keys):
+        return keys
+    check_prompt_logprobs(request.prompt_logprobs)
     if is_traced(keys) and not request.logprobs:
         # The trace stands beside them. A chat asks by true, a prompt by how many other tokens it wants to see.
         request.logprobs = 0 if hasattr(request, "prompt") else True

@@ -17,6 +17,7 @@ import torch
 
 from ..contrast_params import CONTRAST_IDS, METHOD, PREFIX, parse_contrast
 from ..engine_limits import DISABLE, EngineLimits, switched_off
+from .search_self_test import search_failure
 
 ATTEMPTS = 4
 TOKENS = 4
@@ -51,12 +52,15 @@ async def _failure_of(state: Any) -> str | None:  # noqa: ANN401
     limits = EngineLimits.of(config)
     if switched_off() or config.model_config.runner_type != "generate":
         return None
-    if limits.max_num_seqs < 2 and not limits.amateur_model:
-        return None
+    paired = limits.max_num_seqs > 1 or limits.amateur_model
     engines = config.parallel_config.data_parallel_size
     for rank in range(engines):
         engine = _Engine(state.engine_client, rank if engines > 1 else None)
-        reason = await failure(engine, limits, tolerance(config.model_config.dtype))
+        dtype = config.model_config.dtype
+        reason = await failure(engine, limits, tolerance(dtype)) if paired else None
+        if reason is None and limits.search is not None:
+            exact = dtype == torch.float32
+            reason = await search_failure(engine, limits.search, limits.vocabulary_size, exact=exact)
         if reason is not None:
             return reason
     return None

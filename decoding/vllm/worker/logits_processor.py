@@ -30,7 +30,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 )
 
 from ..contrast_params import parse_contrast
-from ..engine_limits import check_prompt_logprobs, check_switch, check_trace
+from ..engine_limits import check_sampling, check_switch
 from ..token_trace import read_traces
 from .pair_rows import BatchRows, SlotRows, all_rows
 
@@ -72,12 +72,10 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
             ValueError: Names the key, its value and the remedy.
         """
         check_switch(sampling_params)
-        contrast = parse_contrast(sampling_params.extra_args)
-        if contrast is not None:
-            check_prompt_logprobs(sampling_params.prompt_logprobs)
+        params = parse_contrast(sampling_params.extra_args)
+        if params is not None:
+            check_sampling(params, sampling_params)
             read_traces()
-            if contrast.trace:
-                check_trace(sampling_params)
 
     def is_argmax_invariant(self) -> bool:
         """Return false: changing the likeliest token is the purpose."""

@@ -150,18 +150,19 @@ def generate(processors, **options):
 def test_in_generate_it_is_the_method_that_it_spells(custom) -> None:
     model = tiny_model("llama")
     view = OtherPrompt(model, padded(CONTRASTS))
-    ours = ContrastLogitsProcessor(view, METHODS["tests_away"](strength=1.0))
-    cad = ContrastLogitsProcessor(OtherPrompt(model, padded(CONTRASTS)), CAD(strength=1.0))
+    ours = ContrastLogitsProcessor(model, view, METHODS["tests_away"](strength=1.0))
+    cad = ContrastLogitsProcessor(model, OtherPrompt(model, padded(CONTRASTS)), CAD(strength=1.0))
     assert generate([ours], custom_generate=custom) == generate([cad], custom_generate=custom)
 
     views = [OtherPrompt(model, padded(CONTRASTS)), OtherPrompt(model, padded(CONTRASTS[::-1]))]
-    two = ContrastLogitsProcessor(views, METHODS["tests_towards"](strength=0.7))
-    expected = ContrastLogitsProcessor(views, DExperts(strength=0.7, plausibility=0.0))
+    two = ContrastLogitsProcessor(model, views, METHODS["tests_towards"](strength=0.7))
+    expected = ContrastLogitsProcessor(model, views, DExperts(strength=0.7, plausibility=0.0))
     assert generate([two], custom_generate=custom) == generate([expected], custom_generate=custom)
 
 
 def test_a_rule_that_fails_in_generate_is_named() -> None:
-    processor = ContrastLogitsProcessor(OtherPrompt(tiny_model("llama"), padded(CONTRASTS)), faulty(FAULTS["NaN"][0]))
+    model = tiny_model("llama")
+    processor = ContrastLogitsProcessor(model, OtherPrompt(model, padded(CONTRASTS)), faulty(FAULTS["NaN"][0]))
     with pytest.raises(ValueError, match="the rule `faulty` has to give numbers"):
         generate([processor])
 

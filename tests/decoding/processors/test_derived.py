@@ -87,9 +87,11 @@ def test_a_method_of_ones_own_is_a_processor_with_any_view() -> None:
 
     view = OtherPrompt(model, padded(CONTRASTS))
     expected = generated(counterfoil.decoding.CADLogitsProcessor(model, padded(CONTRASTS), strength=3.0))
-    assert generated(ContrastLogitsProcessor(view, Doubled(weight=1.5))) == expected
-    assert generated(ContrastLogitsProcessor(view, Doubled(weight=1.5)), custom_generate=batched_views) == expected
-    assert generated(ContrastLogitsProcessor(view, CAD(strength=3.0))) == expected
+    assert generated(ContrastLogitsProcessor(model, view, Doubled(weight=1.5))) == expected
+    assert (
+        generated(ContrastLogitsProcessor(model, view, Doubled(weight=1.5)), custom_generate=batched_views) == expected
+    )
+    assert generated(ContrastLogitsProcessor(model, view, CAD(strength=3.0))) == expected
 
 
 def test_a_class_of_ones_own_names_its_method() -> None:

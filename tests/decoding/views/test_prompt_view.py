@@ -1,18 +1,16 @@
-"""The following view against its uncached, unbatched, unpadded reference, whatever happens to the main sequence."""
+"""Prompt views against their uncached, unbatched, unpadded reference, whatever happens to the main sequence."""
 
 from __future__ import annotations
-
-import gc
-import weakref
 
 import numpy as np
 import pytest
 import torch
-from counterfoil.decoding.views import CutContext, OtherPrompt, SamePrompt, as_prompt
+from counterfoil.decoding.prompts.prompt import as_prompt
+from counterfoil.decoding.views import CutContext, OtherPrompt, SamePrompt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import LogitsProcessorList
 
+from tests.support.kinds_of_views import Call
 from tests.support.reference import next_logits
 from tests.support.tiny_models import VOCABULARY, padded, random_prompts, tiny_model
 
@@ -45,10 +43,10 @@ def test_a_view_follows_whatever_generate_does(
     view = OtherPrompt(tiny_model(MODEL), padded(contrasts, side=side))
     tokens = st.lists(st.integers(3, VOCABULARY - 1), min_size=prompts * beams, max_size=prompts * beams)
     for _ in range(data.draw(st.integers(1, 2), label="generate() calls")):
-        generation = LogitsProcessorList()
+        call = Call(view)
         prompt_length = data.draw(st.integers(1, 6))
         ids = torch.tensor(random_prompts([prompt_length] * prompts, seed=prompt_length)).repeat_interleave(beams, 0)
-        agree(view.logits(ids, generation), expected(contrasts, ids, prompt_length))
+        agree(call.logits(ids), expected(contrasts, ids, prompt_length))
         for _ in range(data.draw(st.integers(0, 4), label="steps")):
             event = data.draw(st.sampled_from(["token", "token", "beams", "several tokens", "a token taken back"]))
             if event == "beams":
@@ -60,34 +58,34 @@ def test_a_view_follows_whatever_generate_does(
                 ids = ids[:, :-1]
             for _ in range(3 if event == "several tokens" else 1):
                 ids = torch.cat([ids, torch.tensor(data.draw(tokens))[:, None]], dim=-1)
-            agree(view.logits(ids, generation), expected(contrasts, ids, prompt_length))
+            agree(call.logits(ids), expected(contrasts, ids, prompt_length))
 
 
 def test_rows_of_different_prompts_are_not_confused_when_their_main_ids_are_equal() -> None:
     contrasts = random_prompts([4, 6], seed=5)
     view = OtherPrompt(tiny_model(MODEL), padded(contrasts))
-    generation = LogitsProcessorList()
+    call = Call(view)
     ids = torch.tensor([[7, 8]] * 4)
-    view.logits(ids, generation)
+    call.logits(ids)
     ids = torch.cat([ids, torch.tensor([[9], [10], [9], [10]])], -1)
-    view.logits(ids, generation)
+    call.logits(ids)
     ids = torch.cat([ids[[1, 0, 3, 2]], torch.tensor([[11]] * 4)], -1)
-    agree(view.logits(ids, generation), expected(contrasts, ids, 2))
+    agree(call.logits(ids), expected(contrasts, ids, 2))
 
 
 def test_a_permutation_of_beams_is_followed_on_the_cache() -> None:
     contrasts = random_prompts([4], seed=5)
     view = OtherPrompt(tiny_model(MODEL), padded(contrasts))
-    generation = LogitsProcessorList()
+    call = Call(view)
     ids = torch.tensor([[7, 8]] * 3)
-    view.logits(ids, generation)
+    call.logits(ids)
     ids = torch.cat([ids, torch.tensor([[9], [10], [11]])], -1)
-    view.logits(ids, generation)
+    call.logits(ids)
     lengths = []
     hook = tiny_model(MODEL).register_forward_pre_hook(
         lambda _, __, kwargs: lengths.append(kwargs["input_ids"].shape), with_kwargs=True
     )
-    view.logits(torch.cat([ids[[2, 2, 0]], torch.tensor([[12]] * 3)], -1), generation)
+    call.logits(torch.cat([ids[[2, 2, 0]], torch.tensor([[12]] * 3)], -1))
     hook.remove()
     assert lengths == [(3, 1)]
 
@@ -98,43 +96,9 @@ def test_one_prefill_serves_all_beams_of_a_prompt() -> None:
     hook = tiny_model(MODEL).register_forward_pre_hook(
         lambda _, __, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
     )
-    view.logits(torch.tensor([[7, 8]] * 8), LogitsProcessorList())
+    Call(view).logits(torch.tensor([[7, 8]] * 8))
     hook.remove()
     assert shapes == [(2, 5)]
-
-
-def test_direct_calls_are_followed_by_their_ids() -> None:
-    contrasts = random_prompts([4], seed=2)
-    view = OtherPrompt(tiny_model(MODEL), padded(contrasts))
-    first = torch.tensor([[7, 8]])
-    agree(view.logits(first), expected(contrasts, first, 2))
-    longer = torch.tensor([[7, 8, 9]])
-    agree(view.logits(longer), expected(contrasts, longer, 2))
-    other = torch.tensor([[5, 6, 7, 8]])
-    agree(view.logits(other), expected(contrasts, other, 4))
-
-
-def test_the_cache_goes_when_generate_returns() -> None:
-    view = OtherPrompt(tiny_model(MODEL), padded(random_prompts([4], seed=2)))
-    generation = LogitsProcessorList()
-    view.logits(torch.tensor([[7, 8]]), generation)
-    cache = weakref.ref(view._sequence._state["past_key_values"])
-    del generation
-    gc.collect()
-    assert cache() is None
-
-
-def test_a_view_that_is_dropped_frees_its_cache_without_the_garbage_collector() -> None:
-    view = OtherPrompt(tiny_model(MODEL), padded(random_prompts([4], seed=2)))
-    generation = LogitsProcessorList()
-    view.logits(torch.tensor([[7, 8]]), generation)
-    cache = weakref.ref(view._sequence._state["past_key_values"])
-    gc.disable()
-    try:
-        del view
-        assert cache() is None
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
@@ -142,14 +106,14 @@ def test_the_same_prompt_is_read_without_its_padding(family: str) -> None:
     prompts = random_prompts([6, 2, 4], seed=3)
     ids = padded(prompts)["input_ids"]
     view = SamePrompt(tiny_model(family))
-    agree(view.logits(ids, LogitsProcessorList()), expected(prompts, ids[:, :0], 0, family))
+    agree(Call(view, in_generate=False).logits(ids), expected(prompts, ids[:, :0], 0, family))
 
 
 def test_a_leading_pad_token_that_all_rows_share_is_a_token() -> None:
     prompts = [[0, *row] for row in random_prompts([6, 2], seed=3)]
     ids = padded(prompts)["input_ids"]
     view = SamePrompt(tiny_model(MODEL))
-    agree(view.logits(ids, LogitsProcessorList()), expected(prompts, ids[:, :0], 0))
+    agree(Call(view, in_generate=False).logits(ids), expected(prompts, ids[:, :0], 0))
 
 
 def test_a_given_mask_overrules_the_guess() -> None:
@@ -158,7 +122,7 @@ def test_a_given_mask_overrules_the_guess() -> None:
     ids = torch.cat([torch.zeros(2, 1, dtype=torch.long), inputs["input_ids"]], -1)
     mask = torch.cat([torch.zeros(2, 1, dtype=torch.long), inputs["attention_mask"]], -1)
     view = SamePrompt(tiny_model(MODEL), mask)
-    agree(view.logits(ids, LogitsProcessorList()), expected([[4, *prompts[0]], prompts[1]], ids[:, :0], 0))
+    agree(Call(view).logits(ids), expected([[4, *prompts[0]], prompts[1]], ids[:, :0], 0))
 
 
 @pytest.mark.parametrize("last", [1, 3, 50])
@@ -166,11 +130,11 @@ def test_a_cut_context_sees_the_end_of_the_prompt_and_all_that_follows(last: int
     prompts = random_prompts([6, 2], seed=4)
     ids = padded(prompts)["input_ids"]
     view = CutContext(tiny_model(MODEL), last)
-    generation = LogitsProcessorList()
+    call = Call(view, in_generate=False)
     cut = [row[-last:] for row in prompts]
-    agree(view.logits(ids, generation), expected(cut, ids[:, :0], 0))
+    agree(call.logits(ids), expected(cut, ids[:, :0], 0))
     grown = torch.cat([ids, torch.tensor([[9], [10]])], -1)
-    agree(view.logits(grown, generation), expected(cut, grown, 6))
+    agree(call.logits(grown), expected(cut, grown, 6))
 
 
 @pytest.mark.parametrize(
@@ -196,20 +160,20 @@ def test_an_unusable_contrast_is_refused_when_made(inputs: object, message: str)
 def test_a_contrast_of_another_batch_size_is_refused_at_the_first_call() -> None:
     view = OtherPrompt(tiny_model(MODEL), padded(random_prompts([3, 3], seed=0)))
     with pytest.raises(ValueError, match="has 2 rows beside 3 sequences"):
-        view.logits(torch.tensor([[7]] * 3), LogitsProcessorList())
+        Call(view).logits(torch.tensor([[7]] * 3))
 
 
 def test_fewer_contrasts_than_prompts_are_refused_also_where_they_divide() -> None:
     view = OtherPrompt(tiny_model(MODEL), padded(random_prompts([3, 3], seed=0)))
     with pytest.raises(ValueError, match="rows that would share one are not alike"):
-        view.logits(torch.tensor([[7], [8], [9], [10]]), LogitsProcessorList())
+        Call(view).logits(torch.tensor([[7], [8], [9], [10]]))
 
 
 def test_one_contrast_may_serve_all_prompts() -> None:
     contrasts = random_prompts([3], seed=0)
     view = OtherPrompt(tiny_model(MODEL), padded(contrasts))
     ids = torch.tensor([[7], [8], [9]])
-    agree(view.logits(ids, LogitsProcessorList()), expected(contrasts, ids, 1))
+    agree(Call(view).logits(ids), expected(contrasts, ids, 1))
 
 
 @pytest.mark.parametrize(
@@ -222,4 +186,4 @@ def test_one_contrast_may_serve_all_prompts() -> None:
 def test_a_contrast_that_the_model_cannot_read_is_refused_by_name(row: list[int], message: str) -> None:
     view = OtherPrompt(tiny_model("gpt2"), {"input_ids": torch.tensor([row])})
     with pytest.raises(ValueError, match=message):
-        view.logits(torch.tensor([[7]]), LogitsProcessorList())
+        Call(view).logits(torch.tensor([[7]]))

@@ -106,7 +106,8 @@ def test_one_object_serves_many_calls_and_frees_its_cache_after_each() -> None:
         expected = generate(model, prompts, [ContrastiveSearchLogitsProcessor(model)])
         assert generate(model, prompts, [processor]).tolist() == expected.tolist()
         gc.collect()
-        assert processor._candidates is None
+        assert processor._call.current is not None
+        assert not processor._call.current._states
 
 
 def test_the_processor_itself_is_not_kept_alive() -> None:

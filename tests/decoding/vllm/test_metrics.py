@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("prometheus_client", reason="vLLM brings it")
 
-from counterfoil.decoding.vllm.engine.metrics import PairMetrics
+from counterfoil.decoding.vllm.metrics import PAIR_COUNTERS, EngineCounters
 from prometheus_client import REGISTRY
 
 
@@ -18,7 +18,7 @@ def value(name: str, engine: str) -> float | None:
 
 def test_counters_follow_the_counts_of_each_engine() -> None:
     counts: Counter[str] = Counter()
-    first, second = PairMetrics("m", 0), PairMetrics("m", 1)
+    first, second = (EngineCounters(PAIR_COUNTERS, "m", engine) for engine in (0, 1))
     first.publish(counts)
     counts.update(pairs=3, held=2, refused=1)
     first.publish(counts)
