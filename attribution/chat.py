@@ -51,7 +51,7 @@ class Chat(Protocol):
 
     @property
     def name(self) -> str:
-        """Model, place and settings."""
+        """Return model, place and settings."""
         ...
 
     def replies(self, conversations: Sequence[Sequence[Message]]) -> list[Reply]:

@@ -47,7 +47,7 @@ class SearchBench(Bench):
         self.search(prompts, top_k)
         made = {name: count - before.get(name, 0) for name, count in self.candidates.counts.items()}
         forwards = made["forwards"] + made["extra_forwards"]
-        rows = made["rows"] - sum(map(len, prompts)) + made["candidates"]
+        rows = made["rows"] - sum(map(len, prompts))
         return {"forwards a token": forwards / self.new_tokens, "rows a forward": rows / forwards}
 
     def client_loop(self, prompts: list[list[int]], top_k: int) -> float:

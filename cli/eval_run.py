@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from counterfoil.attribution.io.atomic import write_text
+from counterfoil.attribution.io.atomic import check_outputs, write_text
 from counterfoil.decoding.by_name import decodings
 from counterfoil.eval import registry
 from counterfoil.eval.journal import Journal
@@ -107,6 +107,8 @@ class Run:
             ModelLoadError: A model cannot be loaded.
         """
         plans = [self.plan(task) for task in self.tasks]
+        read = [path for plan in plans for path in (*plan.paths, *_files(plan.task))]
+        check_outputs([self.given.get(name) for name in ("json", "samples", "plot")], read)
         done: list[Result] = []
         with Journal(self.given.get("samples")) as journal, Progress() as progress:
             for plan in plans:
@@ -259,6 +261,12 @@ class Run:
             from counterfoil.eval.plot import plot_results
 
             plot_results(done, self.given["plot"])
+
+
+def _files(task: Task) -> list[Path]:
+    """Return the files that options of the task name."""
+    values = (getattr(task, option.name) for option in options(task))
+    return [value for value in values if isinstance(value, Path)]
 
 
 def print_result(result: Result, notes: Sequence[str] = ()) -> None:

@@ -38,7 +38,7 @@ PACKAGES = ("counterfoil", "torch", "transformers")
     help="What the prompt is compared with; again for each of several. cad: the prompt without its context. cfg: a "
     "negative prompt.",
 )  # fmt: skip
-@click.option("--image", type=click.Path(path_type=Path), metavar="FILE", help="A picture to ask about.")
+@click.option("--image", type=click.Path(path_type=Path), metavar="FILE", help="An image to ask about.")
 @click.option("--question", metavar="TEXT", help="With --image: what is asked.")
 @click.option("--model", metavar="MODEL", help="Language model: hub id or folder. Default: SmolLM2-135M-Instruct.")
 @click.option("--max-new-tokens", type=AT_LEAST_ONE, metavar="N", default=40, help="Longest continuation in tokens.")
@@ -274,7 +274,7 @@ def answered(request: ImageRequest, vision: VisionModel) -> Outcome:
     """Answer the question about the image by the method and plainly.
 
     Raises:
-        ValueError: The file is no picture, a parameter is out of range, or the model cannot serve the method.
+        ValueError: The file is no image, a parameter is out of range, or the model cannot serve the method.
     """
     from counterfoil.decoding import image_inputs
     from counterfoil.decoding.decoder import ImageDecoder

@@ -26,7 +26,7 @@ from counterfoil.decoding.by_name import processor_class
 from counterfoil.decoding.methods import METHODS, Method
 from counterfoil.decoding.methods.parameters import Parameter
 from counterfoil.decoding.processors import images, text
-from counterfoil.decoding.vllm.contrast_params import METHOD, PREFIX, SEED, served_methods
+from counterfoil.decoding.vllm.contrast_params import CUT_CONTEXT, METHOD, PREFIX, SEED, served_methods
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -118,6 +118,8 @@ def served_table(_: object = None) -> str:
         methods = ", ".join(f"`{method}` {_default(p)}" for method, p in found)
         choices = parameter.served_choices
         values = ", ".join(f"`{choice}`" for choice in choices) if choices else parameter.described_range
+        if PREFIX + name == CUT_CONTEXT:
+            values = "at least 2"  # an engine's prompt has two tokens, and a key that is left out is none
         rows.append(f"| `{PREFIX}{name}` | {methods} | {values} | {parameter.help} |")
     drawing = ", ".join(f"`{name}` 0" for name, method in own.items() if method.contrast == "image")
     rows.append(f"| `{SEED}` | {drawing} | at least 0 | the i-th image of the contrast is drawn with the seed plus i |")

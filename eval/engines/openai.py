@@ -28,7 +28,7 @@ SILENT = ("the model returned nothing", "the model refused")
 
 
 def served_methods() -> list[str]:
-    """Return the names of the methods that a server can decode by: plainly, and those that combine two sequences."""
+    """Return the names of the methods that a server can decode by: not those that need an image or hidden states."""
     return [PLAIN, *(name for name, method in contrast_params.served_methods().items() if not method.takes_image)]
 
 
@@ -109,6 +109,11 @@ class OpenAIEngine:
             return f"`{amateurs[0]}` is chosen when a server is started; a request can name `cut_context`"
         if method.method != PLAIN and not self._knows_methods():
             return f"the server at {self.url} does not know cf_method; start it with `counterfoil serve`"
+        if any(one.contrast == "candidates" for one in method.methods) and self._rejects(self._keys(method, None)):
+            return (
+                f"the server at {self.url} serves no {method.method}; start it with `counterfoil serve "
+                "--contrastive-search`"
+            )
         return None
 
     def answer(self, methods: Sequence[Decoding], requests: Sequence[Request]) -> list[list[Response]]:
@@ -146,12 +151,12 @@ class OpenAIEngine:
         keys = self._keys(decoding, request)
         return self._complete(request.prompt, request.max_new_tokens, request.stop, keys)
 
-    def _keys(self, decoding: Decoding, request: Generation) -> dict[str, Any]:
+    def _keys(self, decoding: Decoding, request: Generation | None) -> dict[str, Any]:
         if decoding.method == PLAIN:
             return {}
         given = {name: value for name, value in decoding.settings.items() if value is not None}
         keys = {"cf_method": decoding.method, **{f"cf_{name}": value for name, value in given.items()}}
-        if decoding.takes_contrast and request.contrast is not None:
+        if decoding.takes_contrast and request is not None and request.contrast is not None:
             said = json.dumps([{"role": "user", "content": request.contrast}], ensure_ascii=False)
             keys |= {"cf_contrast_messages": said} if self.chat else {"cf_contrast_prompt": request.contrast}
         return keys
@@ -180,12 +185,16 @@ class OpenAIEngine:
             raise ValueError(f"--endpoint has to be a server that answers, but {self.url} does not: {error}") from error
 
     def _knows_methods(self) -> bool:
+        if self._has_plug_in is None:
+            self._has_plug_in = self._rejects({"cf_method": PROBE})
+        return self._has_plug_in
+
+    def _rejects(self, keys: Mapping[str, Any]) -> bool:
+        """Return whether the server answers a request of one token with these keys by an error of the client's."""
         from openai import BadRequestError, UnprocessableEntityError  # noqa: PLC0415
 
-        if self._has_plug_in is None:
-            try:
-                self._complete("a", 1, (), {"cf_method": PROBE})
-                self._has_plug_in = False
-            except (BadRequestError, UnprocessableEntityError):
-                self._has_plug_in = True
-        return self._has_plug_in
+        try:
+            self._complete("a", 1, (), keys)
+        except (BadRequestError, UnprocessableEntityError):
+            return True
+        return False

@@ -89,6 +89,20 @@ def test_options_of_the_model_are_recorded(tmp_path):
     assert (recorded["settings"]["option batch_size"], recorded["settings"]["option device"]) == (4, "cpu")
 
 
+@pytest.mark.parametrize("option", ["--json", "--samples", "--plot"])
+@pytest.mark.parametrize("source", ["--data", "--train"])
+def test_an_input_is_not_overwritten(tmp_path, option, source):
+    files = {
+        "--data": written(tmp_path / "dev.jsonl", labelled()),
+        "--train": written(tmp_path / "t.jsonl", labelled()),
+    }
+    before = files[source].read_text()
+    result = run("entailment", files["--data"], "--train", files["--train"], option, files[source])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "it is an input" in result.stderr
+    assert files[source].read_text() == before
+
+
 def test_the_detail_check_is_measured_if_it_is_asked_for(tmp_path):
     file, figures = written(tmp_path / "dev.jsonl", labelled()), tmp_path / "figures.json"
     assert run("entailment", file, "--detail-check", "--json", figures).exit_code == 0

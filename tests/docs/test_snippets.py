@@ -148,7 +148,7 @@ def test_python_runs_as_printed(page: str) -> None:
     ):
         exec(compile(example.source, page, "single"), names)  # what a page has made in its own session
     for block in python_blocks(page):
-        exec(compile(block, page, "exec"), names)
+        exec(compile(block, page, "exec", dont_inherit=True), names)
 
 
 def test_the_first_page_says_what_comes_out(folder: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_task_that_leaves_no_item_says_so() -> None:
         def select(self, items, ask):
             return [item for item, answer in zip(items, ask(items), strict=True) if answer.score["words"] > 99]
 
-    with pytest.raises(ValueError, match=r"has to have an item that counts, but .* none of 2 does: raise --limit"):
+    with pytest.raises(ValueError, match=r"has to have an item that counts, but .* none of 4 does: raise --limit"):
         evaluated(Nothing(), LINES, PAIR, limit=2)
 
 

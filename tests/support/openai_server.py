@@ -26,6 +26,7 @@ def openai_server(
     root: str | None = None,
     key: str | None = None,
     rejects: tuple[str, ...] = (),
+    searches: bool = True,
 ) -> Iterator[tuple[str, list[dict]]]:
     """Serve while the block runs; give the address and the bodies of the requests that were answered.
 
@@ -35,6 +36,7 @@ def openai_server(
         root: What it says that it loaded.
         key: The key that it asks for.
         rejects: Fields of a request that it refuses, as OpenAI's reasoning models do.
+        searches: Whether it was started for contrastive search, which it refuses otherwise.
     """
     seen: list[dict] = []
     engine, lock = LocalEngine(tiny_language(), batch_size=1), threading.Lock()
@@ -67,6 +69,8 @@ def openai_server(
                     return
             try:
                 decoding, request = asked(body, chat, plug_in)
+                if decoding.method == "contrastive_search" and not searches:
+                    raise ValueError("`cf_method` has to be one that this server was started for")
             except ValueError as error:
                 self.reply(400, {"error": {"message": str(error), "type": "BadRequestError", "code": 400}})
                 return

@@ -17,7 +17,7 @@ from vllm.model_executor.layers.attention_layer_base import AttentionLayerBase
 from ..engine_limits import SearchLimits
 from .compat import check_step
 from .history import History
-from .metadata import candidate_metadata, joined, lengths_of, on_device
+from .metadata import candidate_metadata, joined, lengths_of, on_device, rows_alone
 from .scratch import Scratch
 from .seats import Seat
 
@@ -42,7 +42,7 @@ class CandidateForward:
         lengths: How many tokens each of its rows has.
         tried: The hidden states `[k, width]` of the candidates that came along in the last step, by seat.
         counts: `search_steps` (candidates came along), `extra_forwards`, `fallbacks`, and for tests and benchmarks
-            `forwards`, `rows` and `candidates`.
+            `forwards` (of steps), `rows` of all forwards and the `candidates` among them.
     """
 
     def __init__(self, model: Callable[[Tensor, Tensor], Tensor], vllm_config: VllmConfig, history: History) -> None:
@@ -63,14 +63,18 @@ class CandidateForward:
     def scratch(self) -> Scratch:
         """Return the groups of scratch blocks; there are none before there is a cache."""
         if self._scratch is None:
-            self._scratch = Scratch(self._limits, self.history.blocks, self.history.kv_cache.device)
+            dtype, device = self._config.model_config.dtype, self.history.kv_cache.device
+            self._scratch = Scratch(self._limits, self.history.blocks, self.history.width, dtype, device)
             self._prepare()
         return self._scratch
 
     def step(self, common: CommonAttentionMetadata, tokens: Tensor, positions: Tensor) -> Tensor | None:
         """Run a step with the candidates that can come along; return the hidden states of its own rows `[n, width]`.
 
-        If no candidates can, nothing is run and the result is `None`: the step is vLLM's own.
+        A request whose candidates come along has the token that it reads in the cache already, and its hidden state:
+        it won among the last candidates. So its own row is not run; what the winner left is copied to where the row
+        would have written it. If no candidates can come along, nothing is run and the result is `None`: the step is
+        vLLM's own.
 
         Args:
             common: The metadata of the step.
@@ -81,29 +85,34 @@ class CandidateForward:
             check_step(common)
         self.common, self.lengths, self.tried = common, lengths_of(common), {}
         n = common.num_actual_tokens
-        self.counts.update(forwards=1, rows=n)
         going = self._coming_along(common)
         if not going:
+            self.counts.update(forwards=1, rows=n)
             return None
         self._copy_winners(going)
         ids = torch.cat([self.scratch.tokens[group, : seat.top_k] for _, seat, group in going])
-        wide = self._metadata(going)
-        hidden = self._run(
-            joined(wide, common, self.lengths),
-            torch.cat([ids.to(tokens.dtype), tokens[:n]]),
-            torch.cat([_positions(wide).to(positions.dtype), positions[:n]]),
-        )
-        self.counts.update(search_steps=1, candidates=len(ids))
-        parts = hidden[: len(ids)].split([seat.top_k for _, seat, _ in going])
-        self.tried = {seat: part for (_, seat, _), part in zip(going, parts, strict=True)}
-        return hidden[len(ids) :]
+        wide, ids = self._metadata(going), ids.to(tokens.dtype)
+        where = _positions(wide).to(positions.dtype)
+        known, rest = _split(common, [row for row, *_ in going], tokens)
+        others = sorted(set(range(common.num_reqs)).difference(row for row, *_ in going))
+        if others:
+            wide = joined(wide, rows_alone(common, self.lengths, others, rest))
+            ids, where = torch.cat([ids, tokens[rest]]), torch.cat([where, positions[rest]])
+        hidden = self._run(wide, ids, where)
+        tried = hidden[: len(hidden) - len(rest)].split([seat.top_k for _, seat, _ in going])
+        self.tried = {seat: part for (_, seat, _), part in zip(going, tried, strict=True)}
+        self.counts.update(search_steps=1, forwards=1, rows=len(hidden), candidates=len(hidden) - len(rest))
+        own = hidden.new_empty(n, hidden.shape[1])
+        own[known] = self.scratch.hidden[on_device([group for *_, group in going], tokens)].to(own.dtype)
+        own[rest] = hidden[len(hidden) - len(rest) :]
+        return own
 
     def alone(self, rows: Rows) -> list[Tensor]:
         """Return the hidden states `[k, width]` of the candidates in these groups, by a forward of their own."""
         assert self.common is not None
         self._copy_tails(rows)
         ids = torch.cat([self.scratch.tokens[group, : seat.top_k] for _, seat, group in rows])
-        self.counts.update(extra_forwards=1, candidates=len(ids))
+        self.counts.update(extra_forwards=1, rows=len(ids), candidates=len(ids))
         wide = self._metadata(rows)
         hidden = self._run(wide, ids.to(torch.int32), _positions(wide))
         return list(hidden.split([seat.top_k for _, seat, _ in rows]))
@@ -121,11 +130,11 @@ class CandidateForward:
         for row, seat in self.find_rows(common):
             if seat.ahead is None:
                 continue
-            fits = seat.ahead == self.lengths[row] and starts[row + 1] - starts[row] == 1 and seat.top_k <= room
+            fits = seat.ahead == self.lengths[row] and starts[row + 1] - starts[row] == 1 and seat.top_k - 1 <= room
             if seat.group is None or not fits:
                 seat.ahead = None
                 continue
-            room -= seat.top_k
+            room -= seat.top_k - 1
             going.append((row, seat, seat.group))
         return going
 
@@ -141,11 +150,20 @@ class CandidateForward:
         return self.scratch.blocks(groups, candidates)
 
     def _copy_winners(self, going: Rows) -> None:
-        """Copy the end of each sequence from the block of the candidate that won last into those of all candidates."""
-        stale = [entry for entry in going if self.lengths[entry[0]] % self.history.block_size]
+        """Copy the end of each sequence from the block of the candidate that won last into the request's own last
+        block, and into those of the candidates if they do not begin a new one."""
+        assert self.common is not None
+        size = self.history.block_size
+        stale = [entry for entry in going if self.lengths[entry[0]] % size]
+        places = [place for row, *_ in going for place in (row, (self.lengths[row] - 1) // size)]
+        of_requests, last = on_device(places, self.scratch.winner).view(-1, 2).unbind(1)
+        targets = [self.common.block_table_tensor[of_requests, last].long()]
+        groups = [group for *_, group in going]
         if stale:
-            groups = on_device([group for _, seat, group in stale for _ in range(seat.top_k)], self.scratch.winner)
-            self._copy(self.scratch.blocks(groups, self.scratch.winner[groups]), self._blocks(stale))
+            targets.append(self._blocks(stale))
+            groups += [group for _, seat, group in stale for _ in range(seat.top_k)]
+        of_groups = on_device(groups, self.scratch.winner)
+        self._copy(self.scratch.blocks(of_groups, self.scratch.winner[of_groups]), torch.cat(targets))
 
     def _copy_tails(self, rows: Rows) -> None:
         """Copy the end of each sequence from the request's own last block into those of all candidates."""
@@ -198,6 +216,15 @@ class CandidateForward:
                 (backend.get_builder_cls()(spec, names, config, device), names)
                 for (backend, spec), names in kinds.items()
             ]
+
+
+def _split(common: CommonAttentionMetadata, rows: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the places of the tokens of these rows, which read one each, and those of all other tokens of a step."""
+    known = common.query_start_loc_cpu[torch.tensor(rows)].long()
+    kept = torch.ones(common.num_actual_tokens, dtype=torch.bool)
+    kept[known] = False
+    rest = kept.nonzero()[:, 0]
+    return known.to(like.device, non_blocking=True), rest.to(like.device, non_blocking=True)
 
 
 def _positions(candidates: CommonAttentionMetadata) -> Tensor:

@@ -210,7 +210,7 @@ class SearchLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         hidden = choice.hidden[at, winner[at, 0]]
         k = max(choice.seats[i].top_k for i in kept)
         following = model.compute_logits(hidden).float().softmax(-1).topk(k, dim=-1)
-        scratch.winner[groups] = winner[at, 0]
+        scratch.winner[groups], scratch.hidden[groups] = winner[at, 0], hidden
         scratch.tokens[groups, :k], scratch.probabilities[groups, :k] = following.indices, following.values
         for i in kept:
             choice.seats[i].ahead = lengths[i] + 1

@@ -65,34 +65,62 @@ def candidate_metadata(
     )
 
 
-def joined(
-    candidates: CommonAttentionMetadata, common: CommonAttentionMetadata, lengths: Sequence[int]
+def rows_alone(
+    common: CommonAttentionMetadata, lengths: Sequence[int], rows: Sequence[int], tokens: Tensor
 ) -> CommonAttentionMetadata:
-    """Return the metadata of the candidates with the rows of the step behind them.
+    """Return the metadata of some rows of a step.
+
+    Args:
+        common: The metadata of the step.
+        lengths: Of its rows, see :func:`lengths_of`.
+        rows: Which rows, at least one.
+        tokens: Where their tokens stand in the step.
+    """
+    at, at_host = on_device(rows, common.block_table_tensor), torch.tensor(rows)
+    reading = common.query_start_loc_cpu.diff()[at_host]
+    starts = torch.cat([reading.new_zeros(1), reading.cumsum(0, dtype=reading.dtype)])
+    known = torch.tensor([lengths[row] for row in rows], dtype=torch.int32)
+    prefilling = common.is_prefilling
+    return common.replace(
+        query_start_loc=starts.to(common.query_start_loc.device, non_blocking=True),
+        query_start_loc_cpu=starts,
+        seq_lens=common.seq_lens[at],
+        seq_lens_cpu_upper_bound=known,
+        num_reqs=len(rows),
+        num_actual_tokens=len(tokens),
+        max_query_len=int(reading.max()),
+        max_seq_len=int(known.max()),
+        block_table_tensor=common.block_table_tensor[at],
+        slot_mapping=common.slot_mapping[tokens],
+        positions=None,
+        is_prefilling=None if prefilling is None else prefilling[at_host.to(prefilling.device)],
+        **_UNKNOWN,
+    )
+
+
+def joined(first: CommonAttentionMetadata, second: CommonAttentionMetadata) -> CommonAttentionMetadata:
+    """Return the metadata of the candidates with those of other rows behind them.
 
     They stand in front because they read one token each: some back-ends want such rows first.
     """
-    k, rows, n = candidates.num_actual_tokens, common.num_reqs, common.num_actual_tokens
+    n = first.num_actual_tokens
     prefilling = None
-    if candidates.is_prefilling is not None and common.is_prefilling is not None:
-        prefilling = torch.cat([candidates.is_prefilling, common.is_prefilling[:rows]])
-    return common.replace(
-        query_start_loc=torch.cat([candidates.query_start_loc[:-1], common.query_start_loc[: rows + 1] + k]),
-        query_start_loc_cpu=torch.cat(
-            [candidates.query_start_loc_cpu[:-1], common.query_start_loc_cpu[: rows + 1] + k]
-        ),
-        seq_lens=torch.cat([candidates.seq_lens, common.seq_lens[:rows]]),
+    if first.is_prefilling is not None and second.is_prefilling is not None:
+        prefilling = torch.cat([first.is_prefilling, second.is_prefilling])
+    return second.replace(
+        query_start_loc=torch.cat([first.query_start_loc[:-1], second.query_start_loc + n]),
+        query_start_loc_cpu=torch.cat([first.query_start_loc_cpu[:-1], second.query_start_loc_cpu + n]),
+        seq_lens=torch.cat([first.seq_lens, second.seq_lens]),
         seq_lens_cpu_upper_bound=torch.cat(
-            [_some(candidates.seq_lens_cpu_upper_bound), torch.tensor(lengths, dtype=torch.int32)]
+            [_some(first.seq_lens_cpu_upper_bound), _some(second.seq_lens_cpu_upper_bound)]
         ),
-        num_reqs=k + rows,
-        num_actual_tokens=k + n,
-        max_seq_len=max(candidates.max_seq_len, common.max_seq_len),
-        block_table_tensor=torch.cat([candidates.block_table_tensor, common.block_table_tensor[:rows]]),
-        slot_mapping=torch.cat([candidates.slot_mapping, common.slot_mapping[:n]]),
-        positions=None,
+        num_reqs=first.num_reqs + second.num_reqs,
+        num_actual_tokens=n + second.num_actual_tokens,
+        max_query_len=max(first.max_query_len, second.max_query_len),
+        max_seq_len=max(first.max_seq_len, second.max_seq_len),
+        block_table_tensor=torch.cat([first.block_table_tensor, second.block_table_tensor]),
+        slot_mapping=torch.cat([first.slot_mapping, second.slot_mapping]),
         is_prefilling=prefilling,
-        **_UNKNOWN,
     )
 
 

@@ -17,15 +17,18 @@ class Scratch:
     Args:
         limits: How many groups there are, and of how many blocks each.
         blocks: How many blocks the cache has.
+        width: The model's hidden size.
+        dtype: The type of its hidden states.
         device: Where the cache is.
 
     Attributes:
         tokens: `[groups, largest k]`, the candidates for the next token, likeliest first.
         probabilities: `[groups, largest k]`, theirs.
         winner: `[groups]`, which candidate of the last step was chosen: its block holds the end of the sequence.
+        hidden: `[groups, width]`, the winner's hidden state.
     """
 
-    def __init__(self, limits: SearchLimits, blocks: int, device: torch.device) -> None:
+    def __init__(self, limits: SearchLimits, blocks: int, width: int, dtype: torch.dtype, device: torch.device) -> None:
         self.size = limits.largest_top_k
         self._first = blocks - limits.scratch_blocks
         self._free = list(range(limits.requests))[::-1]
@@ -33,6 +36,7 @@ class Scratch:
         self.tokens = torch.zeros(limits.groups, self.size, dtype=torch.int64, device=device)
         self.probabilities = torch.zeros(limits.groups, self.size, dtype=torch.float32, device=device)
         self.winner = torch.zeros(limits.groups, dtype=torch.int64, device=device)
+        self.hidden = torch.zeros(limits.groups, width, dtype=dtype, device=device)
 
     @property
     def free(self) -> int:

@@ -20,6 +20,7 @@ METHODS = [
     Decoding("cad", {"strength": 2.0}),
     Decoding("cid", {"strength": 6.0}),
     Decoding("contrastive_decoding", {"cut_context": 1, "strength": 1.5}),
+    Decoding("contrastive_search", {"top_k": 3}),
 ]
 REQUESTS = [Generation(f"w{n} w{n + 1} w{n + 2}", 6, contrast=f"w{n + 2}", stop=("w9",)) for n in range(5, 15)]
 
@@ -31,6 +32,7 @@ def test_a_server_answers_as_the_model_in_process(decoding: Decoding, chat: bool
     with openai_server() as (url, seen):
         engine = OpenAIEngine(url, at_once=3, chat=chat)
         assert engine.refuses(Continue(), decoding) is None
+        del seen[:]  # a server is asked whether it searches
         (found,) = engine.answer([decoding], REQUESTS)
     assert found == expected
     assert len(seen) == len(REQUESTS)
@@ -45,7 +47,8 @@ def test_a_task_is_the_same_file_for_either_engine() -> None:
     assert there.table() == here.table()
     assert there.settings["engine"] == "openai"
     assert there.notes == (
-        "left out: dola cannot be served, only none, cad, cid, contrastive_decoding; leave --endpoint out.",
+        "left out: dola cannot be served, only none, cad, cfg, cid, contrastive_decoding, contrastive_search; leave "
+        "--endpoint out.",
     )
 
 
@@ -65,12 +68,12 @@ def test_a_server_without_the_plug_in_is_found_out_before_it_answers_plainly() -
     ("task", "decoding", "reason"),
     [
         (memotrap.TASK, Decoding("none"), "gives no contrastive log-probabilities of given texts"),
-        (Continue(), Decoding("contrastive_search"), "contrastive_search cannot be served"),
+        (Continue(), Decoding("contrastive_search"), "serves no contrastive_search; start it with `counterfoil serve"),
         (Continue(), Decoding("contrastive_decoding", {"early_exit": 1}), "`early_exit` is chosen when a server is"),
     ],
 )
 def test_what_a_server_cannot_do_is_said_by_name(task, decoding: Decoding, reason: str) -> None:
-    with openai_server() as (url, _):
+    with openai_server(searches=False) as (url, _):
         assert reason in (OpenAIEngine(url).refuses(task, decoding) or "")
 
 

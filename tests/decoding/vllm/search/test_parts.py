@@ -19,7 +19,7 @@ from counterfoil.decoding.vllm.engine_limits import SEARCH_CONFIG, SearchLimits
 from counterfoil.decoding.vllm.search import compat, history
 from counterfoil.decoding.vllm.search.config import PREFIX, PROCESSOR, SearchOverrides
 from counterfoil.decoding.vllm.search.history import History
-from counterfoil.decoding.vllm.search.metadata import candidate_metadata, joined, lengths_of
+from counterfoil.decoding.vllm.search.metadata import candidate_metadata, joined, lengths_of, rows_alone
 from counterfoil.decoding.vllm.search.scratch import Scratch
 from counterfoil.decoding.vllm.search.seats import BatchSeats, SlotSeats
 from hypothesis import given, settings
@@ -121,13 +121,17 @@ def test_a_candidate_is_its_request_but_for_the_last_block() -> None:
     assert made.slot_mapping.tolist() == [91 * 4, 92 * 4, 95 * 4 + 3]
     assert common.block_table_tensor[0, :2].tolist() == [0, 1]
 
-    both = joined(made, common, lengths)
-    assert both.query_start_loc.tolist() == both.query_start_loc_cpu.tolist() == [0, 1, 2, 3, 4, 7, 8]
-    assert both.seq_lens.tolist() == [5, 5, 4, 4, 7, 3]
-    assert (both.num_reqs, both.num_actual_tokens, both.max_query_len, both.max_seq_len) == (6, 8, 3, 7)
-    assert both.slot_mapping[3:].tolist() == common.slot_mapping.tolist()
+    others = rows_alone(common, lengths, [1], torch.tensor([1, 2, 3]))
+    assert others.query_start_loc.tolist() == [0, 3]
+    assert others.slot_mapping.tolist() == common.slot_mapping[1:4].tolist()
+    both = joined(made, others)
+    assert both.query_start_loc.tolist() == both.query_start_loc_cpu.tolist() == [0, 1, 2, 3, 6]
+    assert both.seq_lens.tolist() == [5, 5, 4, 7]
+    assert (both.num_reqs, both.num_actual_tokens, both.max_query_len, both.max_seq_len) == (4, 6, 3, 7)
+    assert both.slot_mapping.tolist() == [*made.slot_mapping.tolist(), *others.slot_mapping.tolist()]
+    assert both.block_table_tensor[3].tolist() == common.block_table_tensor[1].tolist()
     assert both.is_prefilling is not None
-    assert both.is_prefilling.tolist() == [False, False, False, False, True, False]
+    assert both.is_prefilling.tolist() == [False, False, False, True]
 
 
 def test_a_step_that_it_does_not_follow() -> None:
@@ -175,7 +179,7 @@ def test_seats_follow_slots_that_are_used_again() -> None:
 
 def test_groups_lie_at_the_end_of_the_cache_and_belong_to_one() -> None:
     limits = SearchLimits(2, 3)
-    scratch = Scratch(limits, 100, torch.device("cpu"))
+    scratch = Scratch(limits, 100, 8, torch.float32, torch.device("cpu"))
     groups = [scratch.take() for _ in range(3)]
     assert groups == [0, 1, None]
     every = {

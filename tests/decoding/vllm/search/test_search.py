@@ -179,7 +179,7 @@ def test_preempted_for_want_of_memory(
 def test_no_room_beside_a_step(tiny: TinyEngine, drawn: list[list[int]], tokens: list[list[int]]) -> None:
     """Candidates that do not fit beside a step have a forward of their own."""
     scheduler = tiny.engine.llm.llm_engine.vllm_config.scheduler_config
-    before, scheduler.max_num_batched_tokens = scheduler.max_num_batched_tokens, 20
+    before, scheduler.max_num_batched_tokens = scheduler.max_num_batched_tokens, 16
     extra = counted(tiny, "extra_forwards")
     try:
         assert tiny.engine.tokens(drawn[:8], [searching(new=LONG)] * 8) == tokens[:8]
