@@ -7,7 +7,6 @@ its dataclass.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +34,6 @@ SEARCH = "_cf_search"
 
 LEAST_TOKENS = 2
 """The shortest prompt of a pair: its requests read up to their last token before they sample together."""
-MOST_CONTRASTS = 7
-"""How many contrasts one request may have."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,6 @@ class ContrastParams:
     Args:
         method: The method with its parameters.
         contrast_ids: Token ids of the contrast prompt, if they are given.
-        more_ids: Token ids of further contrast prompts, for a method of several contrasts.
         without_adapter: Whether the contrast runs without the request's LoRA adapter, on the main prompt unless another
             one is given.
         seed: The seed of what is drawn for the contrast's images: the i-th draws with `seed + i`.
@@ -58,12 +54,6 @@ class ContrastParams:
     without_adapter: bool = False
     seed: int = 0
     trace: bool = False
-    more_ids: tuple[tuple[int, ...], ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Return how many contrasts there are."""
-        return 1 + len(self.more_ids)
 
     @property
     def cut_context(self) -> int | None:
@@ -83,20 +73,17 @@ class ContrastParams:
         """Return whether the contrast is the main prompt with its images changed."""
         return self.method.contrast == "image"
 
-    def contrast_prompt(self, prompt: Sequence[int], index: int = 0) -> list[int]:
-        """Return the token ids of a contrast prompt, by its index, given those of the main prompt."""
-        if index:
-            return list(self.more_ids[index - 1])
+    def contrast_prompt(self, prompt: Sequence[int]) -> list[int]:
+        """Return the token ids of the contrast prompt, given those of the main prompt."""
         if self.contrast_ids is not None:
             return list(self.contrast_ids)
         return list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)
 
-    def contrast_tokens(self, prompt_tokens: int) -> list[int]:
-        """Return the length of each contrast prompt, given that of the main prompt."""
-        more = [len(ids) for ids in self.more_ids]
+    def contrast_tokens(self, prompt_tokens: int) -> int:
+        """Return the length of the contrast prompt, given that of the main prompt."""
         if self.contrast_ids is not None:
-            return [len(self.contrast_ids), *more]
-        return [prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)]
+            return len(self.contrast_ids)
+        return prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)
 
 
 @dataclass(frozen=True)
@@ -106,8 +93,6 @@ class PairMember:
     Args:
         pair: An id that the requests of one pair share.
         is_main: Whether it is the request that the client sent.
-        index: Which of the contrasts it is, if it is one.
-        size: How many requests the pair has; more than two for a method of several contrasts.
         method: The method with its parameters.
         seed: The client's seed, if this package applies it; see
             :mod:`counterfoil.decoding.vllm.worker.logits_processor`.
@@ -117,8 +102,6 @@ class PairMember:
     is_main: bool
     method: Method
     seed: int | None = None
-    index: int = 0
-    size: int = 2
 
 
 def member_of(extra_args: Mapping[str, Any] | None) -> PairMember | None:
@@ -234,17 +217,20 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
             raise ValueError(f"`{TRACE}` has to be left out on an engine with an amateur model, but is true")
     if SEED in given:
         check_integer(SEED, given[SEED], 0)
-    first, *more = _several_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else (None,)
     params = ContrastParams(
         method(**{p.name: _checked(p, given[PREFIX + p.name]) for p in _served(method) if PREFIX + p.name in given}),
-        contrast_ids=first,
-        more_ids=tuple(more),
+        contrast_ids=_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else None,
         without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
         seed=given.get(SEED, 0),
         trace=is_traced(given),
     )
     _check_contrast(params, amateur_model)
     return params
+
+
+def is_one_sequence(method: type[Method]) -> bool:
+    """Return whether the contrast of a method is one other sequence of tokens, read at every step alike."""
+    return method.contrast in ("prompt", "image", "model") and not method.needs_step and method.contrasts == 1
 
 
 def served_methods() -> dict[str, type[Method]]:
@@ -255,7 +241,7 @@ def served_methods() -> dict[str, type[Method]]:
     return {
         name: method
         for name, method in METHODS.items()
-        if method is ContrastiveSearch or method.contrast in ("prompt", "image", "model")
+        if method is ContrastiveSearch or is_one_sequence(method)
     }
 
 
@@ -328,27 +314,11 @@ def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
             raise ValueError(
                 f"the contrast of {params.method.name} is an image made from the request's own: leave it out"
             )
-    elif given:
-        params.method.check_contrasts(params.count)
-    else:
+    elif not given:
         raise ValueError(
             f"{params.method.name} has to be given something to contrast with, but has none: give "
             f"{', '.join(TEXT_KEYS[:2])}, {TEXT_KEYS[2]} or {CONTRAST_IDS}"
         )
-
-
-def _several_ids(value: object) -> tuple[tuple[int, ...], ...]:
-    """Return the token ids of each contrast: of one, or of several, which HTTP takes as JSON text only."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return (_ids(value),)
-    if isinstance(value, (list, tuple)) and value and all(isinstance(one, (list, tuple)) for one in value):
-        if len(value) > MOST_CONTRASTS:
-            raise ValueError(f"`{CONTRAST_IDS}` has to hold at most {MOST_CONTRASTS} contrasts, but holds {len(value)}")
-        return tuple(_ids(one) for one in value)
-    return (_ids(value),)
 
 
 def _ids(value: object) -> tuple[int, ...]:

@@ -18,12 +18,12 @@ from vllm.logprobs import Logprob
 from vllm.v1.engine.logprobs import LogprobsProcessor
 from vllm.v1.outputs import LogprobsLists
 
-from .contrast_params import has_contrast_keys, is_traced, parse_contrast
+from .contrast_params import has_contrast_keys, is_traced
 
 WRAPPED = "_counterfoil"
 """The mark of a method that reads traces already."""
 _TRACED = "_counterfoil_traced"
-"""Attribute of a :class:`LogprobsProcessor`: how many contrasts its tokens are traced under; absent without any."""
+"""Attribute of a :class:`LogprobsProcessor`: whether its tokens come with a trace; absent without a contrast."""
 
 
 @dataclass
@@ -71,24 +71,23 @@ def read_traces() -> None:
 
     @functools.wraps(update)
     def updated(self: Any, logprobs_lists: LogprobsLists) -> None:  # noqa: ANN401
-        traced = getattr(self, _TRACED, None)
-        if traced is None:
+        is_traced_here = getattr(self, _TRACED, None)
+        if is_traced_here is None:
             update(self, logprobs_lists)
             return
-        own = logprobs_lists.logprobs.shape[1] - traced
-        columns = logprobs_lists.logprobs[:, own:]
-        lists = logprobs_lists._replace(
-            logprob_token_ids=logprobs_lists.logprob_token_ids[:, :own], logprobs=logprobs_lists.logprobs[:, :own]
-        )
-        update(self, lists)
+        columns = logprobs_lists.logprobs[:, -1:] if is_traced_here else logprobs_lists.logprobs[:, :0]
+        if is_traced_here:
+            logprobs_lists = logprobs_lists._replace(
+                logprob_token_ids=logprobs_lists.logprob_token_ids[:, :-1], logprobs=logprobs_lists.logprobs[:, :-1]
+            )
+        update(self, logprobs_lists)
         _mark(self.logprobs[-len(columns) :], columns)
 
     def made(cls: type[LogprobsProcessor], tokenizer: Any, request: Any) -> LogprobsProcessor:  # noqa: ANN401
         processor = make.__func__(cls, tokenizer, request)  # type: ignore[attr-defined]
         extra_args = request.sampling_params.extra_args
         if has_contrast_keys(extra_args) and not request.sampling_params.flat_logprobs:
-            params = parse_contrast(extra_args) if is_traced(extra_args) else None
-            setattr(processor, _TRACED, 0 if params is None else params.count)
+            setattr(processor, _TRACED, is_traced(extra_args))
         return processor
 
     setattr(updated, WRAPPED, True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from vllm.v1.sample.logits_processor import LogitsProcessor  # pyright: ignore[reportMissingImports]
-from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: ignore[reportMissingImports]
     LogitsProcessor as SlotLogitsProcessor,
 )
@@ -14,9 +14,9 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 from ...methods.method import Method
 from ..contrast_params import parse_contrast
 from ..engine_limits import check_prompt_logprobs, check_switch
-from ..worker.pair_rows import grouped_rows
+from ..worker.pair_rows import BatchRows, Pair, SlotRows
 from .config import register
-from .model import ExpertAndAmateur
+from .model import NAME
 
 if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
@@ -36,8 +36,9 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     """
 
     def __init__(self, vllm_config: Any, second: Any, is_pin_memory: bool | None = None) -> None:  # noqa: ANN401
-        self._methods: dict[int, Method] = {}  # by row under V1, by slot under V2
-        self._by_slot = is_pin_memory is None
+        self._models = vllm_config.compilation_config.static_forward_context
+        kind = SlotRows if is_pin_memory is None else BatchRows
+        self.rows: Any = kind(lambda params, *_: _method(params), _own_rows)
 
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
@@ -56,31 +57,29 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
         """Follow the rows of Model Runner V1."""
-        process_dict_updates(self._methods, batch_update, lambda params, *_: _method(params))
+        self.rows.update(batch_update)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         """Follow the slots of Model Runner V2; return whether the request asks for a contrast."""
-        method = _method(sampling_params)
-        self._methods.pop(req_idx, None)
-        if method is not None:
-            self._methods[req_idx] = method
-        return method is not None
+        return self.rows.put(req_idx, sampling_params)
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each row of `logits` `[rows, vocab]` that asks for a contrast, in place."""
-        if not self._methods:
+        rows = self.rows.of_step(ctx and ctx.idx_mapping_np)
+        if not rows.main:
             return logits
-        amateur = ExpertAndAmateur.amateur_logits
+        amateur = self._models[NAME].amateur_logits
         if amateur is None or amateur.shape != logits.shape:
             raise RuntimeError(
                 f"the amateur's logits have to be of the same rows as the expert's {list(logits.shape)}, but are "
                 f"{None if amateur is None else list(amateur.shape)}"
             )
-        places = ctx.idx_mapping_np.tolist() if self._by_slot else range(len(logits))
-        methods = ((row, self._methods[place]) for row, place in enumerate(places) if place in self._methods)
-        for group in grouped_rows((method, row, (row,)) for row, method in methods):
-            group.put_scores(logits, amateur)
+        rows.put_scores(logits, amateur)
         return logits
+
+
+def _own_rows(methods: dict[int, Method]) -> Iterable[Pair]:
+    return ((method, row, row) for row, method in methods.items())
 
 
 def _method(params: SamplingParams) -> Method | None:

@@ -23,18 +23,11 @@ if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheManager  # pyright: ignore[reportMissingImports]
 
 CONTRAST_SUFFIX = "#counterfoil"
-"""The id of a contrast request is that of its main request with this at its end, and its index if there are several."""
-
-
-def contrast_id(main: str, index: int) -> str:
-    """Return the id of a main request's contrast request, by its index."""
-    return f"{main}{CONTRAST_SUFFIX}{index or ''}"
+"""The id of a contrast request is that of its main request with this at its end."""
 
 
 class PairTable:
     """The pairs in an engine core, by request id: a *main* request, which a client sent, and its *contrast* request.
-
-    A method of several contrasts has as many contrast requests; the group of them is called a pair all the same.
 
     The id of a contrast request stays known until :meth:`forget`, so that its last outputs can still be told from
     those of other requests after its pair has ended.
@@ -51,10 +44,10 @@ class PairTable:
         """Iterate over the ids of each living pair, main request first, oldest pair first."""
         return (pair for request_id, pair in self._pairs.items() if request_id == pair[0])
 
-    def add(self, main: str, *contrasts: str) -> None:
+    def add(self, main: str, contrast: str) -> None:
         """Add a pair."""
-        self._pairs |= dict.fromkeys((main, *contrasts), (main, *contrasts))
-        self._contrasts.update(contrasts)
+        self._pairs[main] = self._pairs[contrast] = (main, contrast)
+        self._contrasts.add(contrast)
 
     def pair(self, request_id: str) -> tuple[str, ...]:
         """Return the ids of a request's pair, main request first; empty for a request without one."""
@@ -104,21 +97,19 @@ def room_for_pair(request: Request, contrast: ContrastParams, limits: EngineLimi
         raise ValueError("`trace_decode_token_ids` has to be left out where a contrast is asked for: it chooses")
     check_prompt_logprobs(params.prompt_logprobs)
     limits.check(contrast, request.num_prompt_tokens)
-    prompts = [request.num_prompt_tokens, *contrast.contrast_tokens(request.num_prompt_tokens)]
+    prompts = [request.num_prompt_tokens, contrast.contrast_tokens(request.num_prompt_tokens)]
     most = min(params.max_tokens, limits.max_model_len - max(prompts))
     room = room_for_output(cache, prompts, most)
     if room < 1:
         raise ValueError(
-            f"prompt and contrast have to fit the KV cache together, but have {' and '.join(map(str, prompts))} tokens "
+            f"prompt and contrast have to fit the KV cache together, but have {prompts[0]} and {prompts[1]} tokens "
             "and leave no room for an answer: shorten them, or give the engine more memory"
         )
     return room
 
 
-def make_contrast_request(
-    main: Request, contrast: ContrastParams, *, max_tokens: int, config: VllmConfig, index: int = 0
-) -> Request:
-    """Return a contrast request of `main`.
+def make_contrast_request(main: Request, contrast: ContrastParams, *, max_tokens: int, config: VllmConfig) -> Request:
+    """Return the contrast request of `main`.
 
     It takes every token from the main request and never ends before it: it knows no stop token, and its length is the
     same. Whatever shapes a distribution (penalties, grammar, bias, top-k) applies to the main request alone; here it
@@ -129,7 +120,6 @@ def make_contrast_request(
         contrast: The contrast that it asks for.
         max_tokens: How many tokens both requests have room for.
         config: The engine's configuration.
-        index: Which contrast it is.
 
     Raises:
         ValueError: If the request's images cannot be changed as the method asks, or there is no adapter to leave out.
@@ -140,8 +130,8 @@ def make_contrast_request(
     assert params is not None
     assert main.prompt_token_ids is not None
     return Request(
-        request_id=contrast_id(main.request_id, index),
-        prompt_token_ids=contrast.contrast_prompt(main.prompt_token_ids, index),
+        request_id=main.request_id + CONTRAST_SUFFIX,
+        prompt_token_ids=contrast.contrast_prompt(main.prompt_token_ids),
         sampling_params=SamplingParams(
             temperature=params.temperature,
             max_tokens=max_tokens,
@@ -149,9 +139,7 @@ def make_contrast_request(
             detokenize=False,
             logprobs=0 if contrast.trace else None,
             skip_reading_prefix_cache=params.skip_reading_prefix_cache,
-            extra_args={
-                MEMBER: PairMember(main.request_id, False, contrast.method, index=index, size=1 + contrast.count)
-            },
+            extra_args={MEMBER: PairMember(main.request_id, False, contrast.method)},
         ),
         pooling_params=None,
         client_index=main.client_index,
@@ -177,8 +165,7 @@ def make_main_request(request: Request, contrast: ContrastParams, *, max_tokens:
     params = request.sampling_params
     assert params is not None
     foreign = {key: value for key, value in (params.extra_args or {}).items() if not has_contrast_keys({key: value})}
-    seed = params.seed if own_seed else None
-    member = PairMember(request.request_id, True, contrast.method, seed, size=1 + contrast.count)
+    member = PairMember(request.request_id, True, contrast.method, params.seed if own_seed else None)
     request.sampling_params = params.clone()
     request.sampling_params.extra_args = {**foreign, MEMBER: member}
     request.sampling_params.max_tokens = request.max_tokens = max_tokens

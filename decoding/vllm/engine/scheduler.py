@@ -18,14 +18,14 @@ from vllm.v1.core.sched.request_queue import SchedulingPolicy  # pyright: ignore
 from vllm.v1.core.sched.scheduler import Scheduler  # pyright: ignore[reportMissingImports]
 from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImports]
 
-from ..contrast_params import MOST_CONTRASTS, has_contrast_keys, parse_contrast
+from ..contrast_params import has_contrast_keys, parse_contrast
 from ..engine_limits import EngineLimits, SearchLimits, switched_off
 from ..metrics import PAIR_COUNTERS, EngineCounters
 from ..search.compat import check_cache
 from ..token_trace import with_contrast
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
-from .pair_requests import PairTable, contrast_id, make_contrast_request, make_main_request, room_for_pair
+from .pair_requests import CONTRAST_SUFFIX, PairTable, make_contrast_request, make_main_request, room_for_pair
 from .search_requests import admit_search
 
 if TYPE_CHECKING:
@@ -87,24 +87,16 @@ class PairScheduling(Base):
                 self.pair_stats["searches"] += 1
                 self._metrics.publish(self.pair_stats)
                 return
-            if contrast.method.needs_step and self.use_v2_model_runner:
-                raise ValueError(
-                    f"{contrast.method.name} needs the number of tokens so far, which is not known under Model Runner "
-                    "V2: start the engine with VLLM_USE_V2_MODEL_RUNNER=0"
-                )
             room = room_for_pair(request, contrast, self._limits(), self.kv_cache_manager)
-            made = [
-                make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config, index=index)
-                for index in range(contrast.count)
-            ]
+            made = make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config)
         except ValueError as error:
             self._refuse(request, str(error))
             return
         # Model Runner V2 draws by seed and position whatever else happens; V1 needs our seeds.
         make_main_request(request, contrast, max_tokens=room, own_seed=not self.use_v2_model_runner)
-        self.pairs.add(request.request_id, *(one.request_id for one in made))
-        for one in (request, *made):
-            super().add_request(one)
+        self.pairs.add(request.request_id, made.request_id)
+        super().add_request(request)
+        super().add_request(made)
         self.pair_stats["pairs"] += 1
 
     def _limits(self) -> EngineLimits:
@@ -336,10 +328,8 @@ class PairScheduling(Base):
         """Remove contrast requests from what a client hears, but for traces, and say why refused requests ended."""
         traces = {output.request_id: output.new_logprobs for output in client.outputs if output.new_logprobs}
         for output in client.outputs:
-            for index in range(MOST_CONTRASTS):
-                contrast = traces.get(contrast_id(output.request_id, index))
-                if contrast is None or output.new_logprobs is None:
-                    break
+            contrast = traces.get(output.request_id + CONTRAST_SUFFIX)
+            if contrast is not None and output.new_logprobs is not None:
                 output.new_logprobs = with_contrast(output.new_logprobs, contrast, output.new_token_ids)
         client.outputs = [output for output in client.outputs if not self.pairs.is_contrast(output.request_id)]
         if client.finished_requests:

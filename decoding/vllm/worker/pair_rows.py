@@ -1,19 +1,21 @@
-"""Find the rows of each pair in a step, under both model runners of vLLM.
+"""Find the rows of each pair in a step, under both model runners of vLLM, and combine them.
 
 Model Runner V1 reports every change of the batch by row. V2 assigns slots, reuses them without notice, and lays out the
-rows of each step anew.
+rows of each step anew, mostly as in the step before. Under both, what a step needs on the device, indices of rows and
+parameters of methods, is made and copied when the rows have changed; a step in between copies nothing and waits for
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import torch
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 
-from ...methods.method import Method
+from ...methods.method import Method, on_device
 from ..contrast_params import PairMember, member_of
 
 if TYPE_CHECKING:
@@ -21,77 +23,96 @@ if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
     from vllm.v1.sample.logits_processor import BatchUpdate  # pyright: ignore[reportMissingImports]
 
+Entry = TypeVar("Entry")
+Pair = tuple[Method, int, int]
+"""A method with its parameters, its main row and its contrast row."""
 
-@dataclass
+AT_ONCE = 64 << 20
+"""How many bytes of logits, both views together, a method is given at once. It needs at most 2.5 times as many for
+itself, so that this is what bounds the memory of large batches."""
+
+
+class _Call(NamedTuple):
+    """Pairs that one call of a method combines: their parameters as columns, and their rows on the device."""
+
+    method: Method
+    main: Tensor
+    contrast: Tensor
+
+
 class PairRows:
-    """Rows of one step that one call of a method combines, each pair with its own parameters.
+    """The rows of a batch that are combined, as long as the batch stays as it is.
 
     Args:
-        methods: The method of each pair with its parameters; all are of one group, see :meth:`.Method.stacked`.
-        main: The row of each main request.
-        contrasts: The rows of its contrasts, in the same order.
+        pairs: Each pair's method and rows. Those of one :attr:`.Method.group` are combined by one call.
+
+    Attributes:
+        main: The row of each main request, group by group.
+        contrast: The row of each contrast request, in the same order.
     """
 
-    methods: list[Method] = field(default_factory=list)
-    main: list[int] = field(default_factory=list)
-    contrasts: list[tuple[int, ...]] = field(default_factory=list)
-    _stacked: Method | None = None
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        groups: dict[tuple[object, ...], list[Pair]] = {}
+        for pair in pairs:
+            groups.setdefault(pair[0].group, []).append(pair)
+        self._groups = [[method for method, _, _ in group] for group in groups.values()]
+        self.main = [main for group in groups.values() for _, main, _ in group]
+        self.contrast = [contrast for group in groups.values() for _, _, contrast in group]
+        self._on_device: tuple[Tensor, Tensor] | None = None
+        self._calls: list[_Call] | None = None
 
-    def put_scores(self, logits: Tensor, contrast: Tensor, steps: Sequence[int] = ()) -> None:
-        """Put the method's scores into the main rows of `logits`, in place.
+    def put_scores(self, logits: Tensor, contrast: Tensor) -> None:
+        """Put each method's scores into the main rows of `logits`, in place.
 
         Args:
             logits: `[rows, vocab]` logits of a step.
             contrast: `[rows, vocab]` logits with the contrast rows; `logits` itself if they are rows of the same step.
-            steps: How many tokens each main row has produced, for a method that needs it.
         """
-        if self._stacked is None:
-            self._stacked = type(self.methods[0]).stacked(self.methods, logits)
-        context = {"step": logits.new_tensor(steps, dtype=torch.float32)[:, None]} if self._stacked.needs_step else {}
-        views = [contrast[list(rows)] for rows in zip(*self.contrasts, strict=True)]
-        others = views[0] if len(views) == 1 else torch.stack(views)
-        scores = self._stacked.served_scores(logits[self.main], others, **context)
-        logits[self.main] = scores.to(logits.dtype)
+        if not self.main:
+            return
+        if self._calls is None:
+            self._calls = list(self._made_calls(logits))
+        for call in self._calls:
+            views = logits.index_select(0, call.main), contrast.index_select(0, call.contrast)
+            logits.index_copy_(0, call.main, call.method.scores(*views).to(logits.dtype))
+            del views  # before those of the next call are made
+
+    def copy_tokens(self, sampled: Tensor) -> None:
+        """Give each contrast request the token of its main request: `sampled` is `[rows]` ids, changed in place."""
+        if self.main:
+            main, contrast = self._rows(sampled)
+            sampled.index_copy_(0, contrast, sampled.index_select(0, main))
+
+    def _rows(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        if self._on_device is None:
+            main, contrast = on_device(torch.tensor([self.main, self.contrast]), like)
+            self._on_device = main, contrast
+        return self._on_device
+
+    def _made_calls(self, logits: Tensor) -> Iterable[_Call]:
+        main, contrast = self._rows(logits)
+        most = max(1, AT_ONCE // (2 * 4 * logits.shape[-1]))
+        start = 0
+        for group in self._groups:
+            for first in range(0, len(group), most):
+                methods = group[first : first + most]
+                rows = slice(start, start + len(methods))
+                yield _Call(type(methods[0]).stacked(methods, logits), main[rows], contrast[rows])
+                start += len(methods)
 
 
-def grouped_rows(rows: Iterable[tuple[Method, int, tuple[int, ...]]]) -> list[PairRows]:
-    """Group rows that one call of a method can combine.
-
-    Args:
-        rows: Each pair's method, its main row and the rows of its contrasts.
-    """
-    groups: dict[tuple[object, ...], PairRows] = {}
-    for method, main, contrasts in rows:
-        group = groups.setdefault((len(contrasts), *method.group), PairRows())
-        group.methods.append(method)
-        group.main.append(main)
-        group.contrasts.append(contrasts)
-    return list(groups.values())
-
-
-def pair_rows(members: Mapping[int, PairMember]) -> list[PairRows]:
-    """Return the pairs of which all requests have a row.
+def pairs_of(members: Mapping[int, PairMember]) -> Iterable[Pair]:
+    """Yield the pairs of which both requests have a row.
 
     A request alone is still reading its prompt; vLLM throws away what it samples.
 
     Args:
         members: The request in each row.
     """
-    contrasts: dict[str, dict[int, int]] = {}
+    contrasts = {member.pair: row for row, member in members.items() if not member.is_main}
     for row, member in members.items():
-        if not member.is_main:
-            contrasts.setdefault(member.pair, {})[member.index] = row
-    return grouped_rows(
-        (member.method, row, tuple(contrasts[member.pair][index] for index in range(member.size - 1)))
-        for row, member in members.items()
-        if member.is_main and len(contrasts.get(member.pair, ())) == member.size - 1
-    )
-
-
-def all_rows(groups: Sequence[PairRows]) -> tuple[list[int], list[int]]:
-    """Return the rows of main requests, once for each contrast, and those of the contrasts in the same order."""
-    pairs = [(main, rows) for group in groups for main, rows in zip(group.main, group.contrasts, strict=True)]
-    return [main for main, rows in pairs for _ in rows], [row for _, rows in pairs for row in rows]
+        if member.is_main and member.pair in contrasts:
+            yield member.method, row, contrasts[member.pair]
 
 
 @dataclass(frozen=True)
@@ -113,29 +134,41 @@ class BatchRow:
         return cls(member, output_ids) if member is not None else None
 
 
-class BatchRows:
-    """The rows of pairs under Model Runner V1."""
+class BatchRows(Generic[Entry]):
+    """The rows of a batch under Model Runner V1.
 
-    def __init__(self) -> None:
-        self._rows: dict[int, BatchRow] = {}
-        self._groups: list[PairRows] = []
+    Args:
+        entry_of: Makes the entry of a request that joins the batch, from its parameters, prompt and output; `None` if
+            the request is none of ours.
+        pairs: Finds the pairs among the entries by row.
+    """
+
+    def __init__(
+        self, entry_of: Callable[..., Entry | None], pairs: Callable[[dict[int, Entry]], Iterable[Pair]]
+    ) -> None:
+        self._entry_of, self._pairs = entry_of, pairs
+        self.entries: dict[int, Entry] = {}
+        self._rows = PairRows()
 
     def update(self, batch_update: BatchUpdate | None) -> None:
         """Follow a change of the batch."""
-        if process_dict_updates(self._rows, batch_update, BatchRow.of):
-            self._groups = pair_rows({row: entry.member for row, entry in self._rows.items()})
+        if process_dict_updates(self.entries, batch_update, self._entry_of):
+            self._rows = PairRows(self._pairs(self.entries))
 
-    def pairs(self, _slots: Any = None) -> list[PairRows]:  # noqa: ANN401
+    def of_step(self, _slots: Any = None) -> PairRows:  # noqa: ANN401
         """Return the pairs of this step."""
-        return self._groups
+        return self._rows
 
-    def steps(self, group: PairRows) -> list[int]:
-        """Return how many tokens each main row of a group has produced."""
-        return [len(self._rows[row].output_ids) for row in group.main]
+
+class PairBatchRows(BatchRows[BatchRow]):
+    """The rows of pairs of requests under Model Runner V1."""
+
+    def __init__(self) -> None:
+        super().__init__(BatchRow.of, lambda rows: pairs_of({row: entry.member for row, entry in rows.items()}))
 
     def seeds(self) -> dict[int, tuple[int, int]]:
         """Return the seed and the output position of each main row of this step that has a seed."""
-        entries = {row: self._rows[row] for group in self._groups for row in group.main}
+        entries = {row: self.entries[row] for row in self.of_step().main}
         return {
             row: (entry.member.seed, len(entry.output_ids))
             for row, entry in entries.items()
@@ -143,30 +176,41 @@ class BatchRows:
         }
 
 
-class SlotRows:
-    """The rows of pairs under Model Runner V2."""
+class SlotRows(Generic[Entry]):
+    """The rows of a step under Model Runner V2.
 
-    def __init__(self) -> None:
-        self._members: dict[int, PairMember] = {}
+    Args:
+        entry_of: Makes the entry of a request from its parameters; `None` if the request is none of ours.
+        pairs: Finds the pairs among the entries by row.
+    """
+
+    def __init__(
+        self,
+        entry_of: Callable[[SamplingParams], Entry | None],
+        pairs: Callable[[dict[int, Entry]], Iterable[Pair]],
+    ) -> None:
+        self._entry_of, self._pairs = entry_of, pairs
+        self._entries: dict[int, Entry] = {}
+        self._slots: list[int] | None = None
+        self._rows = PairRows()
 
     def put(self, slot: int, params: SamplingParams) -> bool:
-        """Put a request into a slot, in place of the one before; return whether it belongs to a pair."""
-        member = member_of(params.extra_args)
-        self._members.pop(slot, None)
-        if member is not None:
-            self._members[slot] = member
-        return member is not None
+        """Put a request into a slot, in place of the one before; return whether it is one of ours."""
+        entry = self._entry_of(params)
+        self._entries.pop(slot, None)
+        self._slots = None
+        if entry is not None:
+            self._entries[slot] = entry
+        return entry is not None
 
-    def steps(self, _group: PairRows) -> list[int]:
-        """Return nothing: the engine refuses methods that need the step under this runner."""
-        return []
-
-    def pairs(self, slots: Any) -> list[PairRows]:  # noqa: ANN401  (numpy.ndarray)
+    def of_step(self, slots: Any) -> PairRows:  # noqa: ANN401  (numpy.ndarray)
         """Return the pairs of a step.
 
         Args:
-            slots: `[rows]`, the slot of each row.
+            slots: `[rows]`, the slot of each row, on the host.
         """
-        if not self._members:
-            return []
-        return pair_rows({row: self._members[slot] for row, slot in enumerate(slots.tolist()) if slot in self._members})
+        now = slots.tolist()
+        if now != self._slots:
+            found = {row: self._entries[slot] for row, slot in enumerate(now) if slot in self._entries}
+            self._slots, self._rows = now, PairRows(self._pairs(found))
+        return self._rows

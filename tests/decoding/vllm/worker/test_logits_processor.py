@@ -15,7 +15,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding.methods import CAD, M3ID, DExperts, Method
+from counterfoil.decoding.methods import CAD, Method
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
@@ -82,39 +82,6 @@ def test_rules_and_parameters_do_not_mix() -> None:
     found = processor.apply(given.clone())
     torch.testing.assert_close(found[:1], CAD(strength=1.0).scores(given[:1], given[3:]))
     torch.testing.assert_close(found[1:2], CAD(strength=2.0).scores(given[1:2], given[2:3]))
-
-
-def test_a_method_that_needs_it_gets_the_number_of_tokens_of_each_row() -> None:
-    method = M3ID(decay=0.3, gate=1.0)
-    written: dict[str, list[int]] = {"a": [], "b": [1, 2, 3, 4]}
-    processor = PairLogitsProcessor(None, torch.device("cpu"), False)
-    pairs = [(2 * i + (not main), pair, main) for i, pair in enumerate(written) for main in (True, False)]
-    change(processor, added=[(row, params(pair, main, method), [1], written[pair]) for row, pair, main in pairs])
-    given = logits(4)
-    for _ in range(3):
-        found = processor.apply(given.clone())
-        for row, pair in ((0, "a"), (2, "b")):
-            expected = method.scores(given[row : row + 1], given[row + 1 : row + 2], step=len(written[pair]))
-            torch.testing.assert_close(found[row : row + 1], expected)
-            written[pair].append(5)  # the runner's own list, which grows
-
-
-def test_a_group_of_three_is_its_rule_once_all_its_rows_are_there() -> None:
-    method = DExperts(strength=0.7, plausibility=0.0)
-
-    def member(pair: str, index: int | None) -> SamplingParams:
-        return SamplingParams(extra_args={MEMBER: PairMember(pair, index is None, method, index=index or 0, size=3)})
-
-    processor = v1((0, member("a", 1)), (1, member("b", None)), (2, member("a", None)), (3, member("b", 0)))
-    change(processor, added=[(4, member("a", 0), [1], [])])
-    given = logits(5)
-    found = processor.apply(given.clone())
-    torch.testing.assert_close(found[2:3], method.scores(given[2:3], torch.stack([given[4:5], given[0:1]])))
-    # Of group b a contrast is missing: it reads its prompt.
-    assert torch.equal(found[[0, 1, 3, 4]], given[[0, 1, 3, 4]])
-    sampled = torch.arange(5)
-    processor.copy_tokens(sampled)
-    assert sampled.tolist() == [2, 1, 2, 3, 2]
 
 
 def test_rows_move_and_go() -> None:
