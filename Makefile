@@ -18,7 +18,7 @@ EMPTY_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env --unset=CO
   --unset=HF_HUB_CACHE --unset=HF_TOKEN --unset=TORCH_HOME --unset=XDG_CONFIG_HOME --unset=XDG_DATA_HOME \
   HOME="$$home" XDG_CACHE_HOME="$$home/.cache"
 
-.PHONY: demo test fresh triton soak results benchmarks check site format derive browser clean
+.PHONY: demo test fresh triton compat soak engine-next results benchmarks gpu check site format derive browser clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -57,15 +57,47 @@ test: $(ENGINE) $(TRITON) browser
 fresh:
 	.ci/fresh
 
+# The oldest transformers that is accepted, the one that vLLM takes and the newest, each in an environment of its own over
+# the packages of $(VENV): what they share, torch above all, is installed once.
+COMPAT := 5.16.1 5.19.0 5.24.0
+COMPAT_TESTS := tests/decoding/views tests/decoding/generation tests/decoding/search/test_loop.py \
+  tests/decoding/search/test_processor.py tests/decoding/test_trace.py tests/decoding/test_edges.py \
+  tests/decoding/test_image_views.py
+
+build/compat/%/.installed: $(INSTALLED)
+	rm -rf $(@D)
+	$(PYTHON) -m venv --without-pip $(@D)
+	@# Behind the environment's own packages, and with the .pth files that an editable installation has.
+	packages=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	  own=$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	  echo "import site; site.addsitedir('$$packages')" > $$own/shared.pth
+	@# pip says that vLLM, which these tests leave out, wants another version.
+	$(@D)/bin/python -m pip install --quiet --quiet transformers==$*
+	touch $@
+
+compat: $(COMPAT:%=build/compat/%/.installed)
+	for version in $(COMPAT); do echo "transformers $$version"; \
+	  OMP_NUM_THREADS=1 build/compat/$$version/bin/python -m pytest --quiet --numprocesses 2 --dist loadfile $(COMPAT_TESTS) \
+	  || exit 1; done
+
 # Slower than the suite allows: every method on 32 prompts of SmolLM2 against full forwards (about half an hour), 48 pairs
-# in the engine under every pressure, 1,000 generated requests, and a million steps of its scheduler (about an hour more).
+# in the engine under every pressure, 1,000 generated requests, a million steps of its scheduler (about an hour more), and
+# every decoder-only family of transformers through every way of decoding (another).
 soak: $(ENGINE)
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/test_smollm2.py --durations 8
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_pairs.py -s --durations 8
+	COUNTERFOIL_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 tests/decoding/test_families.py
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/search -s --durations 8
 	COUNTERFOIL_SOAK=24 $(BIN)/python -m pytest tests/decoding/vllm/server/test_serving.py \
 	  tests/decoding/vllm/server/test_serving_search.py --durations 8
 	COUNTERFOIL_SOAK_STEPS=1000000 $(BIN)/python -m pytest tests/decoding/vllm/engine/test_scheduler_fuzz.py -s --durations 8
+
+# The scheduler, the requests, the samplers and the loaders of the newest vLLM, which has no build for a CPU: its Python
+# parts beside this torch. Fetches its wheel once, half a gigabyte.
+engine-next: $(ENGINE)
+	$(BIN)/python -m tools.next_engine -q -s tests/decoding/vllm/engine/test_scheduler_fuzz.py \
+	  tests/decoding/vllm/engine/test_compat.py tests/decoding/vllm/engine/test_pair_policy.py tests/decoding/vllm/worker \
+	  tests/decoding/vllm/test_contrast_params.py tests/decoding/vllm/test_engine_limits.py tests/decoding/vllm/test_vllm_names.py
 
 # The tables of docs/results.md, about an hour and a half of one core. DATA is the folder of the data sets, in the layout that
 # `counterfoil eval list` names. Every answer is kept in out/results as it comes: after a kill, the same command goes on.
@@ -89,6 +121,12 @@ benchmarks: $(ENGINE)
 	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
 	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_pairs.py --json out/vllm_pairs.json
+
+# On a machine with a GPU, and a torch and a vLLM for it in whatever environment PYTHON is of: right tokens, and what
+# contrasts cost, in out/gpu. Installs nothing.
+gpu:
+	$(PYTHON) benchmarks/gpu.py --out out/gpu
+	$(PYTHON) benchmarks/gpu_vllm.py --out out/gpu
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Message = dict[str, str]
 """`{"role": ..., "content": ...}`."""
 
+_LAST_COMMA = re.compile(r",(\s*[}\]])")
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -322,14 +324,21 @@ def _text(content: Any) -> str | None:  # noqa: ANN401 (a string, or a list of p
 
 
 def json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects that stand in a text, one after the other."""
-    decoder = json.JSONDecoder()
+    """Yield the JSON objects that stand in a text, one after the other, behind what a model thought aloud.
+
+    Read as small models write them: line breaks within strings, and commas behind the last entry.
+    """
+    text = text.rpartition("</think>")[2]
+    decoder = json.JSONDecoder(strict=False)
     position = text.find("{")
     while position >= 0:
-        try:
-            value, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            end = position + 1
-        else:
-            yield value
+        for written in (text, text[:position] + _LAST_COMMA.sub(r"\1", text[position:])):
+            try:
+                value, end = decoder.raw_decode(written, position)
+            except (ValueError, RecursionError):
+                end = position + 1
+            else:
+                yield value
+                text = written
+                break
         position = text.find("{", end)

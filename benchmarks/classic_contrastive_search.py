@@ -22,7 +22,7 @@ def classic_contrastive_search(
     generation_config: GenerationConfig,
     penalty_alpha: float,
     top_k: int,
-    **model_kwargs: Any,  # noqa: ANN401
+    **model_kwargs: Any,
 ) -> Tensor:
     """Run the k-fold algorithm, for `generate(custom_generate=...)`."""
     batch_size = input_ids.shape[0]

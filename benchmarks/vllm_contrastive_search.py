@@ -65,7 +65,7 @@ class SearchBench(Bench):
             sequences, candidates = tried[::top_k], following[::top_k]
         return self.clock() - start
 
-    def _next(self, sequences: list[list[int]], params: Any, top_k: int) -> list[list[int]]:  # noqa: ANN401
+    def _next(self, sequences: list[list[int]], params: Any, top_k: int) -> list[list[int]]:
         found = self.llm.generate([{"prompt_token_ids": ids} for ids in sequences], params, use_tqdm=False)
         return [list(output.outputs[0].logprobs[0])[:top_k] for output in found]
 

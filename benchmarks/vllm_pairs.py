@@ -37,7 +37,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 class Bench:
     """An engine with pairs, and requests for it."""
 
-    def __init__(self, new_tokens: int, clock: Callable[[], float], **more: Any) -> None:  # noqa: ANN401
+    def __init__(self, new_tokens: int, clock: Callable[[], float], **more: Any) -> None:
         from vllm import LLM  # noqa: PLC0415  (not before the environment is set)
 
         options = {"dtype": "float32", "enforce_eager": True, "max_model_len": 1024, "max_num_seqs": 128}

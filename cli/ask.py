@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +56,7 @@ _STYLES = {
 @click.option("--max-sentences", type=AT_LEAST_ONE, metavar="N", default=3, help="Longest answer in sentences.")
 @entailment_option("Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
 @detail_check_option()
+@click.option("--check-with", metavar="NAME", help="Another judge for the recall and precision of the citations.")
 @click.option("--embedding-model", metavar="MODEL", help="Finds the passages: hub id or folder. Default: "
               "all-MiniLM-L6-v2.")  # fmt: skip
 @click.option(
@@ -79,6 +80,7 @@ def ask(
     max_sentences: int,
     entailment: str,
     detail_check: bool,
+    check_with: str | None,
     embedding_model: str | None,
     locate: LocateMethod,
 ) -> None:
@@ -102,6 +104,7 @@ def ask(
             compare=compare,
             entailment=entailment,
             detail_check=detail_check,
+            check_with=check_with,
             embedding_model=embedding_model,
             top_k=top_k,
             max_new_tokens=max_new_tokens,
@@ -146,15 +149,27 @@ def print_answer(out: Console, found: GroundedAnswer) -> None:
         print_line(out)
         for verdict in record.statements:
             print_line(out, _verdict(verdict))
+            if verdict.claim:
+                print_line(out, Text(f"      read as: {one_line(verdict.claim)}", style="dim"))
             for detail in verdict.details:
                 print_line(out, Text(f"      {one_line(detail.message)}", style="dim"))
         figures = (("recall", record.recall), ("precision", record.precision), ("F1", record.f1))
         listed = ", ".join(f"{name} {'–' if value is None else format(value, '.2f')}" for name, value in figures)
         print_line(out, Text(f"  Citations: {listed}", style="bold"))
+        if graded := _graded_by(found.settings):
+            print_line(out, Text(f"  {graded}", style="dim"))
         print_line(out)
     for source in _sources(found):
         print_line(out, source)
     print_notes(out, found.notes)
+
+
+def _graded_by(settings: Mapping[str, str]) -> str:
+    """Return who judged the citations, and that it did so for its own if it did."""
+    judge, scorer = settings.get("Entailment model", ""), settings.get("Scores judged by", "")
+    if judge != scorer or not judge:
+        return f"judged by {one_line(scorer)}" if scorer else ""
+    return f"judged by {one_line(judge)}, which chose these citations itself; --check-with NAME asks another judge"
 
 
 def _verdict(verdict: StatementVerdict) -> Text:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+
+if TYPE_CHECKING:
+    from counterfoil.attribution import CitationReport
+    from counterfoil.attribution.entailment.cached import Progress as Judged
+    from counterfoil.attribution.io.files import Scored
 
 Advance = Callable[[int, int], None]
 """Called with how much is done and how much there is."""
@@ -56,5 +62,30 @@ class Progress:
         yield lambda text: self._bars.update(task, description=text)
 
 
-Steps = Progress
-"""For the commands of `eval` until they are click commands."""
+class Pace:
+    """One line while somebody watches: answers scored, pairs judged, pairs a second.
+
+    Args:
+        show: Shows the line.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._began = time.monotonic()
+        self._answers = 0
+        self._pairs = "no pairs yet"
+
+    def judged(self, judged: Judged) -> None:
+        """Show how many pairs have been judged."""
+        rate = judged.judged / max(time.monotonic() - self._began, 1e-9)
+        self._pairs = f"{judged.judged} of {judged.asked - judged.remembered} pairs judged, {rate:.1f}/s"
+        if judged.remembered:
+            self._pairs += f", {judged.remembered} remembered"
+        self._show(f"{self._answers} answers scored, {self._pairs}")
+
+    def reports(self, stream: Iterator[Scored]) -> Iterator[CitationReport | None]:
+        """Yield the reports of the records, counting them."""
+        for scored in stream:
+            self._answers += 1
+            self._show(f"{self._answers} answers scored, {self._pairs}")
+            yield scored.report

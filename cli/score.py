@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json as json_module
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
-from counterfoil.attribution import CitationReport, EntailmentModel, Scoring
+from counterfoil.attribution import EntailmentModel, Scoring
 from counterfoil.attribution.entailment.cached import CachedEntailment, JudgementCache
-from counterfoil.attribution.entailment.cached import Progress as Judged
 from counterfoil.attribution.io.files import Scored, ScoreWriter, score_files
 from counterfoil.attribution.io.schema import comparison_output, corpus_output
+from counterfoil.attribution.locating.decontextualization import WAYS
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import CorpusPage
 from counterfoil.attribution.report.precompute import Precompute
 from counterfoil.attribution.scoring.corpus import CorpusReport, summarise
 from counterfoil.attribution.scoring.corpus import compare as compare_corpora
+from counterfoil.attribution.scoring.groundedness import CLAIMS
 from counterfoil.attribution.scoring.score import MODES
 from counterfoil.attribution.serialization import package_versions
 from counterfoil.attribution.statistics import Comparison, Interval
@@ -33,7 +33,7 @@ from .calibrate import read_calibration
 from .judge import Judge
 from .options import INPUT_FILE, PROBABILITY, Command, judge_options, output_option
 from .output import print_line, print_table, print_written, stdout
-from .progress import Progress
+from .progress import Pace, Progress
 
 UNDER, UNCHECKED = 1, 3
 """Exit codes: the figure is under `--fail-under`; something could not be read or checked."""
@@ -44,6 +44,7 @@ FIGURES = {
     "precision": "Citation precision",
     "mean_f1": "F1, mean over answers",
     "f1_of_means": "F1 of the two means",
+    "groundedness": "Groundedness",
 }
 WINDOW = 256
 """Answers that share their batches, for each worker."""
@@ -111,6 +112,15 @@ class Run:
 @click.option(
     "--sentences", type=click.Choice(SPLITTERS), default="sentencex", help="Who cuts sentences; ALCE uses nltk."
 )
+@click.option(
+    "--decontextualize", type=click.Choice(WAYS), default="rules",
+    help="How pronouns and missing topics are understood before a statement is judged; none: as it stands.",
+)  # fmt: skip
+@click.option(
+    "--groundedness", type=click.Choice(CLAIMS), default="none",
+    help="The share of sentences, or of clauses, that any document supports, cited or not.",
+)  # fmt: skip
+@click.option("--check-worthy", is_flag=True, help="Leave out, and count, sentences that need no source.")
 @click.option("--list-answer", is_flag=True, help="With --mode alce: answers are lists, as in QAMPARI.")
 @click.option(
     "--engine", type=click.Choice(("local", "ray")), default="local",
@@ -125,6 +135,10 @@ class Run:
     help="Folder of the judgement cache. Default: in the user's cache folder.",
 )  # fmt: skip
 @click.option("--no-cache", is_flag=True, help="Judge everything again, and keep nothing.")
+@click.option(
+    "--max-unchecked", type=PROBABILITY, default=0.0, metavar="SHARE",
+    help="How many records may be unread or unchecked before it exits with 3. Default: 0.",
+)  # fmt: skip
 @click.option("--strict-input", is_flag=True, help="Stop at the first record or pair that cannot be read or checked.")
 def score(
     files: tuple[Path, ...],
@@ -140,17 +154,21 @@ def score(
     calibration: Path | None,
     quotes: bool,
     sentences: str,
+    decontextualize: str,
+    groundedness: str,
+    check_worthy: bool,
     list_answer: bool,
     engine: str,
     workers: int | None,
     cache: Path | None,
     no_cache: bool,
+    max_unchecked: float,
     strict_input: bool,
 ) -> int:
     """Score the citations of answers.
 
-    FILE holds JSON lines with RAGAS columns, or is a result file of ALCE. Exits with 0; with 3 if something could not
-    be read or checked; with 1 if the figure is under --fail-under.
+    FILE holds JSON lines with RAGAS columns, or is a result file of ALCE. Exits with 0; with 3 if more than
+    --max-unchecked could not be read or checked; with 1 if the figure is under --fail-under.
     """
     if calibration is not None and threshold is not None:
         raise ValueError("--threshold and --calibration both set the threshold: leave one of them out")
@@ -165,7 +183,12 @@ def score(
         quotes=quotes or report is not None,
         list_answer=list_answer,
         detail_check=judge.detail_check,
+        decontextualize=decontextualize,
+        groundedness=groundedness,
+        check_worthy=check_worthy,
     )
+    if figure == "groundedness" and groundedness == "none":
+        raise ValueError("--figure groundedness needs --groundedness sentences or clauses")
     corpus, problems = run(
         Run(
             files,
@@ -182,7 +205,7 @@ def score(
             workers=(2 if workers is None else workers) if engine == "ray" else None,
         )
     )
-    if problems.total:
+    if problems.share > max_unchecked:
         return UNCHECKED
     value = getattr(corpus, figure)
     if fail_under is not None and (value is None or value < fail_under):
@@ -207,18 +230,24 @@ class Problems:
     """
 
     def __init__(self) -> None:
-        self.total = 0
+        self.total = self._seen = 0
         self._told: list[str] = []
 
     def watched(self, stream: Iterator[Scored]) -> Iterator[Scored]:
         """Yield the same records, looked at as they pass."""
         for scored in stream:
+            self._seen += 1
             if scored.failures:
                 self.total += 1
                 if self.total <= _TOLD:
                     record = scored.record
                     self._told.append(f"{record.path}, record {record.number}: {scored.failures[0]}")
             yield scored
+
+    @property
+    def share(self) -> float:
+        """Return the share of the records that has a problem, in [0, 1]."""
+        return self.total / max(self._seen, 1)
 
     def tell(self) -> None:
         """Write them to standard error."""
@@ -288,6 +317,9 @@ def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bo
         "list_answer": scoring.list_answer,
         "max_citations": scoring.max_citations if scoring.mode == "alce" else None,
         "quotes": scoring.quotes,
+        "decontextualize": str(scoring.decontextualize) if scoring.mode == "strict" else None,
+        "groundedness": scoring.groundedness,
+        "check_worthy": scoring.check_worthy,
         **{f"option {name}": json_module.dumps(value) for name, value in options.judge.options.items()},
     }
 
@@ -299,13 +331,18 @@ def print_figures(
     compared: Mapping[str, Comparison] | None,
 ) -> None:
     """Print the figures with their intervals, the counts, and the comparison if there is one."""
-    rows = [(title, _number(getattr(corpus, name)), _range(intervals.get(name))) for name, title in FIGURES.items()]
+    shown = {name: title for name, title in FIGURES.items() if name != "groundedness" or corpus.counts.get("claims")}
+    rows = [(title, _number(getattr(corpus, name)), _range(intervals.get(name))) for name, title in shown.items()]
     print_table(out, ("", "value", "interval"), rows, plain="columns")
     counts = corpus.counts
     by_status = ", ".join(f"{counts[s.value]} {s.value.replace('_', ' ')}" for s in Status if counts.get(s.value))
     of = f"{corpus.n_counted} of {corpus.n_answers} answers counted, {counts.get('statements', 0)} statements"
     print_line(out, f"{of}: {by_status}")
     print_line(out, f"{counts.get('citations', 0)} citations, {counts.get('citations_invalid', 0)} of no document")
+    if claims := counts.get("claims"):
+        print_line(out, f"{claims} claims, {counts['claims_grounded']} of them supported by a document, cited or not")
+    if omitted := counts.get("sentences_omitted"):
+        print_line(out, f"{omitted} sentences that need no source were left out")
     if unread := counts.get("citations_unread"):
         print_line(out, f"{unread} that look like citations, but are in no notation that is read (docs/scoring.md)")
     for name, found in (compared or {}).items():
@@ -339,35 +376,6 @@ def _scored(files: Sequence[Path], engine: EntailmentModel, options: Run) -> Ite
         strict_input=options.strict_input,
         window=WINDOW * (options.workers or 1),
     )
-
-
-class Pace:
-    """One line while somebody watches: answers scored, pairs judged, pairs a second.
-
-    Args:
-        show: Shows the line.
-    """
-
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
-        self._began = time.monotonic()
-        self._answers = 0
-        self._pairs = "no pairs yet"
-
-    def judged(self, judged: Judged) -> None:
-        """Show how many pairs have been judged."""
-        rate = judged.judged / max(time.monotonic() - self._began, 1e-9)
-        self._pairs = f"{judged.judged} of {judged.asked - judged.remembered} pairs judged, {rate:.1f}/s"
-        if judged.remembered:
-            self._pairs += f", {judged.remembered} remembered"
-        self._show(f"{self._answers} answers scored, {self._pairs}")
-
-    def reports(self, stream: Iterator[Scored]) -> Iterator[CitationReport | None]:
-        """Yield the reports of the records, counting them."""
-        for scored in stream:
-            self._answers += 1
-            self._show(f"{self._answers} answers scored, {self._pairs}")
-            yield scored.report
 
 
 def _compared(

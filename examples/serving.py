@@ -3,7 +3,8 @@
     counterfoil serve smollm2 --max-model-len 2048
     python examples/serving.py
 
-Both requests are in the engine at once. The answers stream in side by side; the client is OpenAI's own.
+Both requests are in the engine at once. The answers stream in side by side; the client is OpenAI's own. A server that
+was started with `--contrastive-search` can be asked for a third answer: `python examples/serving.py --search`.
 """
 
 from __future__ import annotations
@@ -44,19 +45,22 @@ async def main() -> None:
     """Ask."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://localhost:8000/v1")
-    client = AsyncOpenAI(base_url=parser.parse_args().url, api_key="none")
-    plain, contrasted = Text(), Text()
+    parser.add_argument("--search", action="store_true", help="answer by contrastive search as well")
+    arguments = parser.parse_args()
+    client = AsyncOpenAI(base_url=arguments.url, api_key="none")
+    plain, contrasted, searched = Text(), Text(), Text()
     question = {"role": "user", "content": QUESTION}
     with_document = {"role": "user", "content": f"{DOCUMENT}\n\n{QUESTION}"}
-    panels = Columns([Panel(plain, title="plain", width=56), Panel(contrasted, title="CAD, strength 1", width=56)])
-    with Live(Group(Text(f"{DOCUMENT}\n\n{QUESTION}", style="dim"), panels), refresh_per_second=10):
-        await asyncio.gather(
-            stream(client, plain, [with_document], None),
-            # The server puts the document in front of the question, and leaves it out of the other view.
-            stream(
-                client, contrasted, [question], {"cf_method": "cad", "cf_strength": 1.0, "cf_documents": [DOCUMENT]}
-            ),
-        )
+    panels = [Panel(plain, title="plain", width=56), Panel(contrasted, title="CAD, strength 1", width=56)]
+    # The server puts the document in front of the question, and leaves it out of the other view.
+    cad = {"cf_method": "cad", "cf_strength": 1.0, "cf_documents": [DOCUMENT]}
+    answers = [stream(client, plain, [with_document], None), stream(client, contrasted, [question], cad)]
+    if arguments.search:
+        search = {"cf_method": "contrastive_search", "cf_penalty_alpha": 0.6, "cf_top_k": 4}
+        panels.append(Panel(searched, title="contrastive search", width=56))
+        answers.append(stream(client, searched, [with_document], search))
+    with Live(Group(Text(f"{DOCUMENT}\n\n{QUESTION}", style="dim"), Columns(panels)), refresh_per_second=10):
+        await asyncio.gather(*answers)
 
 
 if __name__ == "__main__":

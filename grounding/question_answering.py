@@ -48,6 +48,7 @@ def answer(
     compare: bool = False,
     entailment: EntailmentModel | str = "local",
     detail_check: bool = True,
+    check_with: EntailmentModel | str | None = None,
     embedding_model: SentenceTransformer | str | None = None,
     top_k: int = 3,
     max_new_tokens: int = 80,
@@ -71,6 +72,8 @@ def answer(
             :func:`~counterfoil.attribution.load_entailment` takes it.
         detail_check: Whether details that a source gives otherwise count against support; see
             :mod:`~counterfoil.attribution.detail_check`.
+        check_with: What recall and precision of the citations are judged by; `None` for `entailment`, which then grades
+            its own citations.
         embedding_model: What finds the passages: a sentence-transformers model, or its hub id or folder; `None` for
             all-MiniLM-L6-v2. Not used with a retriever.
         top_k: How many passages are retrieved, at least 1.
@@ -97,11 +100,11 @@ def answer(
         prompt = writer.prompt(question, passages, max_new_tokens)
     generated = [(label, _generated(writer, prompt, label, weight, limits, step)) for label, weight in decodings]
     with step("Loading the entailment model", None):
-        named = load_entailment(entailment) if isinstance(entailment, str) else entailment
-        judge = detail_checked(named, detail_check)
+        judge = _judge(entailment, detail_check)
+        scorer = judge if check_with is None else _judge(check_with, detail_check)
     sources = excerpts(prompt.passages)
     with step("Checking citations", None):
-        checked = [checked_answer(label, text, sources, judge) for label, text in generated]
+        checked = [checked_answer(label, question, text, sources, judge, scorer) for label, text in generated]
     unlocated: tuple[str, ...] = ()
     if locate != "none":
         with step("Locating words", None):
@@ -116,11 +119,17 @@ def answer(
             "Decoding": "; ".join(label for label, _ in decodings),
             "Passages read": str(len(prompt.passages)),
             "Entailment model": judge.name,
+            "Scores judged by": scorer.name,
             "Longest answer": f"{max_sentences} sentences, {max_new_tokens} tokens",
             "Version": f"counterfoil {version('counterfoil')}",
         },
         notes=(*notes(prompt, generated, checked), *unlocated),
     )
+
+
+def _judge(entailment: EntailmentModel | str, detail_check: bool) -> EntailmentModel:
+    named = load_entailment(entailment) if isinstance(entailment, str) else entailment
+    return detail_checked(named, detail_check)
 
 
 def _check(question: str, documents: Sequence[Document | str] | Retriever, top_k: int, locate: str) -> None:

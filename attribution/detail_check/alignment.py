@@ -21,14 +21,19 @@ class Alignment:
     Args:
         statement: Its tokens.
         source: Those of the sentences.
-        premise: Those of the whole premise.
+        sentences: Those of each sentence of the premise.
         pairs: Position in `source` of each position in `statement` that has an equal word there.
     """
 
     statement: tuple[Token, ...]
     source: tuple[Token, ...]
-    premise: tuple[Token, ...]
+    sentences: tuple[tuple[Token, ...], ...]
     pairs: dict[int, int]
+
+    @cached_property
+    def premise(self) -> tuple[Token, ...]:
+        """Return the tokens of the whole premise."""
+        return tuple(token for sentence in self.sentences for token in sentence)
 
     @cached_property
     def back(self) -> dict[int, int]:
@@ -53,7 +58,7 @@ class Alignment:
 
     @cached_property
     def known(self) -> set[str]:
-        """Return keys and words of the whole premise."""
+        """Return the keys and words of the whole premise."""
         return {word for token in self.premise for word in (token.key, token.low)}
 
     def gap(self, position: int) -> list[int]:
@@ -88,7 +93,7 @@ def aligned(premise: str, hypothesis: str) -> Alignment:
             if position in pairs and _borrowed(here, there, pairs, position, step):
                 # "slept more" has no claim on a "more" elsewhere where the source has "slept less".
                 del pairs[position]
-    return Alignment(here, there, tuple(token for part in _sentences(premise) for token in part), pairs)
+    return Alignment(here, there, _sentences(premise), pairs)
 
 
 def _pairs(here: Sequence[Token], there: Sequence[Token]) -> dict[int, int]:

@@ -10,7 +10,7 @@ from .differences import LEAST_COVERAGE, Difference, replaced
 from .findings import Finding, FindingKind
 from .numbers import same_quantity
 from .roles import misbound, swapped, turned_voice
-from .scope import denied_in_one, denies_either, modal, quantified, restricted
+from .scope import denied_in_one, denies_either, modal, of_another, quantified, restricted
 from .tokens import Token
 
 VERSION = 1
@@ -41,8 +41,13 @@ def check_details(premise: str, hypothesis: str) -> tuple[Finding, ...]:
     n_content = sum(token.content for token in found.statement)
     if not found.source or n_content < 2 or found.coverage < LEAST_COVERAGE:
         return ()
-    differences = dict.fromkeys(_differences((premise, hypothesis), found))
-    return tuple(_finding(each, premise, hypothesis, found) for each in differences)
+    differences = {(each.here, each.there): each for each in _differences((premise, hypothesis), found)}
+    findings = [_finding(each, premise, hypothesis, found) for each in differences.values()]
+    if (other := of_another(found)) is not None:
+        name, first, last = other
+        here, there = (name.start, name.end), (first.start, last.end)
+        findings.append(Finding.between(FindingKind.TOPIC, hypothesis, here, premise, there))
+    return tuple(findings)
 
 
 def _differences(texts: tuple[str, str], found: Alignment) -> Iterator[Difference]:

@@ -9,7 +9,7 @@ from ..serialization import STRICT, Text
 
 
 class FindingKind(StrEnum):
-    """What differs."""
+    """What differs; `unsupported` are words that an entailment model marks itself, all others the check's."""
 
     NUMBER = "number"
     UNIT = "unit"
@@ -27,6 +27,8 @@ class FindingKind(StrEnum):
     ROLES = "roles"
     VOICE = "voice"
     BINDING = "binding"
+    TOPIC = "topic"
+    UNSUPPORTED = "unsupported"
 
 
 _SENTENCES = {
@@ -36,6 +38,8 @@ _SENTENCES = {
     FindingKind.ROLES: "“{answer}”: the source has it the other way round, “{source}”",
     FindingKind.VOICE: "“{answer}”: the source says who did it to whom the other way round",
     FindingKind.BINDING: "“{answer}”: the source joins “{source}”",
+    FindingKind.TOPIC: "“{answer}”: the source says this of “{source}”",
+    FindingKind.UNSUPPORTED: "“{answer}”: nothing in the source says so",
 }
 
 

@@ -64,8 +64,9 @@ def swapped(found: Alignment) -> tuple[Place, Place] | None:
     for here, there in _relations(found):
         left, right, _ = sides(found, here, there)
         for i, j in ((i, j) for i in reversed(left) for j in right):
-            if _exchanged(found, here, there, i, j) and not _lessened_in_one(found, here, there):
-                a, b = found.pairs[i], found.pairs[j]
+            a, b = found.pairs[i], found.pairs[j]
+            listed = _listed(found.statement[i:j]) and _listed(found.source[min(a, b) : max(a, b)])
+            if not listed and _exchanged(found, here, there, i, j) and not _lessened_in_one(found, here, there):
                 return (min(i, j), max(i, j)), (min(a, b), max(a, b))
     return None
 
@@ -151,6 +152,11 @@ def _exchanged(found: Alignment, here: int, there: int, i: int, j: int) -> bool:
         return False
     fronted = here and statement[here - 1].low == "," and statement[i].kind is Kind.WORD
     return _passive(statement, here) == _passive(source, there) and (not fronted or statement[here].low == "then")
+
+
+def _listed(between: Sequence[Token]) -> bool:
+    """Return whether two words are joined by `and` or `or`, so that their order says nothing."""
+    return any(token.low in {"and", "or"} for token in between)
 
 
 def _lessened_in_one(found: Alignment, here: int, there: int) -> bool:

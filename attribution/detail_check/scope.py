@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from .alignment import Alignment
 from .differences import Difference
 from .findings import FindingKind
-from .lexicon import ALL, CONDITIONS, EXCEPTIONS, HEDGES, MODALS, NEGATORS, ONLY, QUANTIFIERS
+from .lexicon import ALL, CONDITIONS, EXCEPTIONS, HEDGES, MODALS, NEGATORS, ONLY, QUANTIFIERS, calendar
 from .tokens import Kind, Token
 
 _ENDS = frozenset({"but", "and", "because", "that", "which", "who"})
@@ -96,6 +96,34 @@ def restricted(found: Alignment) -> Difference | None:
             following = found.statement[here + 1 : here + 2]
             if not following or following[0].kind is not Kind.NUMBER:  # "only 3" is a judgement, no claim
                 return Difference(FindingKind.ONLY, (here, here))
+    return None
+
+
+def of_another(found: Alignment) -> tuple[Token, Token, Token] | None:
+    """Return the first name of a statement `topic: clause`, and another name, of which the source says the clause.
+
+    The sentence with most of the clause's words stands in the source before any name of the topic does, and behind
+    another name: "The tower of Venn: admission is free." beside "Luce Museum. Admission is free. It is near the tower
+    of Venn." The other name is given as its first and last word.
+    """
+    colon = next((n for n, token in enumerate(found.statement) if token.low == ":"), 0)
+    names = [token for token in found.statement[:colon] if token.kind is Kind.NAME and token.low not in calendar()]
+    rest = {token.key for token in found.statement if token.kind is Kind.WORD}
+    if not names or len(rest) < 2 or not all(token.key in found.known for token in names):
+        return None
+    shared = [len(rest & {token.key for token in sentence}) for sentence in found.sentences]
+    best = shared.index(max(shared))
+    before = [token for sentence in found.sentences[: best + 1] for token in sentence]
+    if shared[best] < 2 or {token.key for token in names} & {
+        word for token in before for word in (token.key, token.low)
+    }:
+        return None
+    run: list[Token] = []
+    for token in before:
+        if token.kind is Kind.NAME and token.low not in calendar():
+            run.append(token)
+        elif run:
+            return names[0], run[0], run[-1]
     return None
 
 

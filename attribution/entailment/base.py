@@ -235,6 +235,7 @@ def best(chunks: Sequence[Range], judgements: Sequence[Judgement], premise: str)
         decided=top.decided,
         chunk=None if whole else chunks[position],
         reason=top.reason,
+        details=top.details,
     )
 
 

@@ -67,7 +67,7 @@ def with_details(judgement: Judgement, pair: Pair) -> Judgement:
     if not findings:
         return judgement
     supported = lowered(judgement.supported or 0.0, findings)
-    return replace(judgement, supported=supported, details=findings)
+    return replace(judgement, supported=supported, details=(*judgement.details, *findings))
 
 
 def lowered(probability: float, findings: Iterable[Finding]) -> float:

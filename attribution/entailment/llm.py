@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,16 +51,26 @@ class Usage:
         prompt_tokens: Tokens read.
         completion_tokens: Tokens written.
         failures: Conversations without a verdict.
+        prices: Of a million tokens read and written, in any currency, if they are known.
     """
 
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     failures: int = 0
+    prices: tuple[float, float] | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """Return what the tokens cost, in the currency of the prices; `None` without prices."""
+        if self.prices is None:
+            return None
+        return (self.prompt_tokens * self.prices[0] + self.completion_tokens * self.prices[1]) / 1e6
 
     def __str__(self) -> str:
         tokens = f"{self.prompt_tokens} tokens read, {self.completion_tokens} written"
-        return f"judge: {self.requests} requests, {tokens}, {self.failures} without a verdict"
+        cost = "" if self.cost is None else f", cost {self.cost:.4f}"
+        return f"judge: {self.requests} requests, {tokens}{cost}, {self.failures} without a verdict"
 
 
 class LLMEntailment(WindowedEntailment):
@@ -76,6 +87,7 @@ class LLMEntailment(WindowedEntailment):
         window: The most words that source and statement may have together; longer sources are read in pieces.
         batch_size: Conversations handed over at once.
         threshold: Kept for the protocol; any value above 0 counts the same.
+        prices: What a million tokens read and a million tokens written cost, for :attr:`usage`.
         structured: Whether an endpoint is told to write the verdict's JSON schema, which not every server can.
         **settings: See :class:`~counterfoil.attribution.chat.OpenAIChat` and
             :class:`~counterfoil.attribution.chat.LocalChat`.
@@ -86,6 +98,7 @@ class LLMEntailment(WindowedEntailment):
         usage: What the judge has cost so far.
 
     Raises:
+        ValueError: If `prices` are not two numbers of at least 0.
         ImportError: If an endpoint is named and the extra `judge` is not installed.
         TypeError: For a setting that the chat model does not take.
     """
@@ -99,13 +112,18 @@ class LLMEntailment(WindowedEntailment):
         batch_size: int = 256,
         threshold: float = 0.5,
         structured: bool = True,
+        prices: Sequence[float] | None = None,
         **settings: Any,  # noqa: ANN401 (checked by the chat model)
     ) -> None:
         base_url = base_url or os.environ.get("OPENAI_BASE_URL")
         if base_url and structured:
             schema = {"name": "verdict", "strict": True, "schema": SCHEMA}
             settings.setdefault("response_format", {"type": "json_schema", "json_schema": schema})
-        self.usage = Usage()
+        if prices is not None and (len(prices) != 2 or min(prices) < 0):
+            raise ValueError(
+                f"`prices` has to be two numbers of at least 0, of tokens read and written, but is {prices!r}"
+            )
+        self.usage = Usage(prices=None if prices is None else (float(prices[0]), float(prices[1])))
         self._chat = load_chat(model, base_url=base_url, **settings)
         form = "" if structured or not base_url else "/unstructured"
         super().__init__(
@@ -128,6 +146,7 @@ class LLMEntailment(WindowedEntailment):
             self.usage.prompt_tokens + sum(reply.prompt_tokens for reply in replies),
             self.usage.completion_tokens + sum(reply.completion_tokens for reply in replies),
             self.usage.failures + sum(judgement.failure is not None for judgement in judgements),
+            self.usage.prices,
         )
         return judgements
 
@@ -139,12 +158,15 @@ def conversation(pair: Pair) -> list[Message]:
 
 
 def read_verdict(reply: Reply) -> Judgement:
-    """Return the judgement that a reply states; a failure if it does not state exactly one verdict."""
+    """Return the judgement that a reply states; a failure if it states none, or verdicts that differ."""
     if reply.text is None:
         return Judgement(None, failure=reply.failure or "the model returned nothing")
-    found = [(each.get("verdict"), each.get("reason")) for each in json_objects(reply.text)]
+    objects = [
+        each for found in json_objects(reply.text) for each in (found, *found.values()) if isinstance(each, dict)
+    ]
+    found = [(_verdict(each.get("verdict")), each.get("reason")) for each in objects]
     verdicts = [(verdict, reason) for verdict, reason in found if verdict in VERDICTS]
-    if len(verdicts) != 1:
+    if len({verdict for verdict, _ in verdicts}) != 1:
         cut = " (it ends at the limit of tokens: raise max_tokens)" if reply.cut else ""
         return Judgement(None, failure=f"the judge's reply is not a verdict: {reply.text[:80]!r}{cut}")
     verdict, reason = verdicts[0]
@@ -154,3 +176,8 @@ def read_verdict(reply: Reply) -> Judgement:
         partial=float(verdict == "partially_supported"),
         reason=reason if isinstance(reason, str) else None,
     )
+
+
+def _verdict(written: object) -> str:
+    """Return a verdict in the form of :data:`VERDICTS`: `Not supported` and `NOT-SUPPORTED` are `not_supported`."""
+    return re.sub(r"[\s-]+", "_", written.strip().lower()) if isinstance(written, str) else ""

@@ -16,6 +16,8 @@ JUDGES = Registry(
         "minicheck": f"{__package__}.classifiers:MiniCheckEntailment",
         "hhem": f"{__package__}.classifiers:HHEMEntailment",
         "nli": f"{__package__}.classifiers:NLIEntailment",
+        "lettucedetect": f"{__package__}.token_classifiers:LettuceDetectEntailment",
+        "tokens": f"{__package__}.token_classifiers:TokenClassificationEntailment",
         "llm": f"{__package__}.llm:LLMEntailment",
     },
 )

@@ -62,6 +62,7 @@ class CorpusOutput:
     precision: Figure | None
     mean_f1: Figure | None
     f1_of_means: Figure | None
+    groundedness: Figure | None = None
     counts: dict[str, int]
 
 
@@ -122,6 +123,7 @@ def corpus_output(corpus: CorpusReport, intervals: Mapping[str, Interval | None]
         precision=figure("precision"),
         mean_f1=figure("mean_f1"),
         f1_of_means=figure("f1_of_means"),
+        groundedness=figure("groundedness"),
         counts=corpus.counts,
     )
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import regex
-
+from ..documents import SourceSpan
 from ..entailment import EntailmentModel
 from ..entailment.detail_checked import is_detail_checked
 from ..locating import Locator
+from ..locating.decontextualization import claims
 from ..locating.results import Attribution
 from ..scoring.results import StatementVerdict
 from ..text.markers import Range
+from ..text.statements import Status
 from .model import Report
 
 LONGEST = 100_000
 """Characters of documents up to which locating takes seconds; beyond, a page asks when it is opened."""
-
-_WORD = regex.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -71,17 +69,50 @@ def locate_clauses(locator: Locator, statements: Sequence[StatementVerdict]) -> 
         locator: Of the answer.
         statements: The sentences of the answer whose words are located.
     """
-    spans = [span for verdict in statements for span in clauses(locator, verdict.start, verdict.end)]
-    return tuple(locator.locate_each(spans))
+    runs = [list(clauses(locator, verdict.start, verdict.end)) for verdict in statements]
+    located = iter(locator.locate_each([span for spans in runs for span in spans]))
+    found: list[Attribution] = []
+    for verdict, spans in zip(statements, runs, strict=True):
+        own = [next(located) for _ in spans]
+        found += [one_verdict(own[0], verdict)] if len(own) == 1 else own
+    return tuple(found)
+
+
+def one_verdict(located: Attribution, verdict: StatementVerdict) -> Attribution:
+    """Return what was located for a whole statement with the verdict that the statement has.
+
+    The scorer reads what a statement cites, whole; the locator the few sentences that a method proposes, of any
+    document. If only the scorer finds support, its passages are taken. If only the locator does, the statement's
+    verdict stands, unless a document supports it that it does not cite: that is told with a note.
+    """
+    supported = located.status is Status.SUPPORTED
+    if verdict.status is Status.SUPPORTED and not supported:
+        quoted = [each for each in verdict.citations if each.quote and each.document is not None]
+        spans = tuple(SourceSpan(each.document or "", each.start, each.end, each.quote, each.score) for each in quoted)
+        if not spans:
+            return located
+        note = "the passages that the scorer found"
+        return _judged(replace(located, spans=spans, failure=None, details=()), verdict, note)
+    if supported and verdict.status in {Status.NOT_SUPPORTED, Status.CONTRADICTED, Status.PARTIALLY_SUPPORTED}:
+        cited = {each.document for each in verdict.citations}
+        if cited and cited.isdisjoint(span.document for span in located.spans):
+            return replace(located, notes=(*located.notes, "supported by a document that the sentence does not cite"))
+        note = "a passage supports it when read alone, but what is cited does not when read whole"
+        return _judged(replace(located, spans=(), details=verdict.details), verdict, note)
+    return located
+
+
+def _judged(located: Attribution, verdict: StatementVerdict, note: str) -> Attribution:
+    return replace(
+        located,
+        status=verdict.status,
+        probability=verdict.probability,
+        contradicted=verdict.contradicted,
+        notes=(*located.notes, note),
+    )
 
 
 def clauses(locator: Locator, start: int, end: int) -> Iterator[Range]:
     """Yield the runs of words of `answer[start:end]` that are read as one claim."""
-    words = [match.span() for match in _WORD.finditer(locator.answer, start, end)]
-    claim_of = locator.decontextualizer.decontextualize
-    claims = {word: claim_of(locator.answer, [word], locator.question).text for word in words}
-    for claim, run in itertools.groupby(words, key=claims.__getitem__):
-        inside = list(run)
-        # A word alone between two clauses joins them and says nothing.
-        if claim and (len(inside) > 1 or len(words) == 1):
-            yield inside[0][0], inside[-1][1]
+    for run, _ in claims(locator.decontextualizer, locator.answer, (start, end), locator.question):
+        yield run

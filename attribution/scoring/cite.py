@@ -15,6 +15,7 @@ from ..entailment.batching import Steps, run, together
 from ..entailment.detail_checked import detail_checked
 from ..entailment.premises import STRICT
 from ..entailment.registry import default_entailment
+from ..locating.decontextualization import Decontextualizer, understood
 from ..text.markers import without_markers
 from ..text.segmentation import TextSpan
 from ..text.statements import Status, statements
@@ -55,6 +56,8 @@ def cite(
     threshold: float | None = None,
     max_documents: int = 3,
     detail_check: bool = True,
+    question: str | None = None,
+    decontextualize: Decontextualizer | str = "rules",
 ) -> CitedAnswer:
     """Attach to each sentence of `answer` the fewest documents that support it.
 
@@ -73,6 +76,8 @@ def cite(
         threshold: From which probability on it counts as support; `None` for the model's own.
         max_documents: The largest set that is tried, at least 1.
         detail_check: See :class:`~counterfoil.attribution.scoring.score.Scoring`.
+        question: The question, if it is known.
+        decontextualize: See :class:`~counterfoil.attribution.scoring.score.Scoring`.
 
     Raises:
         ValueError: If `max_documents` is below 1 or two documents have one id.
@@ -85,16 +90,20 @@ def cite(
     sources = as_documents(documents)
     clean = without_markers(answer)
     spans = [TextSpan(s.start, s.end, s.text) for s in statements(clean, 0)]
-    verdicts = run(together(_supported(span, sources, threshold, max_documents) for span in spans), model.judge)
+    claims = [understood(decontextualize, clean, (span.start, span.end), question) for span in spans]
+    checks = (
+        _supported(span, claim, sources, threshold, max_documents) for span, claim in zip(spans, claims, strict=True)
+    )
+    verdicts = run(together(checks), model.judge)
     text, placed = _marked(clean, verdicts)
     return CitedAnswer(text, placed, tuple(d.id for d in sources), model.name, threshold)
 
 
 def _supported(
-    span: TextSpan, documents: Sequence[Document], threshold: float, max_documents: int
+    span: TextSpan, claim: str, documents: Sequence[Document], threshold: float, max_documents: int
 ) -> Steps[StatementVerdict]:
     """Return the verdict on one sentence, with the citations of the smallest set that supports it."""
-    hypothesis = STRICT.hypothesis(span.text)
+    hypothesis = claim or STRICT.hypothesis(span.text)
     singles = yield [Pair(STRICT.premise([document]), hypothesis) for document in documents]
     chosen, judgement = _most_supporting([(n,) for n in range(len(documents))], singles)
     judged = [n for n in range(len(documents)) if singles[n].supported is not None]
@@ -111,7 +120,7 @@ def _supported(
         if larger_judgement is not None and supports(larger_judgement, bonferroni_threshold(threshold, tried)):
             chosen, judgement = larger, larger_judgement
             break
-    verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED)
+    verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED, claim=claim)
     if judgement is None:
         failure = next((single.failure for single in singles), None)
         status = Status.NOT_CHECKED if failure else Status.NOT_SUPPORTED
@@ -126,7 +135,7 @@ def _supported(
     )
     if not supports(judgement, threshold):
         return verdict
-    cited = [_citation(n, documents[n], singles[n], span.text, threshold) for n in chosen]
+    cited = [_citation(n, documents[n], singles[n], hypothesis, threshold) for n in chosen]
     return replace(verdict, status=Status.SUPPORTED, citations=tuple((yield from together(cited))))
 
 

@@ -38,6 +38,7 @@ class CorpusReport:
         counts: Sums over all answers of :attr:`~counterfoil.attribution.scoring.results.CitationReport.counts`.
         n_unread: Number of answers that could not be read.
         ids: The id of every answer, in order; empty for one without an id, or that could not be read.
+        groundednesses: Groundedness of every answer, in order; `None` if there is no figure.
     """
 
     mode: str
@@ -48,6 +49,12 @@ class CorpusReport:
     counts: dict[str, int]
     n_unread: int = 0
     ids: tuple[str, ...] = ()
+    groundednesses: tuple[float | None, ...] = ()
+
+    @property
+    def groundedness(self) -> float | None:
+        """Return the unweighted mean over the answers that have it; `None` if none has."""
+        return mean([each for each in self.groundednesses if each is not None])
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
@@ -92,7 +99,7 @@ class CorpusReport:
         return [f1(recall, precision) for recall, precision in self.pairs]
 
     def intervals(self, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval | None]:
-        """Return bootstrap intervals over answers of `recall`, `precision`, `mean_f1` and `f1_of_means`."""
+        """Return bootstrap intervals over answers of the corpus's figures, by name."""
         recall, precision = mean_of([r for r, _ in self.pairs]), mean_of([p for _, p in self.pairs])
 
         def f1_of_means(weights: Floats) -> Floats:
@@ -105,11 +112,16 @@ class CorpusReport:
             "mean_f1": mean_of(self.f1s),
             "f1_of_means": f1_of_means,
         }
-        return bootstrap(figures, self.n_counted, level=level, resamples=resamples, seed=seed)
+        found = bootstrap(figures, self.n_counted, level=level, resamples=resamples, seed=seed)
+        grounded = [each for each in self.groundednesses if each is not None]
+        if not grounded:
+            return found
+        own = {"groundedness": mean_of(grounded)}
+        return {**found, **bootstrap(own, len(grounded), level=level, resamples=resamples, seed=seed)}
 
 
 def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
-    """Return the corpus of `reports`, which may be a stream: only the id and two numbers of each are kept.
+    """Return the corpus of `reports`, which may be a stream: only the id and three numbers of each are kept.
 
     `None` stands for an answer that could not be read: it has a place, so that two corpora can be compared answer by
     answer, but no figures.
@@ -118,23 +130,23 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
         ValueError: If the answers were not all scored in the same way.
     """
     settings: set[tuple[str, str, float]] = set()
-    rows: list[tuple[str, float | None, float | None]] = []
+    rows: list[tuple[str, float | None, float | None, float | None]] = []
     counts: Counter[str] = Counter()
     for report in reports:
         if report is None:
-            rows.append(("", None, None))
+            rows.append(("", None, None, None))
             continue
         settings.add((report.mode, report.entailment, report.threshold))
-        figures = (report.recall, report.precision) if report.counted else (None, None)
-        rows.append((report.id, figures[0], figures[1]))
+        recall, precision = (report.recall, report.precision) if report.counted else (None, None)
+        rows.append((report.id, recall, precision, report.groundedness))
         counts.update(report.counts)
         counts.update(read=1)
     if len(settings) > 1:
         raise ValueError(f"`reports` have to be scored in one way, but are in {len(settings)}: {sorted(settings)}")
     mode, entailment, threshold = settings.pop() if settings else ("", "", 0.0)
     n_unread = len(rows) - counts.pop("read", 0)
-    ids, recalls, precisions = zip(*rows, strict=True) if rows else ((), (), ())
-    return CorpusReport(mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids)
+    ids, recalls, precisions, grounded = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return CorpusReport(mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids, grounded)
 
 
 def compare(one: CorpusReport, other: CorpusReport, *, seed: int = 0) -> dict[str, Comparison]:

@@ -38,7 +38,13 @@ def quoted(
     def passage(citation: Citation) -> Steps[Citation]:
         if citation.status is not Status.SUPPORTED or citation.document is None:
             return citation
-        return citation.at((yield from quote(by_id[citation.document], form.hypothesis(verdict.text), threshold, form)))
+        return citation.at(
+            (
+                yield from quote(
+                    by_id[citation.document], verdict.claim or form.hypothesis(verdict.text), threshold, form
+                )
+            )
+        )
 
     citations = yield from together(passage(citation) for citation in verdict.citations)
     return replace(verdict, citations=tuple(citations))

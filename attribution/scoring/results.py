@@ -48,6 +48,27 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class Grounding:
+    """Whether any document supports a claim, cited or not.
+
+    Args:
+        claim: A statement, or a clause of it, understandable alone.
+        supported: Whether a document supports it; `None` if that could not be checked.
+        document: Id of the document that supports it best; `None` if none does.
+        probability: That this document supports it; if none does, the largest that any has.
+        failure: Why it was not checked.
+    """
+
+    __pydantic_config__ = STRICT
+
+    claim: Text
+    supported: bool | None
+    document: Text | None = None
+    probability: Probability | None = None
+    failure: Text | None = None
+
+
+@dataclass(frozen=True)
 class StatementVerdict:
     """A statement with the verdict on it.
 
@@ -63,6 +84,9 @@ class StatementVerdict:
         failure: Why it was not checked.
         contradicted: Probability that what it cites contradicts it, if the model tells.
         details: Words that what it cites gives otherwise, which lowered its probability.
+        claim: What was judged in the place of `text`, if that is understood only with the question or the sentences
+            before it; else empty.
+        groundings: Its claims with what supports them, if groundedness was asked for.
     """
 
     __pydantic_config__ = STRICT
@@ -77,6 +101,8 @@ class StatementVerdict:
     failure: Text | None = None
     contradicted: Probability | None = None
     details: tuple[Detail, ...] = ()
+    claim: Text = ""
+    groundings: tuple[Grounding, ...] = ()
 
     def moved_to(self, start: int, end: int) -> StatementVerdict:
         """Return the verdict for another writing of the answer, in which its sentence is `[start, end)`."""
@@ -101,6 +127,9 @@ class CitationReport:
         threshold: From which probability on it counts as support.
         id: Id of the answer; empty if it has none.
         unread: What looks like a citation in the answer but was not read as one.
+        groundedness: Share of the checked claims that any document supports, in [0, 1]; `None` if it was not asked for
+            or nothing could be checked.
+        omitted: Sentences that were left out because they need no source.
     """
 
     mode: str
@@ -113,6 +142,8 @@ class CitationReport:
     threshold: float
     id: str = ""
     unread: tuple[str, ...] = ()
+    groundedness: float | None = None
+    omitted: tuple[str, ...] = ()
 
     @property
     def f1(self) -> float | None:
@@ -123,11 +154,12 @@ class CitationReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return the number of statements by status (each is a key), of citations, and of citations by bad ending."""
+        """Return the number of statements by status (each is a key), of citations by bad ending, and of claims."""
         by_status = {status.value: 0 for status in Status}
         for statement in self.statements:
             by_status[statement.status.value] += 1
         citations = [citation for statement in self.statements for citation in statement.citations]
+        groundings = [grounding for statement in self.statements for grounding in statement.groundings]
         return {
             "statements": len(self.statements),
             **by_status,
@@ -135,13 +167,17 @@ class CitationReport:
             "citations_invalid": sum(c.status is Status.INVALID_CITATION for c in citations),
             "citations_not_checked": sum(c.status is Status.NOT_CHECKED for c in citations),
             "citations_unread": len(self.unread),
+            "claims": len(groundings),
+            "claims_grounded": sum(each.supported is True for each in groundings),
+            "claims_not_checked": sum(each.supported is None for each in groundings),
+            "sentences_omitted": len(self.omitted),
         }
 
     @property
     def failures(self) -> Iterator[str]:
         """Yield why statements and citations could not be checked, in order."""
         for statement in self.statements:
-            for each in (statement, *statement.citations):
+            for each in (statement, *statement.citations, *statement.groundings):
                 if each.failure:
                     yield each.failure
 
@@ -167,13 +203,14 @@ class CitationReport:
 
 @dataclass(frozen=True)
 class Scores:
-    """Citation recall, precision and F1; `null` if there is no figure."""
+    """Citation recall, precision and F1, and groundedness; `null` if there is no figure."""
 
     __pydantic_config__ = STRICT
 
     recall: Probability | None
     precision: Probability | None
     f1: Probability | None
+    groundedness: Probability | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +259,7 @@ class AnswerOutput:
             mode=report.mode,
             entailment=report.entailment,
             threshold=report.threshold,
-            scores=Scores(report.recall, report.precision, report.f1),
+            scores=Scores(report.recall, report.precision, report.f1, report.groundedness),
             counts=report.counts,
             statements=report.statements,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..documents import Document, as_documents
 from ..entailment import EntailmentModel
@@ -12,10 +12,12 @@ from ..entailment.batching import Steps, run, together
 from ..entailment.detail_checked import detail_checked
 from ..entailment.premises import ALCE, STRICT
 from ..entailment.registry import default_entailment
+from ..locating.decontextualization import Decontextualizer, decontextualizer, understood
 from ..text.markers import unread_citations
 from ..text.segmentation import sentences as default_sentences
-from ..text.statements import Splitter, statements
+from ..text.statements import Splitter, Statement, statements
 from . import alce, strict
+from .groundedness import CLAIMS, claims_of, grounded, groundedness, needs_source
 from .quotes import quoted
 from .results import CitationReport, StatementVerdict
 
@@ -29,7 +31,7 @@ class Answer:
     Args:
         text: The answer with its markers.
         documents: The sources that `[1]`, `[2]`, ... refer to, in this order.
-        question: The question; read only for ALCE's list answers.
+        question: The question, if it is known; see `decontextualize` of :class:`Scoring`, and ALCE's list answers.
         id: Free for the caller; the library copies it through.
     """
 
@@ -56,10 +58,17 @@ class Scoring:
             every supporting document, at most 52 a citation.
         detail_check: Whether details that a source gives otherwise (a number, a weekday, a name, a negation) lower the
             probability of support; see :mod:`~counterfoil.attribution.detail_check`. Off in mode `"alce"`.
+        decontextualize: How a statement is understood before it is judged: `"rules"` put what is meant for its pronouns
+            and missing topics, `"none"` takes it as it stands, or a
+            :class:`~counterfoil.attribution.locating.decontextualization.Decontextualizer`. Off in mode `"alce"`.
+        groundedness: Whether each `"sentences"`, or each clause of one (`"clauses"`), is also judged on all documents,
+            cited or not; `"none"` for no such figure. In mode `"strict"` only.
+        check_worthy: Whether sentences that need no source (questions, lead-ins, courtesies) are left out and counted
+            apart; see :func:`~counterfoil.attribution.scoring.groundedness.needs_source`. In mode `"strict"` only.
 
     Raises:
-        ValueError: For a mode that does not exist, a threshold outside [0, 1], a limit below 1, or a list answer in
-            another mode.
+        ValueError: For a mode that does not exist, a threshold outside [0, 1], a limit below 1, or an option of the
+            other mode.
     """
 
     mode: str = "strict"
@@ -69,6 +78,9 @@ class Scoring:
     max_citations: int | None = alce.MAX_CITATIONS
     quotes: bool = False
     detail_check: bool = True
+    decontextualize: Decontextualizer | str = "rules"
+    groundedness: str = "none"
+    check_worthy: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -80,6 +92,12 @@ class Scoring:
         if self.list_answer and self.mode != "alce":
             raise ValueError("`list_answer` has to be False in mode 'strict', but is True; use mode='alce'")
 
+        if self.groundedness not in CLAIMS:
+            raise ValueError(f"`groundedness` has to be one of {', '.join(CLAIMS)}, but is {self.groundedness!r}")
+        if self.mode == "alce" and (self.groundedness != "none" or self.check_worthy):
+            raise ValueError("`groundedness` and `check_worthy` have to be left out in mode 'alce'; use mode='strict'")
+        decontextualizer(self.decontextualize)
+
     def judge(self, entailment: EntailmentModel) -> EntailmentModel:
         """Return the model that judges: with the detail check beside it, or without."""
         return detail_checked(entailment, self.detail_check and self.mode != "alce")
@@ -87,19 +105,8 @@ class Scoring:
     def steps(self, answer: Answer, name: str, threshold: float) -> Steps[CitationReport]:
         """Ask the questions that one answer raises, and return its report; `name` is the entailment model's."""
         documents = as_documents(answer.documents)
-        if self.mode == "alce":
-            if self.list_answer and answer.question is None:
-                raise ValueError("`question` has to be given with `list_answer`, but is None")
-            # The library's own splitter has a form for ALCE.
-            given = self.sentences
-            splitter = alce.sentences if given is None or given is default_sentences else given
-            found = alce.claims(answer.text, splitter, answer.question if self.list_answer else None)
-            checks = [alce.check(claim, documents, threshold, self.max_citations) for claim in found]
-            metric, form, unread = alce, ALCE, alce.unread(answer.text, len(documents))
-        else:
-            split = statements(answer.text, len(documents), self.sentences or default_sentences)
-            checks = [strict.check(statement, documents, threshold) for statement in split]
-            metric, form, unread = strict, STRICT, unread_citations(answer.text, len(documents))
+        checks, omitted = self._checks(answer, documents, threshold)
+        metric, form = (alce, ALCE) if self.mode == "alce" else (strict, STRICT)
 
         def verdict(check: Steps[StatementVerdict]) -> Steps[StatementVerdict]:
             found = yield from check
@@ -107,6 +114,7 @@ class Scoring:
 
         verdicts = yield from together(verdict(check) for check in checks)
         recall, precision = metric.recall(verdicts), metric.precision(verdicts)
+        unread = alce.unread if self.mode == "alce" else unread_citations
         return CitationReport(
             mode=self.mode,
             answer=answer.text,
@@ -117,8 +125,38 @@ class Scoring:
             entailment=name,
             threshold=threshold,
             id=answer.id,
-            unread=tuple(unread),
+            unread=tuple(unread(answer.text, len(documents))),
+            groundedness=groundedness(verdicts),
+            omitted=tuple(omitted),
         )
+
+    def _checks(
+        self, answer: Answer, documents: Sequence[Document], threshold: float
+    ) -> tuple[list[Steps[StatementVerdict]], list[str]]:
+        """Return what is asked of each statement, and the sentences that are left out."""
+        given = self.sentences or default_sentences
+        if self.mode == "alce":
+            if self.list_answer and answer.question is None:
+                raise ValueError("`question` has to be given with `list_answer`, but is None")
+            # The library's own splitter has a form for ALCE.
+            splitter = alce.sentences if given is default_sentences else given
+            found = alce.claims(answer.text, splitter, answer.question if self.list_answer else None)
+            return [alce.check(claim, documents, threshold, self.max_citations) for claim in found], []
+        split = statements(answer.text, len(documents), given)
+        omitted = [each for each in split if self.check_worthy and not needs_source(each.text)]
+        kept = [each for each in split if each not in omitted]
+        return [self._check(each, answer, documents, threshold) for each in kept], [each.text for each in omitted]
+
+    def _check(
+        self, statement: Statement, answer: Answer, documents: Sequence[Document], threshold: float
+    ) -> Steps[StatementVerdict]:
+        way, place = self.decontextualize, (statement.start, statement.end)
+        claim = understood(way, answer.text, place, answer.question)
+        verdict = yield from strict.check(statement, documents, threshold, claim)
+        if self.groundedness == "none":
+            return verdict
+        parts = claims_of(statement, answer.text, answer.question, way, self.groundedness)
+        return (yield from grounded(replace(verdict, claim=claim), parts, documents, threshold))
 
 
 def score_citations(
@@ -134,6 +172,9 @@ def score_citations(
     max_citations: int | None = alce.MAX_CITATIONS,
     quotes: bool = True,
     detail_check: bool = True,
+    decontextualize: Decontextualizer | str = "rules",
+    groundedness: str = "none",
+    check_worthy: bool = False,
 ) -> CitationReport:
     """Check whether the documents that an answer cites support what it says.
 
@@ -142,13 +183,16 @@ def score_citations(
         documents: The sources, in the order of their numbers; a plain string becomes a document with its number as id.
         entailment: The model that judges; `None` for the local one.
         mode: `"strict"` or `"alce"`; docs/scoring.md compares them case by case.
-        question: The question; read only with `list_answer`.
+        question: The question, if it is known.
         threshold: From which probability on it counts as support; `None` for the model's own.
         sentences: Cuts the answer into sentences; `None` for the library's own splitter.
         list_answer: See :class:`Scoring`.
         max_citations: See :class:`Scoring`.
         quotes: Whether to look for the supporting passage of each document.
         detail_check: See :class:`Scoring`.
+        decontextualize: See :class:`Scoring`.
+        groundedness: See :class:`Scoring`.
+        check_worthy: See :class:`Scoring`.
 
     Returns:
         The report. Statements that the model gave no verdict on leave the denominators and are counted apart.
@@ -160,7 +204,18 @@ def score_citations(
     if not isinstance(answer, str):
         raise TypeError(f"`answer` has to be a string, but is {type(answer).__name__}")
     model = entailment or default_entailment()
-    scoring = Scoring(mode, threshold, sentences, list_answer, max_citations, quotes, detail_check)
+    scoring = Scoring(
+        mode=mode,
+        threshold=threshold,
+        sentences=sentences,
+        list_answer=list_answer,
+        max_citations=max_citations,
+        quotes=quotes,
+        detail_check=detail_check,
+        decontextualize=decontextualize,
+        groundedness=groundedness,
+        check_worthy=check_worthy,
+    )
     item = Answer(answer, as_documents(documents), question)
     return next(iter(score_each([item], entailment=model, scoring=scoring)))
 

@@ -25,8 +25,10 @@ from ..text.statements import Statement, Status
 from .results import Citation, StatementVerdict
 
 
-def check(statement: Statement, documents: Sequence[Document], threshold: float) -> Steps[StatementVerdict]:
-    """Return the verdict on one statement.
+def check(
+    statement: Statement, documents: Sequence[Document], threshold: float, claim: str = ""
+) -> Steps[StatementVerdict]:
+    """Return the verdict on one statement; what is judged is `claim`, if there is one, in the place of its text.
 
     The first round asks for everything cited together and for each document alone; the second leaves one document out,
     for a supported statement with several citations, if that document alone did not support it.
@@ -35,7 +37,7 @@ def check(statement: Statement, documents: Sequence[Document], threshold: float)
     if not cited:
         status = Status.INVALID_CITATION if statement.invalid else Status.NO_CITATION
         return _verdict(statement, status, None, [])
-    hypothesis = STRICT.hypothesis(statement.text)
+    hypothesis = claim or STRICT.hypothesis(statement.text)
     premises = dict.fromkeys([STRICT.premise(cited), *(STRICT.premise([document]) for document in cited)])
     judged = dict(zip(premises, (yield [Pair(p, hypothesis) for p in premises]), strict=True))
     joint = judged[STRICT.premise(cited)]
@@ -53,7 +55,8 @@ def check(statement: Statement, documents: Sequence[Document], threshold: float)
         status, failure = _outcome(joint, single, rest, threshold)
         citations.append(Citation(document.id, str(number), status, single.supported, failure=failure))
     details = STRICT.details(joint.details, cited, hypothesis, statement.text, statement.place)
-    return replace(_verdict(statement, _status(joint, singles, threshold), joint, citations), details=details)
+    verdict = _verdict(statement, _status(joint, singles, threshold), joint, citations)
+    return replace(verdict, details=details, claim=claim)
 
 
 def recall(verdicts: Sequence[StatementVerdict]) -> float | None:

@@ -22,7 +22,8 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from ..prompts.collate import collate
 from ..prompts.prompt import Prompt
 from ..views.cached_sequences import CachedSequences
-from ..views.forward_recorder import CACHE_NAMES
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
+from ..views.probes import check_reorderable, why_rows_differ
 from ..views.prompt_view import PromptView
 
 REBUILT_INPUTS = ("attention_mask", "position_ids", "use_cache", "logits_to_keep", "next_sequence_length", "labels")
@@ -44,6 +45,7 @@ class SharedForward:
     """
 
     def __init__(self, model: PreTrainedModel, views: Sequence[PromptView]) -> None:
+        self.model = model
         self.views = views
         self._sequences = CachedSequences(model)
 
@@ -60,6 +62,7 @@ class SharedForward:
 
     def reorder(self, index: Tensor) -> None:
         """Make the rows of each view what those were that `index` `[rows]` names."""
+        check_reorderable(self._sequences)
         self._sequences.reorder(index_of_views(index, len(self.views)).to(self._sequences.model.device))
 
     def clear(self) -> None:
@@ -102,6 +105,26 @@ class BatchedModel(GenerationMixin):
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._model, name)  # configuration, device and the like are the model's
 
+    def why_not_together(self, input_ids: Tensor, mask: Tensor | None, max_length: int | None) -> str | None:
+        """Return why one forward over all rows would give other logits than one for each view; `None` if it would not.
+
+        Args:
+            input_ids: The main prompts `[rows, length]`.
+            mask: Which of their tokens are no padding.
+            max_length: How many columns the main rows may get.
+        """
+        mask = mask if mask is not None and mask.dim() == 2 else torch.ones_like(input_ids)
+        new = max(max_length - input_ids.shape[1], 1) if max_length else 1
+        forwards = [(self._model, self._views, [mask])] if self._views else []
+        forwards += [(forward.model, forward.views, []) for forward in self._shared]
+        for model, views, masks in forwards:
+            read = [*masks, *(view.contrast_prompts(input_ids, mask).attention_mask for view in views)]
+            lengths = [length for each in read for length in each.sum(-1).tolist()]
+            # Without padding no row knows of another.
+            if min(lengths) < max(lengths) and (reason := why_rows_differ(model, [length + new for length in lengths])):
+                return reason
+        return None
+
     def prepare_inputs_for_generation(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         input_ids: Tensor,
@@ -131,16 +154,15 @@ class BatchedModel(GenerationMixin):
             else:
                 own = forward.prefill(input_ids, main_prompt.attention_mask)
             self.contrast_logits |= dict(zip(map(id, forward.views), own, strict=True))
-        return CausalLMOutputWithPast(
-            logits=main[:, None],  # pyright: ignore[reportArgumentType]
-            past_key_values=self._sequences,  # pyright: ignore[reportArgumentType]
-        )
+        output: dict[str, Any] = {"logits": main[:, None], CACHE_NAME: self._sequences}
+        return CausalLMOutputWithPast(**output)
 
-    def _reorder_cache(self, past_key_values: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
-        past_key_values.reorder(index_of_views(beam_idx, 1 + len(self._views)))
+    def _reorder_cache(self, cache: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
+        check_reorderable(cache)
+        cache.reorder(index_of_views(beam_idx, 1 + len(self._views)))
         for forward in self._shared:
             forward.reorder(beam_idx)
-        return past_key_values
+        return cache
 
     def clear(self) -> None:
         """Free the cache and the latest logits."""

@@ -18,7 +18,8 @@ from transformers.utils.generic import ModelOutput
 
 from ..processors.base import ContrastLogitsProcessor
 from ..views.calling_frames import generate_argument
-from ..views.forward_recorder import CACHE_NAMES
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
+from ..views.probes import warn_once
 from ..views.prompt_view import PromptView
 from ..views.several_views import single_views
 from .batched_model import BatchedModel
@@ -42,7 +43,9 @@ def batched_views(
     """Run the views of contrastive processors as further rows of the main forward, for `generate(custom_generate=...)`.
 
     Decoding is bound by reading the weights, and these are read once for all rows: a contrast costs little more than
-    plain decoding. The tokens are those of the same call without `custom_generate`. The loop is transformers' own, so
+    plain decoding. The tokens are those of the same call without `custom_generate`: a model that computes a row
+    otherwise beside a longer one is found out by a short trial and reads each view in a forward of its own, with a
+    warning. The loop is transformers' own, so
     sampling, beams, stopping criteria, other processors and `return_dict_in_generate` work as in any call. Views that
     another model reads share a forward of that one; layer contrasts need none.
 
@@ -56,7 +59,7 @@ def batched_views(
         **model_kwargs: The model's inputs, as `generate()` prepares them.
 
     Returns:
-        What `generate()` returns. Its `past_key_values` is None: the batch's cache has the views' rows too.
+        What `generate()` returns. Its cache is None: the batch's cache has the views' rows too.
 
     Raises:
         ValueError: The batch cannot serve an argument, which the message names; the same call without
@@ -76,6 +79,15 @@ def batched_views(
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     batched, processors = _batched(model, logits_processor)
+    runner: Any = batched
+    if reason := batched.why_not_together(input_ids, model_kwargs.get("attention_mask"), generation_config.max_length):
+        runner, processors = model, logits_processor
+        warn_once(
+            model,
+            "batched views",
+            f"{type(model).__name__} computes a row otherwise beside a longer one ({reason}), so batched_views runs "
+            "each view in a forward of its own: the same tokens, at the cost of a forward for each view",
+        )
     options: dict[str, Any] = {
         "logits_processor": processors,
         "stopping_criteria": stopping_criteria,
@@ -86,9 +98,9 @@ def batched_views(
     loops: Any = type(model)
     try:
         if mode in BEAMS:
-            output = loops._beam_search(batched, input_ids, **options)
+            output = loops._beam_search(runner, input_ids, **options)
         else:
-            output = loops._sample(batched, input_ids, streamer=streamer, **options)
+            output = loops._sample(runner, input_ids, streamer=streamer, **options)
     finally:
         batched.clear()
     if isinstance(output, ModelOutput):
@@ -136,7 +148,7 @@ def _refuse(
         "a streamer under beam search": mode in BEAMS and generate_argument("streamer") is not None,
         f"{mode.value}": mode not in SAMPLING + BEAMS,
         f"the encoder-decoder model {type(model).__name__}": model.config.is_encoder_decoder,
-        "a cache that is not empty (`past_key_values`)": given_cache is not None and given_cache.get_seq_length() > 0,
+        f"a cache that is not empty (`{CACHE_NAME}`)": given_cache is not None and given_cache.get_seq_length() > 0,
         f"`cache_implementation={generation_config.cache_implementation!r}`": generation_config.cache_implementation
         not in (None, "dynamic"),
         "`prefill_chunk_size`": generation_config.prefill_chunk_size is not None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .masked_logits import extrapolate, finite_floor
+from .masked_logits import extrapolate_log_p
 from .method import Method
 from .parameters import parameter
 
@@ -54,5 +54,4 @@ class CFG(Method):
             main: `[rows, vocab]` logits given the prompt.
             contrast: `[rows, vocab]` logits given the negative prompt.
         """
-        log_p, log_negative = main.float().log_softmax(-1), finite_floor(contrast).log_softmax(-1)
-        return extrapolate(log_p, log_negative, self.guidance_scale - 1.0)
+        return extrapolate_log_p(main, contrast, self.guidance_scale - 1.0)

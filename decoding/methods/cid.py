@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from .masked_logits import extrapolate, forbidden_as_in, masked_to_plausible, probabilities_as_in
+from .masked_logits import extrapolate, masked_to_plausible, probabilities_as_in
 from .method import Method
 from .parameters import parameter, plausibility, strength
 
@@ -56,6 +57,7 @@ class CID(Method):
         if self.rule == "log_ratio":
             # On logits: a row's normalisers shift all its scores alike, and cancel.
             return masked_to_plausible(extrapolate(main, contrast, self.strength), main, self.plausibility)
-        log_p = main.float().log_softmax(-1)
-        difference = log_p.exp() - probabilities_as_in(main, contrast.float())
-        return forbidden_as_in(main, log_p + self.strength * difference)
+        # p(y | x) - p(y | x'), in place of the second: see masked_logits.
+        difference = probabilities_as_in(main, contrast.float()).neg_().add_(main.float().softmax(-1))
+        scores = main.float().log_softmax(-1).add_(difference.mul_(self.strength))
+        return scores.masked_fill_(main == -math.inf, -math.inf)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .masked_logits import extrapolate, masked_to_plausible, probabilities_as_in
+from .masked_logits import extrapolate, forbidden_as_in, in_double, masked_to_plausible
 from .method import Method
 from .parameters import parameter
 
@@ -18,6 +19,10 @@ INSTRUCTION = (
     "thoroughly answer any potential questions about the image."
 )
 """What Kim et al. 2024 ask for (released code of CODE, commit 31adf82f)."""
+
+
+PARTS = 3
+"""In how many parts of the vocabulary the divergence is computed."""
 
 
 def check_description(name: str, value: Any) -> str | tuple[str, ...]:  # noqa: ANN401
@@ -96,9 +101,35 @@ def bounded_divergence(main: Tensor, contrast: Tensor, *, k: Tensor | float) -> 
         contrast: The same shape.
         k: Above 0, a number or a column `[rows, 1]`.
     """
-    # A small power of a difference that is all rounding is not small (1e-7 ** 0.3 = 0.008), so the difference is taken
-    # in double precision where the device has it.
-    precise = (main.float(), contrast.float()) if main.device.type == "mps" else (main.double(), contrast.double())
-    p, q = precise[0].softmax(-1), probabilities_as_in(*precise)
-    terms = (p + q) * ((p - q).abs() ** k + 1).log2()
-    return (terms.sum(-1, keepdim=True) / 2).clamp(0.0, 1.0).float()
+    # Over parts of the vocabulary: in double precision both views at once would be four times their size.
+    parts = list(zip(main.chunk(PARTS, -1), contrast.chunk(PARTS, -1), strict=True))
+    tops = _top(main, main), _top(main, contrast)
+    totals = [in_double(top).new_zeros(top.shape) for top in tops]
+    for views in parts:
+        for total, view, top in zip(totals, views, tops, strict=True):
+            total.add_(_weights(views[0], view, top).sum(-1, keepdim=True))
+    # The largest weight is 1, so a smaller sum is that of a contrast without a token: its probabilities are 0.
+    totals = [total.clamp_(min=1.0) for total in totals]
+    divergence = totals[0].new_zeros(totals[0].shape)
+    for views in parts:
+        # Handed on without a name, so that those of one part are gone before those of the next are made.
+        both = (_weights(views[0], *rest).div_(total) for *rest, total in zip(views, tops, totals, strict=True))
+        divergence += _divergence(*both, k)
+    return (divergence / 2).clamp_(0.0, 1.0).float()
+
+
+def _top(main: Tensor, view: Tensor) -> Tensor:
+    top = forbidden_as_in(main, view).amax(-1, keepdim=True)
+    return top.masked_fill_(top == -math.inf, 0.0)
+
+
+def _weights(main: Tensor, view: Tensor, top: Tensor) -> Tensor:
+    # `exp(view - top)` among the tokens that `main` allows. A small power of a difference that is all rounding is not
+    # small (1e-7 ** 0.3 = 0.008), hence double precision.
+    return (in_double(view) - top).masked_fill_(main == -math.inf, -math.inf).exp_()
+
+
+def _divergence(main: Tensor, contrast: Tensor, k: Tensor | float) -> Tensor:
+    # Of probabilities `[rows, part of the vocabulary]`, which are changed; twice what the part adds.
+    both = main + contrast
+    return main.sub_(contrast).abs_().pow_(k).add_(1.0).log2_().mul_(both).sum(-1, keepdim=True)

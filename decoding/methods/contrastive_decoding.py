@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from .masked_logits import extrapolate, finite_floor, forbidden_as_in, masked_to_plausible
+from .masked_logits import extrapolate, finite_floor, forbidden_as_in, log_ratio, masked_to_plausible
 from .method import Method
 from .parameters import parameter, plausibility, strength
 
@@ -90,7 +90,10 @@ class ContrastiveDecoding(Method):
         if self.formulation == "obrien":
             scores = extrapolate(main, contrast, self.strength)
         else:
-            log_p = main.float().log_softmax(-1)
-            # Both among the tokens that the expert allows: what is forbidden must not pay for beams of unlike amateurs.
-            scores = log_p - forbidden_as_in(main, finite_floor(contrast) / self.amateur_temperature).log_softmax(-1)
+            scores = log_ratio(main, _allowed(main, contrast, self.amateur_temperature).log_softmax(-1))
         return masked_to_plausible(scores, main, self.plausibility)
+
+
+def _allowed(main: Tensor, contrast: Tensor, temperature: Tensor | float) -> Tensor:
+    # Among the tokens that the expert allows: what is forbidden must not pay for beams of unlike amateurs.
+    return forbidden_as_in(main, finite_floor(contrast).div_(temperature))

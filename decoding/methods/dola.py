@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .masked_logits import finite_floor, forbidden_as_in, masked_to_plausible
+from .masked_logits import finite_floor, forbidden_as_in, log_ratio, masked_to_plausible
 from .method import Method
 from .parameters import parameter, plausibility
 
@@ -102,8 +102,7 @@ class DoLa(Method):
             main: `[rows, vocab]` logits of the last layer.
             contrast: `[rows, vocab]` logits of each row's early layer, see :meth:`chosen`.
         """
-        difference = main.float().log_softmax(-1) - finite_floor(contrast).log_softmax(-1)
-        return masked_to_plausible(difference, main, self.plausibility)
+        return masked_to_plausible(log_ratio(main, finite_floor(contrast).log_softmax(-1)), main, self.plausibility)
 
     def _place(self, main: Tensor, contrast: Tensor) -> Tensor:
         return dola_layer(main, contrast, exchanged_divergence if self.released else None)

@@ -2,14 +2,19 @@
 
 Earlier processors and grammars mask tokens with -inf. A forbidden token must stay forbidden, and `-inf - (-inf)` must
 not become NaN.
+
+The rows of a batch are many megabytes, and a rule runs beside a model that fills its device. So a rule holds at most
+two tensors `[rows, vocab]` of its own at a time: what it has made itself it changes in place, never its arguments.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -28,6 +33,23 @@ def finite_floor(logits: Tensor) -> Tensor:
     return floor.masked_fill(floor == math.inf, 0.0).where(forbidden, values)
 
 
+def in_double(values: Tensor) -> Tensor:
+    """Return `values` in float64, or in float32 on a device that has no float64 (Apple's, some of Intel's)."""
+    return values.double() if _has_double(values.device) else values.float()
+
+
+@cache
+def _has_double(device: torch.device) -> bool:
+    import torch  # noqa: PLC0415
+
+    try:
+        # Intel's devices hold such numbers and refuse to compute with them.
+        torch.ones(1, dtype=torch.float64, device=device).exp_()
+    except (TypeError, RuntimeError):
+        return False
+    return True
+
+
 def forbidden_as_in(main: Tensor, scores: Tensor) -> Tensor:
     """Return `scores` with -inf wherever `main` has it."""
     return scores.masked_fill(main == -math.inf, -math.inf)
@@ -43,7 +65,7 @@ def probabilities_as_in(main: Tensor, contrast: Tensor) -> Tensor:
         main: `[rows, vocab]` logits; may hold -inf.
         contrast: The same shape.
     """
-    return forbidden_as_in(main, contrast).softmax(-1).nan_to_num(0.0)
+    return forbidden_as_in(main, contrast).softmax(-1).nan_to_num_(0.0)
 
 
 def extrapolate(main: Tensor, contrast: Tensor, gain: Tensor | float) -> Tensor:
@@ -55,8 +77,39 @@ def extrapolate(main: Tensor, contrast: Tensor, gain: Tensor | float) -> Tensor:
         gain: A number, or a column `[rows, 1]`.
     """
     base = main.float()
-    allowed = base.masked_fill(base == -math.inf, 0.0)
-    return forbidden_as_in(base, (1.0 + gain) * allowed - gain * finite_floor(contrast))
+    forbidden = base == -math.inf
+    return _extrapolated(base.masked_fill(forbidden, 0.0), finite_floor(contrast), gain, forbidden)
+
+
+def extrapolate_log_p(main: Tensor, contrast: Tensor, gain: Tensor | float) -> Tensor:
+    """Return :func:`extrapolate` of the log-probabilities of two views.
+
+    Args:
+        main: `[rows, vocab]` logits; may hold -inf.
+        contrast: The same shape, of the view to move away from.
+        gain: A number, or a column `[rows, 1]`.
+    """
+    away = finite_floor(contrast).log_softmax(-1)
+    base = main.float().log_softmax(-1)
+    forbidden = base == -math.inf
+    return _extrapolated(base.masked_fill_(forbidden, 0.0), away, gain, forbidden)
+
+
+def _extrapolated(base: Tensor, away: Tensor, gain: Tensor | float, forbidden: Tensor) -> Tensor:
+    # In place: `base` and `away` are the caller's own.
+    return base.mul_(1.0 + gain).sub_(away.mul_(gain)).masked_fill_(forbidden, -math.inf)
+
+
+def log_ratio(main: Tensor, log_q: Tensor) -> Tensor:
+    """Return `log softmax(main) - log_q` `[rows, vocab]`, float32.
+
+    NaN or infinite at tokens that `main` rules out, so :func:`masked_to_plausible` must follow.
+
+    Args:
+        main: `[rows, vocab]` logits; may hold -inf.
+        log_q: Log-probabilities of the contrast, of the same shape.
+    """
+    return main.float().log_softmax(-1).sub_(log_q)
 
 
 def plausible(main: Tensor, plausibility: Tensor | float) -> Tensor:

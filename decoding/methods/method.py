@@ -195,12 +195,20 @@ class Method:
         if len(groups) != 1 or not isinstance(methods[0], cls):
             raise ValueError(f"`methods` have to be of one group of {cls.__name__}, but are of {len(groups)}")
         made = copy(methods[0])
-        single = like.new_empty(0).float()
+        numbers = like.new_empty(0, device="cpu").float()
         for parameter in made.parameters():
             values = [getattr(method, parameter.name) for method in methods]
             if parameter.is_number and not parameter.makes_contrast and None not in values:
-                object.__setattr__(made, parameter.name, single.new_tensor(values)[:, None])
+                object.__setattr__(made, parameter.name, on_device(numbers.new_tensor(values), like)[:, None])
         return made
+
+
+def on_device(host: Tensor, like: Tensor) -> Tensor:
+    """Return a tensor of the CPU on the device of `like`, without waiting for the device.
+
+    A copy out of ordinary memory waits until the device has done all that it was asked for before.
+    """
+    return host.pin_memory().to(like.device, non_blocking=True) if like.is_cuda else host.to(like.device)
 
 
 def labelled(name: str, settings: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .masked_logits import finite_floor, forbidden_as_in, masked_to_plausible
+from .masked_logits import finite_floor, masked_to_plausible
 from .method import Method
 from .parameters import check_choice, parameter, plausibility, strength
 
@@ -71,6 +71,8 @@ class RITUAL(Method):
         """
         base = main.float()
         # The main view's own -inf must not meet `normalize` or the sum as anything but -inf.
-        total = base.masked_fill(base == -math.inf, 0.0) + self.strength * finite_floor(contrast)
-        scores = forbidden_as_in(base, total / (1.0 + self.strength) if self.normalize else total)
-        return masked_to_plausible(scores, main, self.plausibility)
+        forbidden = base == -math.inf
+        scores = base.masked_fill(forbidden, 0.0).add_(finite_floor(contrast).mul_(self.strength))
+        if self.normalize:
+            scores.div_(1.0 + self.strength)
+        return masked_to_plausible(scores.masked_fill_(forbidden, -math.inf), main, self.plausibility)

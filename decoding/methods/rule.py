@@ -97,7 +97,8 @@ class Rule(Method):
             "has to give numbers or -inf, but gave NaN or +inf": (scores.isnan() | (scores == math.inf)) & ~forbidden,
             "has to keep -inf where the main view has it, because a grammar or a processor forbids the token, but "
             "allowed one: return forbidden_as_in(main, scores)": scores.isfinite() & forbidden,
-            "has to leave a token in each row, but forbade all": ((scores == -math.inf) | forbidden).all(-1),
+            "has to leave a token in each row, but forbade all": ((scores == -math.inf) | forbidden).all(-1)
+            & ~forbidden.all(-1),  # a row that has ended may be forbidden everything already
         }
 
     def __copy__(self) -> Rule:

@@ -130,6 +130,8 @@ class ContrastLogitsProcessor(LogitsProcessor):
                 calls cannot be followed.
         """
         generation = self._call.generation(input_ids)
+        if generation is None:
+            return scores
         with torch.no_grad():
             contrast = self.view.logits(input_ids, generation)
         return self._combined(generation, input_ids, scores, contrast)
@@ -143,6 +145,8 @@ class ContrastLogitsProcessor(LogitsProcessor):
             computed: Those of each view, in their order; `None` for a view that is to be asked.
         """
         generation = self._call.generation(input_ids)
+        if generation is None:
+            return scores
         with torch.no_grad():
             contrast = logits_of(self.view, input_ids, generation, computed)
         return self._combined(generation, input_ids, scores, contrast)
@@ -150,8 +154,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
     @torch.no_grad()
     def _combined(self, generation: Generation, input_ids: Tensor, scores: Tensor, contrast: Tensor) -> Tensor:
         main, contrast = self._aligned(scores, contrast.to(scores.device))
-        if generation.is_first:
-            _check(main, contrast)
+        _check(main, contrast, generation, input_ids)
         coefficients = self.coefficients(main, contrast) if self._recorder is not None else {}
         contrast = self.method.chosen(main, contrast)
         combined = self.combine(main, contrast)
@@ -197,9 +200,18 @@ class ContrastLogitsProcessor(LogitsProcessor):
         return torch.nn.functional.pad(combined, (0, missing), value=-torch.inf) if missing else combined
 
 
-def _check(main: Tensor, contrast: Tensor) -> None:
+def _check(main: Tensor, contrast: Tensor, generation: Generation, input_ids: Tensor) -> None:
+    largest = torch.stack([main.amax(-1), contrast.flatten(0, -2).amax(-1).max().expand(len(main)).to(main.dtype)])
+    if bool(largest.isfinite().all()):  # one question to the device, at every step
+        return
     for name, view in (("main", main), ("contrast", contrast)):
         if bool(view.isnan().any()):
             raise ValueError(f"the logits of the {name} view have to be numbers, but hold NaN")
-    if bool((main == -torch.inf).all(-1).any()):
+        if bool((view == torch.inf).any()):
+            raise ValueError(
+                f"the logits of the {name} view have to be below +inf, but hold +inf: force a token by -inf for the "
+                "others, or by a processor behind this one"
+            )
+    masked = (main == -torch.inf).all(-1) & ~generation.ended(input_ids)
+    if bool(masked.any()):
         raise ValueError("the main view has to allow at least one token a row, but masks a whole row with -inf")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+
+_POSITIONS = re.compile(r"pos|wpe")
+_limits: WeakKeyDictionary[PreTrainedModel, int | None] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,11 @@ def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
     """Reject a prompt that `model` cannot read.
 
     Raises:
-        ValueError: It is longer than the model's positions, has ids that the model does not have, or has image tokens
-            without pixels.
+        ValueError: It is longer than the model's table of positions, has ids that the model does not have, or has image
+            tokens without pixels.
     """
-    longest = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
-    if longest and prompt.input_ids.shape[1] > longest:
+    longest = position_limit(model)
+    if longest is not None and prompt.input_ids.shape[1] > longest:
         raise ValueError(
             f"the contrast has to fit the {longest} positions of {type(model).__name__}, "
             f"but is {prompt.input_ids.shape[1]} tokens long"
@@ -113,12 +118,46 @@ def check_readable(prompt: Prompt, model: PreTrainedModel) -> None:
                 "processor returned, or a prompt without the image"
             )
         ids = ids.masked_fill(ids == image, 0)  # a placeholder, which may have no embedding
-    tokens = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    tokens = number_of_tokens(model)
+    ids = ids.masked_fill(prompt.attention_mask == 0, 0)  # another model's pad token
     if tokens and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
         raise ValueError(
             f"the contrast's ids have to be below the {tokens} tokens of {type(model).__name__}, "
             f"but go from {int(ids.min())} to {int(ids.max())}"
         )
+
+
+def number_of_tokens(model: PreTrainedModel) -> int | None:
+    """Return how many tokens a model has embeddings of; `None` if it does not tell."""
+    return getattr(model.get_input_embeddings(), "num_embeddings", None)
+
+
+def position_limit(model: PreTrainedModel) -> int | None:
+    """Return how many positions a model has a table of; `None` if it computes them, as RoPE and ALiBi do.
+
+    A model with RoPE reads beyond its `max_position_embeddings`, and is often made to by a scaling that leaves that
+    number as it is.
+    """
+    if model not in _limits:
+        _limits[model] = _position_limit(model)
+    return _limits[model]
+
+
+def _position_limit(model: PreTrainedModel) -> int | None:
+    config: Any = model.config.get_text_config(decoder=True)
+    longest = getattr(config, "max_position_embeddings", None)
+    if not longest or getattr(config, "rope_parameters", None):
+        return None
+    tables = {**dict(model.named_parameters()), **dict(model.named_buffers()), **vars(model.base_model)}
+    # Some tables have a few rows more, for padding and the like.
+    return next(
+        (
+            longest
+            for name, table in tables.items()
+            if _POSITIONS.search(name) and isinstance(table, Tensor) and longest <= len(table) < longest + 8
+        ),
+        None,
+    )
 
 
 def _left_padded(ids: Tensor, mask: Tensor, extras: dict[str, Any]) -> Prompt:

@@ -14,6 +14,21 @@ from ..methods.contrastive_search import ContrastiveSearch
 from .hidden_states import HiddenStateBuffer
 
 
+def check_scores(scores: Tensor, ended: Tensor) -> None:
+    """Reject scores `[rows, vocab]` that cannot be ranked, but for rows that have ended (`[rows]`).
+
+    Raises:
+        ValueError: They hold NaN or +inf, or a row has no allowed token.
+    """
+    if bool((scores.amax(-1).isfinite() | ended).all()):  # one question to the device, at every step
+        return
+    if bool(scores.isnan().any()):
+        raise ValueError("the scores have to be numbers, but hold NaN")
+    if bool((scores == torch.inf).any()):
+        raise ValueError("the scores have to be below +inf, but hold +inf: force a token by -inf for the others")
+    raise ValueError("the scores have to allow at least one token a row, but a whole row is -inf")
+
+
 class Candidates(ABC):
     """Base class: tries k candidate tokens for each row and keeps the one that contrastive search selects.
 
@@ -47,7 +62,7 @@ class Candidates(ABC):
         """
 
     @abstractmethod
-    def past_key_values(self, given: object) -> DynamicCache | Any:  # noqa: ANN401
+    def filled_cache(self, given: object) -> DynamicCache | Any:  # noqa: ANN401
         """Return a cache of all tokens but the last.
 
         Args:

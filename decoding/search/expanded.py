@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, StaticCache
 
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
+from ..views.probes import why_not_copied
 from .candidates import Candidates
 from .hidden_states import HiddenStateBuffer
-
-_CACHE_NAMES = ("past_key_values", "cache_params")
 
 
 class ExpandedCandidates(Candidates):
@@ -24,9 +24,14 @@ class ExpandedCandidates(Candidates):
     def prefill(self, input_ids: Tensor, generation_config: GenerationConfig, model_kwargs: dict[str, Any]) -> Tensor:
         """Read the prompts in one piece and return the next token's logits `[batch, vocab]`."""
         del generation_config
-        if isinstance(model_kwargs.get("past_key_values"), StaticCache):  # cannot change its batch size
+        if reason := why_not_copied(self.model):
+            raise ValueError(
+                "`model` has to keep a cache whose rows can be copied for contrastive search, but is a "
+                f"{type(self.model).__name__} ({reason})"
+            )
+        if isinstance(model_kwargs.get(CACHE_NAME), StaticCache):  # cannot change its batch size
             config = self.model.config.get_text_config(decoder=True)
-            model_kwargs = {**model_kwargs, "past_key_values": DynamicCache(config=config)}
+            model_kwargs = {**model_kwargs, CACHE_NAME: DynamicCache(config=config)}
         self.history = HiddenStateBuffer(model_kwargs.get("attention_mask"), self.budget)
         inputs = self.model.prepare_inputs_for_generation(
             input_ids, is_first_iteration=True, output_hidden_states=True, **model_kwargs
@@ -38,7 +43,7 @@ class ExpandedCandidates(Candidates):
 
     @property
     def _cache(self) -> Any:  # noqa: ANN401
-        cache = next((self._model_kwargs.get(name) for name in _CACHE_NAMES if name in self._model_kwargs), None)
+        cache = next((self._model_kwargs[name] for name in CACHE_NAMES if name in self._model_kwargs), None)
         if not hasattr(cache, "reorder_cache"):
             raise ValueError(
                 "`model` has to keep a cache whose rows can be copied for contrastive search, but is a "
@@ -70,7 +75,7 @@ class ExpandedCandidates(Candidates):
             candidates.reshape(-1, 1), next_sequence_length=1, output_hidden_states=True, **model_kwargs
         )
 
-    def past_key_values(self, given: object) -> Any:  # noqa: ANN401
+    def filled_cache(self, given: object) -> Any:  # noqa: ANN401
         """Return the model's own cache; a cache that cannot drop its last token keeps it."""
         del given
         if getattr(self._cache, "is_croppable", False) and not any(self._cache.is_sliding):

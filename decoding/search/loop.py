@@ -12,8 +12,8 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput
 from ..methods.contrastive_search import ContrastiveSearch
 from ..processors.base import ContrastLogitsProcessor
 from ..views.calling_frames import generate_argument
-from ..views.forward_recorder import CACHE_NAMES, ignored_by_hooks
-from .candidates import Candidates
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES, ignored_by_hooks
+from .candidates import Candidates, check_scores
 from .support import supported_candidates
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def contrastive_search(
 
     Returns:
         Token ids `[batch, length + new]`, or with `return_dict_in_generate` a `GenerateDecoderOnlyOutput` with
-        `scores`, `logits` and `past_key_values` (of all tokens but the last, as `generate()` leaves it).
+        `scores`, `logits` and the cache (of all tokens but the last, as `generate()` leaves it).
 
     Raises:
         ValueError: An argument cannot be served; the message names it.
@@ -82,7 +82,7 @@ def contrastive_search(
         streamer = token_streamer
         streamer.put(input_ids.cpu())
     record = _Record(generation_config)
-    with supported_candidates(model)(model, method, budget) as candidates:
+    with supported_candidates(model, input_ids.shape[1] + budget)(model, method, budget) as candidates:
         try:
             sequences = _search(
                 candidates, input_ids, logits_processor, stopping_criteria, generation_config, record, streamer,
@@ -94,12 +94,9 @@ def contrastive_search(
                 streamer.end()
         if not generation_config.return_dict_in_generate:
             return sequences
-        return GenerateDecoderOnlyOutput(
-            sequences=sequences,  # pyright: ignore[reportArgumentType]
-            scores=record.scores,  # pyright: ignore[reportArgumentType]
-            logits=record.logits,  # pyright: ignore[reportArgumentType]
-            past_key_values=candidates.past_key_values(given_cache),
-        )
+        output: dict[str, Any] = {"scores": record.scores, "logits": record.logits}
+        output[CACHE_NAME] = candidates.filled_cache(given_cache)
+        return GenerateDecoderOnlyOutput(sequences=sequences, **output)  # pyright: ignore[reportArgumentType]
 
 
 def resolved(generation_config: GenerationConfig, penalty_alpha: float | None, top_k: int | None) -> ContrastiveSearch:
@@ -153,6 +150,7 @@ def _search(
     while True:
         logits = logits.to(input_ids.device, torch.float32)
         scores = logits_processor(input_ids, logits)
+        check_scores(scores, ~unfinished)
         record.add(scores, logits)
         probabilities, tokens = scores.softmax(dim=-1).topk(candidates.top_k, dim=-1)
         with ignored_by_hooks():  # the forward of the candidates is no step of the main sequence
@@ -203,7 +201,7 @@ def _check_cache(implementation: str | None, cache: object) -> None:
         )
     if isinstance(cache, Cache) and (tokens := _cached_tokens(cache)):
         raise ValueError(
-            "`past_key_values` has to be empty for contrastive search, which needs the hidden states of all earlier "
+            f"`{CACHE_NAME}` has to be empty for contrastive search, which needs the hidden states of all earlier "
             f"tokens, but holds {tokens} tokens: pass the whole text as `input_ids` and no cache"
         )
 

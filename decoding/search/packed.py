@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
 from ..methods.contrastive_search import ContrastiveSearch
+from ..views.forward_recorder import CACHE_NAME
 from .candidates import Candidates
 from .hidden_states import HiddenStateBuffer, LMHeadHook, Select, output_head
 from .packed_attention import PackedAttention, PackedMask
@@ -45,13 +46,29 @@ class PackedCandidates(Candidates):
         """Read the prompts and return the next token's logits `[batch, vocab]`."""
         padding_mask, position_ids = model_kwargs.get("attention_mask"), model_kwargs["position_ids"]
         self.history = HiddenStateBuffer(padding_mask, self.budget)
-        model_kwargs = {**model_kwargs, "past_key_values": self.cache}
+        model_kwargs = {**model_kwargs, CACHE_NAME: self.cache}
         if "logits_to_keep" in model_kwargs:
             model_kwargs["logits_to_keep"] = 0  # the hook needs the states of all tokens and keeps one for the head
         with self._head_hook.selecting(self._remember):
             outputs = self.model._prefill(input_ids, generation_config, model_kwargs)
+        if self.cache.get_seq_length() != self.history.length:
+            outputs = self._prefill_on_cache(input_ids, padding_mask, model_kwargs)
         self._start(padding_mask, position_ids)
         return outputs.logits[:, -1]
+
+    def _prefill_on_cache(self, input_ids: Tensor, padding_mask: Tensor | None, model_kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Read the prompts on our cache where a model drops an empty one, as the Phi-3 family does of long prompts."""
+        self.history = HiddenStateBuffer(padding_mask, self.budget)
+        self.cache = PackedCache(self.config, self.top_k, self.budget)
+        inputs = self.model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **model_kwargs)
+        with self._head_hook.selecting(self._remember):
+            outputs = self.model(**{**inputs, CACHE_NAME: self.cache}, return_dict=True)
+        if self.cache.get_seq_length() != self.history.length:
+            kind = type(self.model).__name__
+            raise ValueError(
+                f"`model` has to use the cache that it is given for contrastive search, but {kind} does not"
+            )
+        return outputs
 
     def _remember(self, hidden: Tensor) -> Tensor:
         self.history.append(hidden)
@@ -95,9 +112,9 @@ class PackedCandidates(Candidates):
                 input_ids=candidates.to(self._positions.device),
                 attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
                 position_ids=self._positions,
-                past_key_values=self.cache,
                 use_cache=True,
                 return_dict=True,
+                **{CACHE_NAME: self.cache},
             )
         self._positions += 1
         return outputs.logits[:, -1].clone()  # an ordinary tensor, which processors may write to
@@ -115,7 +132,7 @@ class PackedCandidates(Candidates):
         self.cache.end_step(selected[0])
         return selected[0], logits
 
-    def past_key_values(self, given: object) -> DynamicCache:
+    def filled_cache(self, given: object) -> DynamicCache:
         """Return all tokens but the last, in the caller's cache if that is a `DynamicCache`."""
         cache = given if isinstance(given, DynamicCache) and len(given) == len(self.cache) else None
         cache = DynamicCache(config=self.config) if cache is None else cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,8 +14,8 @@ from ..views.cached_sequences import prefill_inputs
 from ..views.forward_recorder import ignored_by_hooks
 from ..views.generate_call import GenerateCall, Generation
 from ..views.prompt_view import main_prompts
-from ..views.unwrap_model import unwrap_model
-from .candidates import Candidates
+from ..views.unwrap_model import input_device, unwrap_model
+from .candidates import Candidates, check_scores
 from .support import supported_candidates
 
 BEAM_SEARCH = "contrastive search keeps one sequence a row; generate with num_beams=1"
@@ -68,8 +68,13 @@ class ContrastiveSearchLogitsProcessor(LogitsProcessor):
                 be followed.
         """
         generation = self._call.generation(input_ids)
-        if generation.is_first:
-            _check(scores, self.method.top_k)
+        if generation is None:
+            return scores
+        if self.method.top_k > scores.shape[-1]:
+            raise ValueError(
+                f"`top_k` has to be at most the vocabulary's {scores.shape[-1]} tokens, but is {self.method.top_k}"
+            )
+        check_scores(scores, generation.ended(input_ids))
         with torch.no_grad(), ignored_by_hooks():
             tokens = generation.state(self, lambda: _Search(self)).next_tokens(input_ids, scores, generation)
         return torch.full_like(scores, -torch.inf).scatter(-1, tokens[:, None], 0.0)
@@ -99,7 +104,7 @@ class _Search:
     def next_tokens(self, ids: Tensor, scores: Tensor, generation: Generation) -> Tensor:
         """Return the selected tokens `[rows]` after `ids` `[rows, length]`."""
         method = self._processor.method
-        if self._candidates is None or not self._is_expected(ids):
+        if self._candidates is None or not self._is_expected(ids, generation):
             self._candidates = self._started(ids, generation)
         probabilities, tokens = scores.float().softmax(-1).topk(method.top_k, dim=-1)
         with self._candidates as candidates:
@@ -108,36 +113,23 @@ class _Search:
         self._expected = torch.cat([ids, chosen], dim=-1)
         return chosen[:, 0]
 
-    def _is_expected(self, ids: Tensor) -> bool:
+    def _is_expected(self, ids: Tensor, generation: Generation) -> bool:
         expected = self._expected
         if expected is None or ids.shape != expected.shape or not torch.equal(ids[:, :-1], expected[:, :-1]):
             return False
         # A row that has ended is padded instead of going on with the selected token. Nobody reads what follows, so its
         # search may go on from that token.
-        config: Any = self._processor.model.generation_config
-        ending = {config.pad_token_id, *_as_list(config.eos_token_id)} - {None}
         differs = ids[:, -1] != expected[:, -1]
-        return all(token in ending for token in ids[:, -1][differs].tolist())
+        return not bool((differs & ~generation.ended(ids)).any())
 
     def _started(self, ids: Tensor, generation: Generation) -> Candidates:
         model, length = self._processor.model, generation.prompt_length
-        ids = ids.to(model.device)
+        ids = ids.to(input_device(model, ids.device))
         prompt_mask = self._processor.prompt_mask(ids[:, :length], generation.prompt_mask)
         grown = prompt_mask.new_ones(len(ids), ids.shape[1] - length)
         inputs = prefill_inputs(model, ids, torch.cat([prompt_mask, grown], dim=-1), {})
-        with supported_candidates(model)(model, self._processor.method, RESERVED_TOKENS) as candidates:
+        with supported_candidates(model, ids.shape[1] + RESERVED_TOKENS)(
+            model, self._processor.method, RESERVED_TOKENS
+        ) as candidates:
             candidates.prefill(ids, GenerationConfig(), inputs)
         return candidates
-
-
-def _as_list(value: int | list[int] | None) -> list[int | None]:
-    return value if isinstance(value, list) else [value]  # pyright: ignore[reportReturnType]
-
-
-def _check(scores: Tensor, top_k: int) -> None:
-    if top_k > scores.shape[-1]:
-        raise ValueError(f"`top_k` has to be at most the vocabulary's {scores.shape[-1]} tokens, but is {top_k}")
-    if bool(scores.isnan().any()):
-        raise ValueError("the scores have to be numbers, but hold NaN")
-    if bool((scores == -torch.inf).all(-1).any()):
-        raise ValueError("the scores have to allow at least one token a row, but a whole row is -inf")

@@ -7,7 +7,6 @@ left to the methods that `generate()` itself calls, so that every model that gen
 from __future__ import annotations
 
 import inspect
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,8 +16,9 @@ from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import ALL_CACHE_NAMES
 
 from ..prompts.multimodal import position_ids
-from ..prompts.prompt import Prompt
+from ..prompts.prompt import Prompt, number_of_tokens, position_limit
 from .forward_recorder import ignored_by_hooks
+from .rope_state import RopeState
 
 
 class CachedSequences:
@@ -40,11 +40,20 @@ class CachedSequences:
         self.has_main = has_main
         self.ids: Tensor | None = None
         self._state: dict[str, Any] = {}
+        self._tokens = number_of_tokens(model)
+        self._longest = None if model.config.is_encoder_decoder else position_limit(model)
+        self._rope = None if has_main else RopeState(model)
 
     @property
     def rows(self) -> int:
         """Return the number of sequences."""
         return 0 if self.ids is None else self.ids.shape[0]
+
+    @property
+    def cache(self) -> Any:  # noqa: ANN401  (each architecture may have its own)
+        """Return the cache; `None` before the prefill, and if the model hands out none."""
+        name = self._cache_name()
+        return None if name is None else self._state[name]
 
     @torch.no_grad()
     def prefill(self, prompt: Prompt, continuation: Tensor) -> Tensor:
@@ -73,7 +82,9 @@ class CachedSequences:
                 logits = self.step(column)
             return logits
         else:
-            self.ids = torch.cat([prompt.input_ids, continuation], dim=-1)
+            padding = prompt.attention_mask == 0
+            ids = prompt.input_ids.where(~padding, self._known(prompt.input_ids))
+            self.ids = torch.cat([ids, self._known(continuation)], dim=-1)
             grown = prompt.attention_mask.new_ones(continuation.shape)
             mask = torch.cat([prompt.attention_mask, grown], dim=-1)
             self._state = prefill_inputs(self.model, self.ids, mask, prompt.extras)
@@ -81,9 +92,18 @@ class CachedSequences:
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
-        """Append one token to each row, `[rows, 1]`, and return the logits `[rows, vocab]` of the next."""
+        """Append one token to each row, `[rows, 1]`, and return the logits `[rows, vocab]` of the next.
+
+        Raises:
+            ValueError: The rows outgrow the positions that the model has learned.
+        """
         assert self.ids is not None
-        self.ids = torch.cat([self.ids, tokens], dim=-1)
+        if self._longest is not None and self.ids.shape[1] >= self._longest:
+            raise ValueError(
+                f"a contrast has to fit the {self._longest} positions of {type(self.model).__name__} with all its "
+                f"new tokens, but is {self.ids.shape[1] + 1} tokens long: generate fewer, or shorten it"
+            )
+        self.ids = torch.cat([self.ids, self._known(tokens)], dim=-1)
         return self._forward(next_sequence_length=None if self._cache_name() is None else 1)
 
     @torch.no_grad()
@@ -113,12 +133,19 @@ class CachedSequences:
 
     def _forward(self, **stage: bool | int | None) -> Tensor:
         inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
-        with nullcontext() if self.has_main else ignored_by_hooks():
+        if self._rope is None:
             outputs = self.model(**inputs, return_dict=True)
+        else:
+            with ignored_by_hooks(), self._rope.in_use():
+                outputs = self.model(**inputs, return_dict=True)
         self._state = self.model._update_model_kwargs_for_generation(
             outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
         )
         return outputs.logits[:, -1]
+
+    def _known(self, tokens: Tensor) -> Tensor:
+        # Padding, also that of a row that has ended, is the token of another model, which this one may not have.
+        return tokens if self._tokens is None else tokens.where(tokens < self._tokens, 0)
 
     def _cache_name(self) -> str | None:
         return next((name for name in ALL_CACHE_NAMES if self._state.get(name) is not None), None)

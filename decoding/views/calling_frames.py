@@ -7,8 +7,8 @@ that runs them, and cannot see:
   on SmolLM2 that was forward 1, 1, 2, 2 and 4 of five texts, and the refusal is due before the first token;
 * which list of processors calls. `generate()` makes one for each call: with `use_cache=False`, or with a cache passed
   on from call to call, nothing else tells the next step from a new call whose prompt is the last output;
-* the arguments `streamer` and `assistant_model`, which `generate()` does not pass on to a `custom_generate` callable.
-  If a callable ignored a streamer, whoever iterates over it would wait for ever.
+* the arguments `streamer` and `assistant_model`, which `generate()` does not pass on to a `custom_generate` callable
+  (if one ignored a streamer, whoever iterates over it would wait for ever), and the tokens that end a row.
 
 Frames are read at the first step of a call, and at every step of a model that runs without a cache.
 """
@@ -38,9 +38,9 @@ def calling_processors() -> LogitsProcessorList | None:
     return found.f_locals["self"]
 
 
-def running_loops() -> set[str]:
-    """Return the names of transformers' decoding loops that are running and call us."""
-    return {_LOOPS[frame.f_code] for frame in _frames() if frame.f_code in _LOOPS}
+def running_loops() -> list[str]:
+    """Return the names of transformers' decoding loops that are running and call us, the innermost first."""
+    return [_LOOPS[frame.f_code] for frame in _frames() if frame.f_code in _LOOPS]
 
 
 def generate_argument(name: str) -> Any:  # noqa: ANN401

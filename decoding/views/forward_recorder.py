@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.generation.utils import ALL_CACHE_NAMES
 
+CACHE_NAME = ALL_CACHE_NAMES[0]
+"""The name that attention models of this version of transformers have for their cache."""
+
 CACHE_NAMES = tuple(dict.fromkeys([*ALL_CACHE_NAMES, "cache", "past_key_values", "cache_params"]))
 """All names that a forward has for its cache: transformers' own in this version, and those of others."""
 
@@ -197,7 +200,7 @@ class _Recent(threading.local):
         self.serial += 1
         started, total, counts = 0, new, known is not None and known.counts
         decoding = known is not None and new == 1
-        empty = cache is not None and _is_empty(cache, decoding=decoding)
+        empty = cache is not None and is_empty(cache, decoding=decoding)
         # Some caches never count their tokens. One that did and is back at 0 has been emptied.
         if cache is None or (empty and (counts or not decoding)):
             started = self.serial
@@ -230,7 +233,8 @@ _recorders: WeakKeyDictionary[PreTrainedModel, weakref.ref[ForwardRecorder]] = W
 _recent: WeakKeyDictionary[PreTrainedModel, _Recent] = WeakKeyDictionary()
 
 
-def _is_empty(cache: Any, *, decoding: bool) -> bool:  # noqa: ANN401  (each architecture may have its own)
+def is_empty(cache: Any, *, decoding: bool = False) -> bool:  # noqa: ANN401  (each architecture may have its own)
+    """Return whether a cache says that it holds no token; `decoding` if asking must not make a device wait."""
     if not hasattr(cache, "get_seq_length"):
         return False
     try:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
-from .calling_frames import calling_processors, running_loops
+from .calling_frames import calling_processors, generate_argument, running_loops
 from .forward_recorder import ForwardRecorder, Reading
 from .unwrap_model import unwrap_model
 
@@ -42,6 +42,7 @@ class Generation:
         is_first: Whether the current step is the first.
         in_generate: Whether `generate()` runs it, and not another loop.
         reading: What the main model has read for the current step; `None` if its forward was not seen.
+        ending_tokens: The tokens that end a row, and the one that pads it then.
     """
 
     def __init__(self, ids: Tensor, processors: LogitsProcessorList | None, reading: Reading | None) -> None:
@@ -49,6 +50,7 @@ class Generation:
         self.prompt_mask = None if reading is None else reading.padding_mask(ids)
         self.is_first = True
         self.in_generate = processors is not None
+        self.ending_tokens: frozenset[int] = frozenset()
         self.reading = reading
         self._states: dict[object, Any] = {}
         self._processors = None if processors is None else weakref.ref(processors, _ending(self))
@@ -85,6 +87,13 @@ class Generation:
             self._states[owner] = make()
         return self._states[owner]
 
+    def ended(self, ids: Tensor) -> Tensor:
+        """Return which rows of `ids` `[rows, length]` have ended and are padded, `[rows]`: nobody reads on there."""
+        new = ids[:, self.prompt_length :]
+        if not self.ending_tokens or not new.shape[1]:
+            return ids.new_zeros(len(ids), dtype=torch.bool)
+        return torch.isin(new[:, -1], torch.tensor(sorted(self.ending_tokens), device=ids.device))
+
     def end(self) -> None:
         """Drop everything that is kept for this generation."""
         self._states.clear()
@@ -112,7 +121,10 @@ class Generation:
 
     def agrees_with(self, reading: Reading, ids: Tensor) -> bool:
         """Return whether the main model has read as many columns since the last step as the ids have grown by."""
-        return self._read is None or reading.total - self._read == ids.shape[1] - self.length
+        if self._read is None or reading.total - self._read == ids.shape[1] - self.length:
+            return True
+        # Some families are given the whole sequence at every step and skip what is in their cache.
+        return reading.matching_columns(ids) == ids.shape[1]
 
     def _follow(self, ids: Tensor, reading: Reading | None) -> None:
         self._ids: Tensor | None = ids
@@ -153,11 +165,15 @@ class GenerateCall:
         """Return the generation of this thread's last call."""
         return self._thread.generations[-1] if self._thread.generations else None
 
-    def generation(self, ids: Tensor) -> Generation:
+    def generation(self, ids: Tensor) -> Generation | None:
         """Return the generation whose next token is to be scored, advanced to this step.
 
         Args:
             ids: `[rows, length]`, the whole main sequences so far.
+
+        Returns:
+            The generation; `None` in a draft of assisted decoding, which is refused as soon as it is verified: an error
+            within it would leave the model with the few layers that transformers drafts with.
 
         Raises:
             ValueError: The loop that calls cannot be followed; the message says what to do.
@@ -175,7 +191,12 @@ class GenerateCall:
             known = self._known_by_processors(ids, readings, processors)
         else:
             known = self._known_by_ids(ids, readings, before)
-        return known or self._begin(ids, readings, processors)
+        if known is not None:
+            return known
+        loops = running_loops()
+        if "_assisted_decoding" in loops[1:]:
+            return None
+        return self._begin(ids, readings, processors, loops)
 
     def reset(self) -> None:
         """Forget this thread's generations."""
@@ -224,8 +245,9 @@ class GenerateCall:
             raise self._refusal(ASSISTED)
         return generation.advance(ids, reading)
 
-    def _begin(self, ids: Tensor, readings: Sequence[Reading], processors: LogitsProcessorList | None) -> Generation:
-        loops = running_loops()
+    def _begin(
+        self, ids: Tensor, readings: Sequence[Reading], processors: LogitsProcessorList | None, loops: Sequence[str]
+    ) -> Generation:
         for loop, reason in self._refused.items():
             if loop in loops:
                 raise self._refusal(reason)
@@ -233,6 +255,7 @@ class GenerateCall:
             raise self._refusal(ASSISTED)
         thread = self._thread
         begun = Generation(ids, processors, _that_read(ids, readings))
+        begun.ending_tokens = _ending_tokens(generate_argument("generation_config") or self.model.generation_config)
         for generation in thread.generations:
             if not generation.in_generate:
                 if generation.cache is not None and generation.cache is not begun.cache:
@@ -256,6 +279,13 @@ class _Thread(threading.local):
         self.generations: list[Generation] = []  # those of generate() calls within one another; of other loops, one
         self.left: WeakSet[Any] = WeakSet()  # caches of other loops' generations that another one has replaced
         self.serial = 0
+
+
+def _ending_tokens(config: Any) -> frozenset[int]:  # noqa: ANN401  (a GenerationConfig; some of its fields are lists)
+    tokens: set[int] = set()
+    for value in (getattr(config, "eos_token_id", None), getattr(config, "pad_token_id", None)):
+        tokens.update(value if isinstance(value, list) else [] if value is None else [value])
+    return frozenset(tokens)
 
 
 def _that_read(ids: Tensor, readings: Sequence[Reading]) -> Reading | None:

@@ -18,9 +18,19 @@ from transformers import PreTrainedModel
 
 from .forward_recorder import ForwardRecorder, Hook, ignored_by_hooks
 from .generate_call import Generation
-from .unwrap_model import eval_mode, unwrap_model
+from .unwrap_model import eval_mode, input_device, unwrap_model
 
-NORMS = ("norm", "ln_f", "final_layernorm", "final_layer_norm", "final_norm", "norm_f")
+NORMS = (
+    "norm",
+    "ln_f",
+    "final_layernorm",
+    "final_layer_norm",
+    "final_norm",
+    "norm_f",
+    "embedding_norm",
+    "layer_norm",
+    "layernorm",
+)
 """Names that decoders give their final norm."""
 
 
@@ -120,7 +130,8 @@ class HiddenStateHook:
         if reading is None or any(state is None or len(state[1]) < rows for state in states):
             raise ValueError(
                 "`model` has to be the model that generates, but its layers have not run for this step. A compiled "
-                "forward runs no hooks that are younger than its compilation: generate with disable_compile=True"
+                "forward runs no hooks that are younger than its compilation: make the processor before the model is "
+                "compiled, or generate with disable_compile=True if it is `generate()` that compiles it"
             )
         if any(state is not None and state[0] != reading.serial for state in states):
             raise ValueError(
@@ -176,7 +187,7 @@ class LogitLens:
     """
 
     def __init__(self, model: PreTrainedModel, *, norm: bool) -> None:
-        decoder = _decoder(model)
+        decoder, _ = _decoder_and_layers(model)
         found = (getattr(decoder, name, None) for name in NORMS)
         self._norm = next((module for module in found if isinstance(module, nn.Module)), None)
         self._head: Any = model.get_output_embeddings()
@@ -193,7 +204,8 @@ class LogitLens:
             logits = logits * scale
         if divisor := getattr(self._config, "logits_scaling", None):
             logits = logits / divisor
-        if cap := getattr(self._config, "final_logit_softcapping", None):
+        names = ("final_logit_softcapping", "logits_soft_cap")
+        if cap := next((value for name in names if (value := getattr(self._config, name, None))), None):
             logits = (logits / cap).tanh() * cap
         return logits
 
@@ -210,7 +222,7 @@ class LogitLens:
         try:
             # A compiled forward would not run the hook.
             with ignored_by_hooks(), eval_mode(model), torch.compiler.set_stance("force_eager"):
-                token = torch.ones(1, 1, dtype=torch.long, device=model.device)
+                token = torch.ones(1, 1, dtype=torch.long, device=input_device(model, "cpu"))
                 own = model(input_ids=token, use_cache=False).logits[:, -1].float().log_softmax(-1)
             ours = self(last[0][:, -1]).float().log_softmax(-1)
             off = float((ours - own).abs().max())
@@ -241,7 +253,7 @@ def candidate_layers(model: PreTrainedModel, layers: str | int | Sequence[int]) 
     count = number_of_layers(model)
     if isinstance(layers, str):
         # With tied embeddings the head turns the 0-th layer back into the input token: no prediction to contrast with.
-        first = min(2, count - 1) if model.config.get_text_config(decoder=True).tie_word_embeddings else 0
+        first = min(2, count - 1) if _ties_embeddings(model) else 0
         low = range(first, count // 2 if count <= 40 else 20, 2)
         chosen = low if layers == "low" else range(count // 2 if count <= 40 else count - 20, count, 2)
         return tuple(chosen) or (first,)
@@ -251,18 +263,30 @@ def candidate_layers(model: PreTrainedModel, layers: str | int | Sequence[int]) 
     return chosen
 
 
-def _decoder(model: PreTrainedModel) -> nn.Module:
-    if model.config.is_encoder_decoder:
-        raise ValueError(f"`model` has to be decoder-only for a layer contrast, but is a {type(model).__name__}")
-    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
-    return decoder if isinstance(decoder, nn.Module) else model.base_model
+def _ties_embeddings(model: Any) -> bool:  # noqa: ANN401
+    # A composite model may say so for all its parts, or for the text alone.
+    text, whole = model.config.get_text_config(decoder=True), model.config
+    return bool(getattr(text, "tie_word_embeddings", getattr(whole, "tie_word_embeddings", False)))
 
 
 def _layers(model: PreTrainedModel) -> nn.ModuleList:
+    return _decoder_and_layers(model)[1]
+
+
+def _decoder_and_layers(model: PreTrainedModel) -> tuple[nn.Module, nn.ModuleList]:
+    """Return the module that holds the layers, and these."""
+    if model.config.is_encoder_decoder:
+        raise ValueError(f"`model` has to be decoder-only for a layer contrast, but is a {type(model).__name__}")
     count = model.config.get_text_config(decoder=True).num_hidden_layers
-    for module in _decoder(model).children():
-        if isinstance(module, nn.ModuleList) and len(module) == count:
-            return module
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
+    outer: list[nn.Module] = [decoder if isinstance(decoder, nn.Module) else model.base_model]
+    # Some families answer with the whole model: its decoder is one module further in.
+    for _ in range(2):
+        for module in outer:
+            for child in module.children():
+                if isinstance(child, nn.ModuleList) and len(child) == count:
+                    return module, child
+        outer = [child for module in outer for child in module.children()]
     raise ValueError(
         f"`model` has to keep its {count} layers in one list for a layer contrast, but is a {type(model).__name__}"
     )

@@ -20,7 +20,8 @@ from ..prompts.multimodal import encode_images, expand_rows
 from ..prompts.prompt import Prompt, as_prompt, check_readable
 from .cached_sequences import CachedSequences
 from .generate_call import Generation
-from .unwrap_model import unwrap_model
+from .probes import check_in_turns, check_reorderable, why_not_reordered
+from .unwrap_model import input_device, unwrap_model
 
 
 class PromptView(ABC):
@@ -63,7 +64,7 @@ class PromptView(ABC):
             generation: The generation that they belong to, at its current step.
         """
         rows = generation.state(self, lambda: _ContrastRows(self))
-        return rows.logits(input_ids.to(self.model.device), generation)
+        return rows.logits(input_ids.to(input_device(self.model, input_ids.device)), generation)
 
     def prompt(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Prompt:
         """Return the contrast prompts, expanded to one row for each row of the main prompts.
@@ -96,7 +97,7 @@ class PromptView(ABC):
                 "rows that would share one are not alike"
             )
         check_readable(prompt, self.model)
-        return prompt.to(self.model.device)
+        return prompt.to(input_device(self.model, input_ids.device))
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return copy.copy(self)  # what changes is kept with the generation; a model is not copied along
@@ -200,8 +201,11 @@ class _ContrastRows:
         if continuation.shape[1]:
             return self._sequences.prefill(view.prompt(main, mask), continuation)
         logits = self._sequences.prefill(prompt, continuation[: prompt.rows])
+        check_in_turns(self._sequences)
         if repeats == 1:
             return logits
+        if why_not_reordered(self._sequences):
+            return self._sequences.prefill(view.prompt(main, mask), continuation)
         # One prefill of a prompt serves all rows that share it.
         index = torch.arange(prompt.rows, device=logits.device).repeat_interleave(repeats)
         self._sequences.reorder(index)
@@ -220,6 +224,7 @@ class _ContrastRows:
         if not bool(same.any(-1).all()):
             return False
         index = same.int().argmax(-1) + torch.arange(len(now), device=ids.device)[:, None] * self._group
+        check_reorderable(self._sequences)
         self._sequences.reorder(index.flatten())
         return True
 

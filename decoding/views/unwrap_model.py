@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -26,6 +27,11 @@ def unwrap_model(model: Any, name: str) -> PreTrainedModel:  # noqa: ANN401
     if not isinstance(inner, PreTrainedModel):
         raise ValueError(f"`{name}` has to be a transformers model, but is {type(model).__name__}")
     return inner
+
+
+def input_device(model: PreTrainedModel, otherwise: torch.device | str) -> torch.device:
+    """Return the device that a model is given ids on: its own, or `otherwise` if its weights are offloaded."""
+    return torch.device(otherwise) if model.device.type == "meta" else model.device
 
 
 @contextmanager

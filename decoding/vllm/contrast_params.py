@@ -238,11 +238,7 @@ def served_methods() -> dict[str, type[Method]]:
 
     Their contrast is another sequence of tokens, or the other candidates for the next one.
     """
-    return {
-        name: method
-        for name, method in METHODS.items()
-        if method is ContrastiveSearch or is_one_sequence(method)
-    }
+    return {name: method for name, method in METHODS.items() if method is ContrastiveSearch or is_one_sequence(method)}
 
 
 def _served(method: type[Method]) -> list[Parameter]:

@@ -123,7 +123,10 @@ class ForcedBatch:
         self._outputs: dict[tuple[int, bytes], Any] = {}
 
     def log_probabilities(self, decoder: Decoder, contrast_inputs: Mapping[str, Any] | None = None) -> Tensor:
-        """Return the method's distribution at every token of every continuation, row after row: `[tokens, vocab]`."""
+        """Return the method's distribution at every token of every continuation, row after row: `[tokens, vocab]`.
+
+        Of DoLa with `released`, the scores as they stand: its code sums differences of log-probabilities.
+        """
         inputs = {"input_ids": self._prompt.input_ids, "attention_mask": self._prompt.attention_mask}
         processor = decoder.processor(inputs, contrast_inputs)
         main = self._placed(self._run(self.model, self._prompt).logits).float()
@@ -131,7 +134,8 @@ class ForcedBatch:
             return main.log_softmax(-1)
         size = processor.vocabulary_size
         main, contrast = main[:, :size], self._contrast(processor, decoder)[..., :size]
-        return processor.combine(main, processor.method.chosen(main, contrast)).log_softmax(-1)
+        scores = processor.combine(main, processor.method.chosen(main, contrast))
+        return scores if getattr(processor.method, "released", False) else scores.log_softmax(-1)
 
     def _contrast(self, processor: ContrastLogitsProcessor, decoder: Decoder) -> Tensor:
         if isinstance(processor.view, PromptView):

@@ -10,6 +10,7 @@ from counterfoil.cli.ask import print_answer
 from counterfoil.grounding import CheckedAnswer, GroundedAnswer
 from rich.console import Console
 
+JUDGES = {"Entailment model": "odd\x1b[1m", "Scores judged by": "odd\x1b[1m"}
 ODD = Document("odd\x1b[31m.txt", "Quote \x1b]0;title\x07 here.", "[bold]Title[/bold]", {"path": "odd"})
 
 
@@ -23,7 +24,7 @@ def outcome() -> GroundedAnswer:
     other = Document("unread.txt", "x", metadata={"path": "p"})
     checked = CheckedAnswer(record, "Odd \x1b[0m one [1]. [red]Two[/red].")
     return GroundedAnswer(
-        "Why?", (checked,), (ODD, other), (Passage(ODD, 0, 5, 0.25),), {"A": "b"}, ("Left out: \x1bx",)
+        "Why?", (checked,), (ODD, other), (Passage(ODD, 0, 5, 0.25),), {"A": "b", **JUDGES}, ("Left out: \x1bx",)
     )
 
 
@@ -43,6 +44,7 @@ def test_no_text_steers_the_terminal():
     assert "? not checked  [red]Two[/red]." in plain
     assert "recall –, precision 0.50, F1 –" in plain
     assert "unread.txt" not in plain
+    assert "judged by odd�[1m, which chose these citations itself" in plain
     coloured = printed(force_terminal=True, width=80, color_system="standard")
     assert "\x1b]0" not in coloured
 
@@ -53,6 +55,7 @@ def test_json_holds_what_could_not_be_computed_as_null():
     assert recorded["statements"][1] == {
         "text": "[red]Two[/red].", "start": 14, "end": 29, "status": "not_checked", "probability": None,
         "contradicted": None, "reason": None, "failure": "broken", "citations": [],
+        "details": [], "claim": "", "groundings": [],
     }  # fmt: skip
     assert recorded["documents"][0]["text"] == ODD.text
     assert recorded["passages"] == [{"document": ODD.id, "start": 0, "end": 5, "score": 0.25}]

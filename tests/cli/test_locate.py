@@ -1,15 +1,12 @@
-"""`counterfoil locate` and `eval laquer`: every method on example documents, what is printed, written and refused."""
+"""`counterfoil locate`: every method on example documents, what is printed, written and refused."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from counterfoil.attribution import Judgement
-from counterfoil.cli import judge
 from counterfoil.cli.app import app
 
 from tests.support.locating_models import byte_language
@@ -139,78 +136,3 @@ def test_what_cannot_be_meant_is_told_in_a_line(answer, arguments, message):
     result = run("locate", "--answer", answer, "--documents", DOCUMENTS / "lighthouse.md", *arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
-
-
-class Words:
-    name, threshold = "words@1", 0.8
-
-    def judge(self, pairs):
-        return [Judgement(self.share(*pair)) for pair in pairs]
-
-    @staticmethod
-    def share(premise, hypothesis):
-        wanted = re.findall(r"\w+", hypothesis.lower())
-        return sum(word in premise.lower() for word in wanted) / len(wanted)
-
-
-@pytest.fixture
-def two_answers(tmp_path):
-    path = tmp_path / "facts.jsonl"
-    path.write_text("".join(FACTS.read_text().splitlines(keepends=True)[:2]))
-    return path
-
-
-def test_the_evaluation_prints_a_row_for_what_is_checked_and_what_is_not(tmp_path, two_answers, monkeypatch):
-    monkeypatch.setattr(judge, "load_entailment", lambda name, **_: Words())
-    out, samples = tmp_path / "out.json", tmp_path / "samples.jsonl"
-    result = run("eval", "laquer", two_answers, "--method", "alignment", "--json", out, "--samples", samples, "--debug")
-    assert result.exit_code == 0, result.output
-    rows = {row["label"]: row["figures"] for row in json.loads(out.read_text())["methods"]}
-    assert list(rows) == ["whole cited documents", "alignment, its own spans", "alignment, checked"]
-    assert rows["whole cited documents"]["ratio"]["value"] == 1.0
-    assert rows["alignment, checked"]["ratio"]["value"] < 0.35
-    lines = [json.loads(line) for line in samples.read_text().splitlines()]
-    facts = sum(len(json.loads(line)["facts"]) for line in two_answers.read_text().splitlines())
-    assert len(lines) == 2 * facts
-    checked = [line for line in lines if line["row"] == "alignment, checked"]
-    mean = sum(line["f1"] for line in checked if line["gold"]) / sum(bool(line["gold"]) for line in checked)
-    assert rows["alignment, checked"]["F1"]["value"] == pytest.approx(mean)
-    given = [line for line in checked if not line["gold"]]
-    assert rows["alignment, checked"]["without support, with span"]["value"] == sum(
-        bool(g["spans"]) for g in given
-    ) / len(given)
-    assert "AutoAIS is the word of the model that checked" in result.output
-
-
-def test_tuning_prints_its_choices_best_first(two_answers):
-    result = run("eval", "laquer", two_answers, "--method", "alignment", "--tune", "--split", "dev")
-    assert result.exit_code == 0, result.output
-    scores = [float(line.split("|")[5]) for line in result.output.splitlines() if line.startswith("| –")]
-    assert len(scores) == 15
-    assert scores == sorted(scores, reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"start": 5000, "end": 5001}, "line 1: fact x has to lie within"),
-        ({"cited": ["nobody"]}, "cites 'nobody'"),
-        ({"gold": [{"document": "bridge", "start": 0, "end": 3, "quote": "abc"}]}, "the gold of fact x has to be"),
-        ({"gold": [{"document": "nobody", "start": 0, "end": 3}]}, "has to be in a document of the answer"),
-        ({"text": "other words"}, "fact x has to be"),
-    ],
-)
-def test_a_file_that_does_not_fit_together_is_refused_by_line(tmp_path, change, message):
-    item = json.loads(FACTS.read_text().splitlines()[0])
-    item["facts"] = [{"id": "x", "start": 0, "end": 3, **change}]
-    path = tmp_path / "broken.jsonl"
-    path.write_text(json.dumps(item))
-    result = run("eval", "laquer", path, "--method", "alignment")
-    assert result.exit_code == 2
-    assert message in " ".join(result.output.split())
-
-
-def test_what_is_of_one_method_is_refused_for_two(two_answers):
-    result = run("eval", "laquer", two_answers, "--set", "layer=3")
-    assert result.exit_code == 2
-    assert "are for a single --method" in " ".join(result.output.split())

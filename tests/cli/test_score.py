@@ -101,6 +101,41 @@ def test_codes(run, answers):
     assert (stopped.exit_code, "record 2: is not JSON" in stopped.output) == (2, True)
 
 
+def test_a_share_of_the_records_may_be_unchecked(run, answers):
+    some = answers(RAGAS, RAGAS, RAGAS, "{")
+    assert run(some, "--max-unchecked", 0.25).exit_code == 0
+    assert run(some, "--max-unchecked", 0.2).exit_code == 3
+    assert run(some, "--max-unchecked", 0.25, "--fail-under", 0.6).exit_code == 1
+
+
+def test_groundedness_stands_beside_the_citations(run, answers, tmp_path):
+    out = tmp_path / "out.json"
+    record = {"user_input": "Why?", "response": "I hope this helps. Gamma [1].", "retrieved_contexts": ["A.", "Gamma."]}
+    result = run(answers(record), "--groundedness", "sentences", "--check-worthy", "--json", out)
+    assert result.exit_code == 0, result.output
+    written = from_json(ScoreOutput, out.read_text())
+    assert (written.corpus.recall.value, written.corpus.groundedness.value) == (0, 1)
+    assert "1 claims, 1 of them supported by a document, cited or not" in result.output
+    assert "1 sentences that need no source were left out" in result.output
+    under = run(answers(RAGAS), "--groundedness", "clauses", "--figure", "groundedness", "--fail-under", 0.9)
+    assert (under.exit_code, "groundedness is 0.500, under 0.9" in under.output) == (1, True)
+    assert "needs --groundedness" in run(answers(RAGAS), "--figure", "groundedness").output
+
+
+def test_what_is_understood_from_the_sentence_before_is_told(run, answers, tmp_path):
+    out = tmp_path / "out.json"
+    record = {
+        "user_input": "?",
+        "response": "The tower is old [1]. It is tall [1].",
+        "retrieved_contexts": ["The tower is old and tall."],
+    }
+    assert run(answers(record), "--json", out).exit_code == 0
+    claims = [s.claim for s in from_json(ScoreOutput, out.read_text()).answers[0].statements]
+    assert claims == ["", "The tower is tall."]
+    run(answers(record), "--json", out, "--decontextualize", "none")
+    assert [s.claim for s in from_json(ScoreOutput, out.read_text()).answers[0].statements] == ["", ""]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

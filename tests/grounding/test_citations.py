@@ -27,6 +27,12 @@ def test_everything_that_was_left_out_is_told():
     assert notes(Prompt((read,), (), {}, {}), [("Plain", Generated("One.", 9, False, ()))], ()) == []
 
 
+@pytest.mark.parametrize(("score", "told"), [(0.26, True), (0.5, False), (None, False)])
+def test_passages_about_something_else_are_told(score, told):
+    prompt = Prompt((Passage(DOCUMENT, 0, 5, score), Passage(DOCUMENT, 5, 9, score and score / 2)), (), {}, {})
+    assert any("No passage is near the question" in note for note in notes(prompt, [], ())) is told
+
+
 @given(st.lists(st.text(min_size=1, max_size=8), max_size=5), st.text(max_size=3))
 def test_verdicts_are_placed_where_their_sentences_stand(sentences, between):
     text = between.join(sentences)

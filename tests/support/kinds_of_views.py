@@ -14,6 +14,7 @@ from counterfoil.decoding import (
     DoLaLogitsProcessor,
 )
 from counterfoil.decoding.views import PromptView
+from counterfoil.decoding.views.forward_recorder import CACHE_NAME
 from counterfoil.decoding.views.generate_call import Generation
 from torch import Tensor
 from transformers import DynamicCache, LogitsProcessorList
@@ -53,7 +54,7 @@ def greedy_loop(
     kept: Any = DynamicCache(config=model.config) if cache == "dynamic" else cache
     read = 0
     for _ in range(NEW):
-        options = {} if kept is None else {"past_key_values": kept, "use_cache": True}
+        options = {} if kept is None else {CACHE_NAME: kept, "use_cache": True}
         scores = model(input_ids=ids[:, read:], **options).logits[:, -1].float()
         read = 0 if kept is None else ids.shape[1]
         ids = torch.cat([ids, processors(ids, scores).argmax(-1, keepdim=True)], -1)

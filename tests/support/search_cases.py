@@ -38,18 +38,14 @@ def greedily(model: Any, prompts: Sequence[Sequence[int]], new: int) -> list[lis
 
 
 def _generated(model: Any, prompts: Sequence[Sequence[int]], new: int, **options: Any) -> list[list[int]]:
-    """In one batch, padded on the left."""
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-    made = model.generate(
-        ids,
-        attention_mask=mask,
-        do_sample=False,
-        max_new_tokens=new,
-        min_new_tokens=new,
-        eos_token_id=None,
-        pad_token_id=0,
-        **options,
-    )
-    return made[:, longest:].tolist()
+    """In batches of twelve, padded on the left."""
+    found: list[list[int]] = []
+    for first in range(0, len(prompts), 12):
+        batch = prompts[first : first + 12]
+        longest = max(map(len, batch))
+        ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in batch])
+        mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in batch])
+        lengths = {"max_new_tokens": new, "min_new_tokens": new, "eos_token_id": None, "pad_token_id": 0}
+        made = model.generate(ids, attention_mask=mask, do_sample=False, **lengths, **options)
+        found += made[:, longest:].tolist()
+    return found

@@ -10,6 +10,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import (
     DebertaV2Config,
     DebertaV2ForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForTokenClassification,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForSequenceClassification,
@@ -89,3 +91,14 @@ def save_classifier(folder, family, labels, longest=40, seed=0):
         )
     model.eval().save_pretrained(folder)
     tokenizer(pair_specials=True, longest=longest).save_pretrained(folder)
+
+
+def save_token_classifier(folder, labels, seed=0):
+    """Saves a random ModernBERT that classifies tokens, as LettuceDetect's models are."""
+    torch.manual_seed(seed)
+    names = {"id2label": dict(enumerate(labels)), "label2id": {label: n for n, label in enumerate(labels)}}
+    specials = dict.fromkeys(("bos_token_id", "cls_token_id", "eos_token_id", "sep_token_id"), 1)
+    sizes = {**SIZES, "initializer_range": 0.5}
+    config = ModernBertConfig(**sizes, **names, **specials, max_position_embeddings=256, reference_compile=False)
+    ModernBertForTokenClassification(config).eval().save_pretrained(folder)
+    tokenizer(pair_specials=True, longest=200).save_pretrained(folder)

@@ -10,9 +10,10 @@
    keep coming back to; the subjects of the sentences before, backwards; for the others what the question is about. To
    agree is to be a name for `he` and `she`, a plural or a name for `they`, and for `it` no name of two words alone. A
    subject that is or has a pronoun itself is passed over.
-
-3. **Tables.** A cell is said of the first cell of its row, under the title of its column.
-4. **Affirmations.** "Yes" is read behind the question that it answers.
+3. **Topics.** A sentence whose subject is one or two bare nouns, and which names nothing else ("Admission is free."),
+   is said of what the question is about, else of the subject of a sentence before: "The lighthouse: admission is free."
+4. **Tables.** A cell is said of the first cell of its row, under the title of its column.
+5. **Affirmations.** "Yes" is read behind the question that it answers.
 
 What is not done: `this`, `there`, `the former`, definite descriptions ("the club"), ellipsis other than of the subject.
 """
@@ -25,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ...detail_check.lexicon import calendar
 from ...text.markers import Range
 from ...text.plain_text import plain_text
 from ...text.segmentation import TextSpan
@@ -43,6 +45,12 @@ _EXPLETIVE = re.compile(
 _NOT_TOPIC = clauses.word_set(
     "what who whom whose when where why how which tell me is are was were does do did there to know give describe"
 )
+_ANCHORS = clauses.DETERMINERS | clauses.word_set("there here who what which that you we i one all both")
+_EVENT = re.compile(
+    r"(?:[a-z]{3,}(?:tion|sion|ment|ance|ence|ing|ship)|entry|access|tickets?|work|sales|prices?|hours|fees?|staff|visitors|"
+    r"guests|meals|breakfast|repairs|costs)\Z"
+)
+"""What belongs to something that the sentence need not name: `admission`, `parking`, `tickets`."""
 _DEFINITE = re.compile(r"\b[Tt]he(?:\s+[a-z][\w-]*){0,3}?(?:\s+(?:of\s+|at\s+)?(?:the\s+)?[A-Z][\w'-]*)+")
 _NAME = re.compile(r"\b(?:[A-Z][\w'-]*)(?:\s+(?:of\s+|the\s+)?[A-Z][\w'-]*)*(?:\s+\d[\d.]*)?")
 _COMMON = re.compile(r"\b(?:the|a|an)\s+[a-z][\w-]*(?:\s+[a-z][\w-]*)?")
@@ -116,7 +124,8 @@ class _Reader:
             for number in self.touched((start, end)):
                 sentence = self.sentences[number]
                 clause = clauses.clause(self.answer, sentence, max(start, sentence.start), min(end, sentence.end))
-                yield [clause], [*self.subject(sentence, clause), *self.pronouns(number, clause)]
+                shared = self.subject(sentence, clause) or self.topic(number, clause)
+                yield [clause], [*shared, *self.pronouns(number, clause)]
 
     def touched(self, one: Range) -> range:
         """Return the numbers of the sentences that share a character with a range."""
@@ -127,6 +136,19 @@ class _Reader:
         """Return the insertion of the subject that a clause shares with its sentence, if it has none itself."""
         found = clauses.shared_subject(self.answer, sentence, clause)
         return [Resolution(clause[0], clause[0], self.answer[slice(*found)], "answer", *found)] if found else []
+
+    def topic(self, number: int, clause: Range) -> list[Resolution]:
+        """Return the insertion of what a sentence with a bare subject is about, if it names nothing itself."""
+        start, end = clauses.stripped(self.answer, *clause)
+        text, before = self.answer[start:end], self.answer[self.sentences[number].start : start]
+        head = clauses.verb(text)
+        if head is None or any(character.isalnum() for character in before) or not _bare(text, head[0]):
+            return []
+        found = self.antecedent(number, start, clause, "thing")
+        if found is None or not (found.found_in == "question" or re.search(r"\A[Tt]he\b|\W[A-Z]", found.text)):
+            return []
+        named = f"{found.text[:1].upper()}{found.text[1:]}:"
+        return [Resolution(clause[0], clause[0], named, found.found_in, found.start, found.end)]
 
     def pronouns(self, number: int, clause: Range) -> Iterator[Resolution]:
         """Yield what stands for the pronouns of a clause that come before its verb."""
@@ -167,6 +189,16 @@ class _Reader:
             if start < end and not inside and _agrees(self.answer[start:end], kind):
                 return _Antecedent(self.answer[start:end], "answer", start, end)
         return topic
+
+
+def _bare(text: str, head: int) -> bool:
+    """Return whether one or two bare nouns stand before the verb at `head`, and nothing that names behind it."""
+    subject = [word for word, _, _ in clauses.words(text[:head])]
+    rest = [word for word, _, _ in clauses.words(text[head:]) if word.lower() not in calendar()]
+    if not 1 <= len(subject) <= 2 or not _EVENT.match(subject[-1].lower()):
+        return False
+    words = [subject[0].lower(), *subject[1:], *rest]
+    return not any(word != word.lower() or word in _ANCHORS or _PRONOUN.fullmatch(word) for word in words)
 
 
 def _within(one: Range, ranges: Sequence[Range]) -> bool:
@@ -219,8 +251,14 @@ def _written(answer: str, parts: Sequence[Range], resolutions: Sequence[Resoluti
     replaced = {r.start: r for r in resolutions if r.start < r.end}
     head = ""
     for shared in (r for r in resolutions if r.start == r.end):
+        if shared.replacement.endswith(":"):
+            head = f"{shared.replacement} "
+            continue
         head = _replaced(answer, [(shared.found_start, shared.found_end)], replaced) + " "
-    text = plain_text(head + _replaced(answer, parts, replaced))
+    body = _replaced(answer, parts, replaced)
+    if head.endswith(": "):  # a common noun begins it
+        body = body[:1].lower() + body[1:]
+    text = plain_text(head + body)
     return with_stop(text[:1].upper() + text[1:])
 
 

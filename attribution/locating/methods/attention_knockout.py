@@ -15,6 +15,7 @@ source sentence counts for that one); temperature 1 and the whole distribution; 
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -100,7 +101,9 @@ def knocked_out(
     device = language.model.device
     tokens = torch.tensor([ids], device=device)
     model = cast("Any", language.model)
-    cache = model(input_ids=tokens[:, :first], use_cache=True, logits_to_keep=1).past_key_values
+    # transformers renamed it in 5.24.
+    cache_name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    cache = model(input_ids=tokens[:, :first], use_cache=True, logits_to_keep=1)[cache_name]
     positions = torch.arange(first, len(ids) - 1, device=device)[None]
 
     def distributions(masks: Tensor) -> Tensor:
@@ -111,7 +114,7 @@ def knocked_out(
             input_ids=tokens[:, first:-1].expand(rows, -1),
             attention_mask=masks,
             position_ids=positions.expand(rows, -1),
-            past_key_values=own,
+            **{cache_name: own},
             use_cache=True,
         ).logits
         return logits.float().log_softmax(-1)

@@ -145,6 +145,7 @@ function verdictList(answer) {
       rests.append(rests.childNodes.length ? ", " : "", link);
     });
     if (!rests.childNodes.length) write(rests, because(statement));
+    if (statement.claim) rests.append(make("span", { class: "reason", dir: "auto" }, `read as “${statement.claim}”`));
     for (const { message } of statement.details) rests.append(make("span", { class: "reason", dir: "auto" }, message));
     if (statement.reason) rests.append(make("span", { class: "reason", dir: "auto" }, statement.reason));
     sentence.row = make(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from vllm.model_executor.models.utils import maybe_prefix  # pyright: ignore[rep
 
 from ..engine_limits import AMATEUR
 
+NAME = "counterfoil.amateur"
+"""The model's entry in vLLM's table of the modules of an engine, by which the engine's logits processor finds it."""
+
 
 class ExpertAndAmateur(nn.Module):
     """Two decoders of one vocabulary.
@@ -27,13 +30,15 @@ class ExpertAndAmateur(nn.Module):
     Args:
         vllm_config: The expert's configuration; its entry `counterfoil_amateur` names the amateur.
         prefix: The prefix of the modules' names.
-    """
 
-    amateur_logits: ClassVar[Tensor | None] = None
-    """The amateur's logits `[rows, vocab]` of the last step in this process, row for row with the expert's."""
+    Attributes:
+        amateur_logits: The amateur's logits `[rows, vocab]` of the last step, row for row with the expert's.
+    """
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
+        self.amateur_logits: Tensor | None = None
+        vllm_config.compilation_config.static_forward_context[NAME] = self
         expert = vllm_config.model_config.hf_config
         named = getattr(expert, AMATEUR)
         amateur = AutoConfig.from_pretrained(named["model"], trust_remote_code=named["trust_remote_code"])
@@ -65,7 +70,7 @@ class ExpertAndAmateur(nn.Module):
     def compute_logits(self, hidden_states: Tensor) -> Tensor | None:
         """Return the expert's logits `[rows, vocab]`, and keep the amateur's."""
         expert, amateur = hidden_states.split([self.width, hidden_states.shape[-1] - self.width], dim=-1)
-        type(self).amateur_logits = self.amateur.compute_logits(amateur.contiguous())
+        self.amateur_logits = self.amateur.compute_logits(amateur.contiguous())
         return self.expert.compute_logits(expert.contiguous())
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:

@@ -26,7 +26,7 @@ from ..token_trace import with_contrast
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
 from .pair_requests import CONTRAST_SUFFIX, PairTable, make_contrast_request, make_main_request, room_for_pair
-from .search_requests import admit_search
+from .search_requests import admit_search, tokens_beside_candidates
 
 if TYPE_CHECKING:
     from vllm.v1.core.kv_cache_manager import KVCacheBlocks  # pyright: ignore[reportMissingImports]
@@ -63,6 +63,7 @@ class PairScheduling(Base):
         self.pairs = PairTable()
         self.pair_stats: Counter[str] = Counter()
         self._metrics = EngineCounters.of(self.vllm_config, PAIR_COUNTERS)
+        self._searches = SearchLimits.of(self.vllm_config) is not None
         self._sampling: frozenset[str] = frozenset()  # requests of pairs that sample in this step
         self._orphans: set[str] = set()  # requests whose partner has ended
         self._refused: dict[str, str] = {}  # requests that end with an error, and why
@@ -117,7 +118,7 @@ class PairScheduling(Base):
 
     def _end_with_error(self, request_id: str, reason: str) -> None:
         self._refused[request_id] = reason
-        self.grammar_compile_error_reqs.add(request_id)
+        compat.end_with_error(self, request_id, reason)
 
     # A step is scheduled.
 
@@ -125,10 +126,11 @@ class PairScheduling(Base):
         """Schedule a step: first the pairs that sample in it, with KV blocks set aside for them."""
         self._sampling = frozenset()
         if not self.pairs:
-            return super().schedule(throttle_prefills)
+            with self._room_for_candidates():
+                return super().schedule(throttle_prefills)
         self._pull_forward()
         self._let_pairs_sample(throttle_prefills)
-        with self._protected_from_preemption():
+        with self._protected_from_preemption(), self._room_for_candidates():
             output = super().schedule(throttle_prefills)
         for request in pair_policy.sampling_alone(self._pairs(), output.num_scheduled_tokens):
             logger.error("counterfoil: %s would sample without its pair, which is ended", request.request_id)
@@ -215,6 +217,18 @@ class PairScheduling(Base):
             for request, priority in zip(sampling, priorities, strict=True):
                 request.priority = priority
 
+    @contextmanager
+    def _room_for_candidates(self) -> Iterator[None]:
+        """Keep prompts from taking the room of candidates while vLLM schedules a step."""
+        budget = self.max_num_scheduled_tokens
+        if self._searches:
+            running = (request.sampling_params for request in self.running)
+            self.max_num_scheduled_tokens = tokens_beside_candidates(budget, running)
+        try:
+            yield
+        finally:
+            self.max_num_scheduled_tokens = budget
+
     def _reserve_prefill_lookahead(self, request: Request, num_computed_tokens: int, num_new_tokens: int) -> int:
         """Return how many tokens a request gets, before any memory is taken for them; 0 means "not in this step"."""
         tokens = super()._reserve_prefill_lookahead(request, num_computed_tokens, num_new_tokens)
@@ -253,17 +267,21 @@ class PairScheduling(Base):
             return False
         return super()._handle_blocked_waiting_request(request)
 
-    def _get_local_prefix_cache_hit(self, request: Request) -> tuple[KVCacheBlocks, int, int, bool]:
+    def _get_local_prefix_cache_hit(
+        self, request: Request, max_cache_hit_length: int | None = None
+    ) -> tuple[KVCacheBlocks, int, int, bool]:
         """Return a prefix cache hit that leaves a request of a pair something to read before it samples.
 
         A hit that leaves one token would keep the request out for good, because the step that reads it samples. The
         cache is then searched as if the prompt were one token shorter.
         """
-        hit = super()._get_local_prefix_cache_hit(request)
+        limit = () if max_cache_hit_length is None else (max_cache_hit_length,)  # vLLM 0.32 knows none
+        hit = super()._get_local_prefix_cache_hit(request, *limit)
         if not self.pairs.pair(request.request_id) or hit[1] < request.num_tokens - 1:
             return hit
         cache = self.kv_cache_manager
-        blocks, tokens, _ = cache.coordinator.find_longest_cache_hit(request.block_hashes, request.num_tokens - 2)
+        longest = min((request.num_tokens - 2, *limit))
+        blocks, tokens, _ = cache.coordinator.find_longest_cache_hit(request.block_hashes, longest)
         return cache.create_kv_cache_blocks(blocks), tokens, 0, False
 
     def _preempt_request(self, request: Request, timestamp: float, drop_stale_output: bool = False) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..contrast_params import SEARCH, ContrastParams, has_contrast_keys
+from ..contrast_params import SEARCH, ContrastParams, has_contrast_keys, search_of
 from ..engine_limits import EngineLimits, check_sampling
 
 if TYPE_CHECKING:
+    from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
     from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
 
@@ -34,3 +36,18 @@ def admit_search(request: Request, contrast: ContrastParams, limits: EngineLimit
     foreign = {key: value for key, value in (params.extra_args or {}).items() if not has_contrast_keys({key: value})}
     request.sampling_params = params.clone()
     request.sampling_params.extra_args = {**foreign, SEARCH: contrast.method}
+
+
+def tokens_beside_candidates(budget: int, running: Iterable[SamplingParams | None]) -> int:
+    """Return how many tokens a step may read so that the candidates of running searches find room beside them.
+
+    At least half of the budget, and one for each running request, are left: candidates without room are not lost, but
+    take a forward of their own.
+
+    Args:
+        budget: The most tokens of a step.
+        running: The sampling parameters of the running requests.
+    """
+    methods = [search_of(params.extra_args) if params is not None else None for params in running]
+    candidates = sum(method.top_k - 1 for method in methods if method is not None)
+    return max(budget - candidates, budget // 2, min(len(methods), budget))

@@ -39,7 +39,7 @@ class CandidateForward:
 
     Attributes:
         common: The metadata of the last step.
-        lengths: How many tokens each of its rows has.
+        lengths: How many tokens each of its rows has; empty if no row searches.
         tried: The hidden states `[k, width]` of the candidates that came along in the last step, by seat.
         counts: `search_steps` (candidates came along), `extra_forwards`, `fallbacks`, and for tests and benchmarks
             `forwards` (of steps), `rows` of all forwards and the `candidates` among them.
@@ -83,9 +83,10 @@ class CandidateForward:
         """
         if self.common is None:
             check_step(common)
-        self.common, self.lengths, self.tried = common, lengths_of(common), {}
+        searching = self.find_rows(common)
+        self.common, self.lengths, self.tried = common, lengths_of(common) if searching else [], {}
         n = common.num_actual_tokens
-        going = self._coming_along(common)
+        going = self._coming_along(common, searching)
         if not going:
             self.counts.update(forwards=1, rows=n)
             return None
@@ -122,12 +123,14 @@ class CandidateForward:
         """Return how many tokens a forward may have."""
         return self._config.scheduler_config.max_num_batched_tokens
 
-    def _coming_along(self, common: CommonAttentionMetadata) -> list[tuple[int, Seat, int]]:
+    def _coming_along(
+        self, common: CommonAttentionMetadata, searching: Sequence[tuple[int, Seat]]
+    ) -> list[tuple[int, Seat, int]]:
         """Return the requests that read the token chosen last, and for which its successors are known."""
         starts = common.query_start_loc_cpu.tolist()
         room = self.most_rows - common.num_actual_tokens
         going = []
-        for row, seat in self.find_rows(common):
+        for row, seat in searching:
             if seat.ahead is None:
                 continue
             fits = seat.ahead == self.lengths[row] and starts[row + 1] - starts[row] == 1 and seat.top_k - 1 <= room

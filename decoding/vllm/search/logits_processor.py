@@ -82,17 +82,17 @@ class SearchLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         """Follow the rows of Model Runner V1."""
         for seat in self.seats.update(batch_update):
             self._leave(seat)
-        self._find_out()
+        self._tell_model()
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         """Follow the slots of Model Runner V2; return whether the request searches."""
         seat, before = self.seats.put(req_idx, sampling_params)
         if before is not None:
             self._leave(before)
-        self._find_out()
+        self._tell_model()
         return seat is not None
 
-    def _find_out(self) -> None:
+    def _tell_model(self) -> None:
         """Let the model know which rows search, once there is a request that does."""
         if self.seats:
             assert self._model is not None

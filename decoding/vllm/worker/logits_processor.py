@@ -29,10 +29,10 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
     LogitsProcessor as SlotLogitsProcessor,
 )
 
-from ..contrast_params import parse_contrast
+from ..contrast_params import member_of, parse_contrast
 from ..engine_limits import check_sampling, check_switch
 from ..token_trace import read_traces
-from .pair_rows import BatchRows, SlotRows, all_rows
+from .pair_rows import PairBatchRows, SlotRows, pairs_of
 
 if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
@@ -54,14 +54,14 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         rows: Where the pairs of a step are.
     """
 
-    rows: Any  # BatchRows under V1, SlotRows under V2; each runner calls only the methods that its rows have
+    rows: Any  # PairBatchRows under V1, SlotRows under V2; each runner calls only the methods that its rows have
 
     def __init__(self, vllm_config: Any, second: Any, is_pin_memory: bool | None = None) -> None:  # noqa: ANN401
         if is_pin_memory is None:
-            self.rows = SlotRows()
+            self.rows = SlotRows(lambda params: member_of(params.extra_args), pairs_of)
             copy_sampled_tokens(_slot_sampler(), _sample_by_slot)
         else:
-            self.rows = BatchRows()
+            self.rows = PairBatchRows()
             copy_sampled_tokens(_row_sampler(), _sample_by_row)
 
     @classmethod
@@ -91,8 +91,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each main row of `logits` `[rows, vocab]`, in place."""
-        for group in self.rows.pairs(ctx and ctx.idx_mapping_np):
-            group.put_scores(logits, logits, self.rows.steps(group))
+        self.rows.of_step(ctx and ctx.idx_mapping_np).put_scores(logits, logits)
         return logits
 
     def copy_tokens(self, sampled: Tensor, slots: Any = None) -> None:  # noqa: ANN401
@@ -102,9 +101,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
             sampled: `[rows]` token ids.
             slots: `[rows]`, the slot of each row, under Model Runner V2.
         """
-        main, contrast = all_rows(self.rows.pairs(slots))
-        if main:
-            sampled[contrast] = sampled[main]
+        self.rows.of_step(slots).copy_tokens(sampled)
 
 
 def copy_sampled_tokens(sampler: Any, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:  # noqa: ANN401
@@ -119,7 +116,7 @@ def copy_sampled_tokens(sampler: Any, wrapper: Callable[[Callable[..., Any]], Ca
     """
     if not callable(getattr(sampler, "sample", None)):
         raise RuntimeError(
-            "this vLLM samples elsewhere than counterfoil expects (Sampler.sample not found): install vllm 0.32"
+            "this vLLM samples elsewhere than counterfoil expects (Sampler.sample not found): install vllm 0.33 or 0.32"
         )
     if getattr(sampler.sample, WRAPPED, False):
         return

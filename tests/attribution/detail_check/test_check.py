@@ -33,6 +33,7 @@ SAME = [
     ("The drug is not safe.", "The drug is unsafe."),
     ("The council rejected the plan.", "The plan was rejected by the council."),
     ("The hall opened before the school closed.", "The school closed after the hall opened."),
+    ("The bridge is open to cars and to cyclists.", "The bridge is open to cyclists and to cars."),
     ("Kaplan lent a picture to the museum.", "The museum borrowed a picture from Kaplan."),
     ("More than half of the members voted.", "Most of the members voted."),
     ("The pulpit is Baroque.", "The pulpit is Barogue."),
@@ -80,6 +81,17 @@ def test_a_changed_detail_is_found_with_its_places_in_both_texts(premise, statem
 def test_a_finding_says_what_the_source_says():
     (finding,) = check_details("The release goes out on Thursday.", "The release goes out on Friday.")
     assert finding.message == "Friday: the source says Thursday"
+
+
+def test_a_word_has_one_finding():
+    assert len(check_details("Some of the members voted for it.", "All of the members voted for it.")) == 1
+
+
+def test_what_is_said_of_a_topic_stands_behind_its_name_in_the_source():
+    museum = "Luce Museum\n\nIt opened in 1991. Admission is free. The lens of the Morrow lighthouse is shown."
+    (finding,) = check_details(museum, "The lighthouse at Morrow: admission is free.")
+    assert finding.message == "“Morrow”: the source says this of “Luce Museum”"
+    assert check_details("Morrow lighthouse. Admission is free.", "The lighthouse at Morrow: admission is free.") == ()
 
 
 def test_the_best_sentence_of_a_long_source_is_what_counts():

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from counterfoil.attribution import Judgement, Pair, load_entailment, score_citations
 from counterfoil.attribution.chat import Reply
-from counterfoil.attribution.entailment.llm import conversation, read_verdict
+from counterfoil.attribution.entailment.llm import Usage, conversation, read_verdict
 
 
 def verdict(name, reason="Because."):
@@ -279,8 +279,38 @@ def test_a_verdict_in_prose_is_read():
 
 
 @pytest.mark.parametrize(
+    ("reply", "supported"),
+    [
+        ('<think>Draft: {"verdict": "not_supported"}</think>{"verdict": "supported"}', 1.0),
+        ('{"verdict": "supported"} {"verdict": "supported"}', 1.0),
+        ('{"verdict": "Supported"}', 1.0),
+        ('{"verdict": "NOT-SUPPORTED"}', 0.0),
+        ('{"verdict": "Not supported", "reason": "a\nb\tc, }"}', 0.0),
+        ('{"verdict": "supported", "reason": "x",}', 1.0),
+        ('{"result": {"verdict": "supported"}}', 1.0),
+        ('{"verdict": "supported"} {"verdict": "contradicted"}', None),
+        ('{"verdict": "sure"}', None),
+    ],
+)
+def test_clear_replies_of_small_models_are_read_and_unclear_ones_are_not(reply, supported):
+    assert read_verdict(Reply(reply)).supported == supported
+
+
+def test_what_a_run_cost_is_told_if_the_prices_are_given():
+    assert "cost" not in str(Usage(2, 1000, 500))
+    usage = Usage(2, 1000, 500, prices=(0.5, 2.0))
+    assert usage.cost == pytest.approx(0.0015)
+    assert ", cost 0.0015," in str(usage)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
-    [({"concurrency": 0}, "`concurrency`"), ({"timeout": 0}, "`timeout`"), ({"retries": -1}, "`retries`")],
+    [
+        ({"prices": [1]}, "`prices`"),
+        ({"concurrency": 0}, "`concurrency`"),
+        ({"timeout": 0}, "`timeout`"),
+        ({"retries": -1}, "`retries`"),
+    ],
 )
 def test_settings(options, message):
     with pytest.raises(ValueError, match=message):

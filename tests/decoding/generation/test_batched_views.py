@@ -18,6 +18,7 @@ from counterfoil.decoding import (
     batched_views,
 )
 from counterfoil.decoding.generation.batched_model import BatchedSequences
+from counterfoil.decoding.views.forward_recorder import CACHE_NAME
 
 from tests.support.tiny_models import padded, random_prompts, tiny_model
 
@@ -100,7 +101,7 @@ def test_dictionaries_hold_what_generate_puts_there(mode: str) -> None:
     joint = generate(model, METHODS["cad"](model), custom_generate=batched_views, **options)
     plain = generate(model, METHODS["cad"](model), **options)
     assert type(joint) is type(plain)
-    assert joint.past_key_values is None
+    assert joint[CACHE_NAME] is None
     for ours, theirs in zip(joint.scores + joint.logits, plain.scores + plain.logits, strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-4)
 
@@ -144,7 +145,7 @@ def test_the_cache_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def prefill(self, *arguments):
         result = original(self, *arguments)
-        caches.append(weakref.ref(self._state["past_key_values"]))
+        caches.append(weakref.ref(self._state[CACHE_NAME]))
         return result
 
     monkeypatch.setattr(BatchedSequences, "prefill", prefill)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from counterfoil.decoding.methods import METHODS, Method
+from counterfoil.decoding.methods import METHODS, Method, masked_logits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from tests.support.method_laws import (
     ROWS,
@@ -62,6 +64,26 @@ def test_a_stacked_method_gives_each_row_its_own_parameters(kind: type[Method], 
         finite = alone.isfinite() & scores[row].isfinite()
         assert int((alone.isfinite() != scores[row].isfinite()).sum()) <= 1
         torch.testing.assert_close(scores[row][finite], alone[finite], rtol=2e-5, atol=2e-4)
+
+
+class WithoutDouble(TorchDispatchMode):
+    """A device that has no double precision."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if any(torch.is_tensor(leaf) and leaf.dtype == torch.float64 for leaf in tree_leaves(result)):
+            raise TypeError("this device has no float64")
+        return result
+
+
+@every_rule
+def test_a_device_without_double_precision_is_enough(kind: type[Method], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masked_logits, "_has_double", masked_logits._has_double.__wrapped__)
+    main, contrast = torch.randn(2, ROWS, 50, generator=torch.Generator().manual_seed(0))
+    expected = kind().scores(main, contrast, **context_of(kind))
+    with WithoutDouble():
+        found = kind().scores(main, contrast, **context_of(kind))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in RULES if hasattr(kind, "strength")], ids=lambda kind: kind.name)

@@ -8,6 +8,7 @@ import weakref
 import pytest
 import torch
 from counterfoil.decoding import DoLaLogitsProcessor, contrastive_search
+from counterfoil.decoding.views.forward_recorder import CACHE_NAME
 from transformers import (
     DynamicCache,
     GenerationConfig,
@@ -175,14 +176,14 @@ def test_the_returned_cache_is_the_one_greedy_search_leaves(family: str) -> None
         model.generate(**INPUTS, max_new_tokens=NEW, return_dict_in_generate=True, **options)
         for options in ({"do_sample": False}, {"custom_generate": contrastive_search, "penalty_alpha": 0.0})
     ]
-    plain, mine = (output.past_key_values for output in outputs)
+    plain, mine = (output[CACHE_NAME] for output in outputs)
     assert isinstance(mine, DynamicCache)
     assert mine.get_seq_length() == plain.get_seq_length() == 9 + NEW - 1
     mask = torch.cat((INPUTS["attention_mask"], torch.ones(4, NEW + 1, dtype=torch.long)), 1)
     longer = torch.cat((outputs[0].sequences, torch.tensor([[7]] * 4)), 1)
     after = [
         model(
-            longer[:, -2:], attention_mask=mask, position_ids=(mask.cumsum(1) - 1)[:, -2:], past_key_values=cache
+            longer[:, -2:], attention_mask=mask, position_ids=(mask.cumsum(1) - 1)[:, -2:], **{CACHE_NAME: cache}
         ).logits
         for cache in (plain, mine)
     ]
@@ -191,8 +192,8 @@ def test_the_returned_cache_is_the_one_greedy_search_leaves(family: str) -> None
 
 def test_a_cache_of_the_callers_own_is_filled() -> None:
     cache = DynamicCache(config=MODEL.config)
-    output = search(past_key_values=cache, return_dict_in_generate=True)
-    assert output.past_key_values is cache
+    output = search(**{CACHE_NAME: cache}, return_dict_in_generate=True)
+    assert output[CACHE_NAME] is cache
     assert cache.get_seq_length() == 9 + NEW - 1
 
 
@@ -267,7 +268,7 @@ def test_nothing_is_kept_after_a_call() -> None:
     model.generate(**INPUTS, custom_generate=contrastive_search, max_new_tokens=1)
     caches = []
     hook = model.transformer.register_forward_pre_hook(
-        lambda _m, _a, kwargs: caches.append(weakref.ref(kwargs["past_key_values"])), with_kwargs=True
+        lambda _m, _a, kwargs: caches.append(weakref.ref(kwargs[CACHE_NAME])), with_kwargs=True
     )
     try:
         model.generate(**INPUTS, custom_generate=contrastive_search, max_new_tokens=3, use_cache=True)
@@ -320,16 +321,16 @@ def test_what_cannot_be_done_is_refused_by_name(options: dict, message: str) -> 
 
 def test_a_cache_that_holds_tokens_is_refused() -> None:
     cache = DynamicCache(config=MODEL.config)
-    MODEL(torch.tensor([[3, 4, 5]] * 4), past_key_values=cache)
-    with pytest.raises(ValueError, match=r"`past_key_values` has to be empty .* but holds 3 tokens"):
-        search(past_key_values=cache)
+    MODEL(torch.tensor([[3, 4, 5]] * 4), **{CACHE_NAME: cache})
+    with pytest.raises(ValueError, match=f"`{CACHE_NAME}` has to be empty .* but holds 3 tokens"):
+        search(**{CACHE_NAME: cache})
 
 
 def test_a_filled_static_cache_is_refused() -> None:
     cache = StaticCache(config=MODEL.config, max_cache_len=32)
-    MODEL(torch.tensor([[3, 4, 5]] * 4), past_key_values=cache)
-    with pytest.raises(ValueError, match="`past_key_values` has to be empty"):
-        search(past_key_values=cache)
+    MODEL(torch.tensor([[3, 4, 5]] * 4), **{CACHE_NAME: cache})
+    with pytest.raises(ValueError, match=f"`{CACHE_NAME}` has to be empty"):
+        search(**{CACHE_NAME: cache})
 
 
 def test_an_encoder_decoder_model_is_refused() -> None:

@@ -83,7 +83,7 @@ def assert_equals_reference(model: PreTrainedModel, alpha: float = ALPHA, k: int
 def test_one_forward_a_token_gives_the_tokens_of_the_equation(family: str, implementation: str) -> None:
     model = model_of(family, implementation)
     assert_equals_reference(model)
-    assert why_not_packed(model) == (None, False)
+    assert why_not_packed(model) is None
     assert model.config._attn_implementation == implementation
 
 
@@ -91,7 +91,7 @@ def test_one_forward_a_token_gives_the_tokens_of_the_equation(family: str, imple
 def test_so_do_models_with_peculiarities(family: str) -> None:
     model = model_of(family)
     assert_equals_reference(model)
-    assert why_not_packed(model) == (None, False)
+    assert why_not_packed(model) is None
 
 
 @pytest.mark.parametrize(("alpha", "k"), [(0.0, 3), (1.0, 3), (0.4, 8), (0.7, 1), (0.5, 96)])
@@ -118,12 +118,12 @@ def test_other_models_run_their_candidates_as_copies_and_say_so_once(family: str
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_biased_key_positions_are_found_out(dtype: torch.dtype) -> None:
     # MPT takes the mask without complaint and gives wrong hidden states: only trying it tells.
-    reason, _ = why_not_packed(model_of("mpt").to(dtype))
+    reason = why_not_packed(model_of("mpt").to(dtype))
     assert reason is not None
 
 
 def test_a_short_window_of_the_attention_itself_is_no_secret() -> None:
-    reason, _ = why_not_packed(model_of("gpt_neo"))
+    reason = why_not_packed(model_of("gpt_neo"))
     assert reason is not None
     assert "local attention" in reason
 
@@ -137,7 +137,7 @@ def test_half_precision_is_packed_and_stays_finite(family: str, dtype: torch.dty
             **padded(PROMPTS), custom_generate=contrastive_search, max_new_tokens=NEW,
             return_dict_in_generate=True, output_logits=True,
         )  # fmt: skip
-        assert why_not_packed(model)[0] is None
+        assert why_not_packed(model) is None
         assert output.sequences.shape == (4, 12 + NEW)
         assert all(logits.dtype == torch.float32 and logits.isfinite().all() for logits in output.logits)
     finally:
@@ -189,5 +189,5 @@ def test_the_verdict_does_not_depend_on_the_mode_of_the_model() -> None:
             module.attention_dropout = 0.5
     model.train()
     frozen = model.get_output_embeddings().eval()
-    assert why_not_packed(model)[0] is None
+    assert why_not_packed(model) is None
     assert [module.training for module in layers] == [module is not frozen for module in layers]

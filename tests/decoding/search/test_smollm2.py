@@ -71,7 +71,7 @@ def test_every_token_is_the_one_of_the_equation(lm: LanguageModel, alpha: float,
         assert_every_token_wins(lm, prompt, new, alpha, k)
     for start in range(0, len(rows), 4):
         assert search(lm, rows[start : start + 4], penalty_alpha=alpha, top_k=k) == alone[start : start + 4]
-    assert why_not_packed(lm.model)[0] is None
+    assert why_not_packed(lm.model) is None
 
 
 def test_stop_strings_end_a_row(lm: LanguageModel) -> None:

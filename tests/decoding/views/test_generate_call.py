@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from counterfoil.decoding import CADLogitsProcessor, ContrastiveDecodingLogitsProcessor
+from counterfoil.decoding.views.forward_recorder import CACHE_NAME
 from torch import Tensor
 from transformers import (
     CompileConfig,
@@ -61,8 +62,8 @@ def test_so_it_does_with_the_cache_of_the_last_output() -> None:
 
     def twice(processor: Any, other: Any) -> list[int]:
         cache = DynamicCache(config=model.config)
-        first = generate(model, PROMPTS[:1], processor, past_key_values=cache)[0]
-        return generate(model, [PROMPTS[0] + first], other, past_key_values=cache)[0]
+        first = generate(model, PROMPTS[:1], processor, **{CACHE_NAME: cache})[0]
+        return generate(model, [PROMPTS[0] + first], other, **{CACHE_NAME: cache})[0]
 
     used = MAKE["cad"](model)
     assert twice(used, used) == twice(MAKE["cad"](model), MAKE["cad"](model))
@@ -76,8 +77,8 @@ def test_a_cache_with_a_shared_beginning_is_followed(method: str) -> None:
     for _ in range(2):
         cache = DynamicCache(config=model.config)
         with torch.no_grad():
-            model(torch.tensor([PROMPTS[0][:5]]), past_key_values=cache)
-        assert generate(model, PROMPTS[:1], processor, past_key_values=copy.deepcopy(cache)) == expected
+            model(torch.tensor([PROMPTS[0][:5]]), **{CACHE_NAME: cache})
+        assert generate(model, PROMPTS[:1], processor, **{CACHE_NAME: copy.deepcopy(cache)}) == expected
         assert greedy_loop_from(model, PROMPTS[0], cache, processor) == expected[0]
 
 
@@ -85,7 +86,7 @@ def test_a_cache_with_a_shared_beginning_is_followed(method: str) -> None:
 def greedy_loop_from(model: Any, prompt: list[int], cache: Any, processor: Any) -> list[int]:
     ids, read = torch.tensor([prompt]), cache.get_seq_length()
     for _ in range(NEW):
-        scores = model(input_ids=ids[:, read:], past_key_values=cache, use_cache=True).logits[:, -1].float()
+        scores = model(input_ids=ids[:, read:], use_cache=True, **{CACHE_NAME: cache}).logits[:, -1].float()
         read = ids.shape[1]
         ids = torch.cat([ids, processor(ids, scores).argmax(-1, keepdim=True)], -1)
     return ids[0, len(prompt) :].tolist()
@@ -157,7 +158,7 @@ def test_loops_that_take_turns_with_one_processor_are_refused_by_name() -> None:
     ids = [torch.tensor([prompt]) for prompt in PROMPTS[:2]]
 
     def step(i: int, read: Tensor) -> None:
-        scores = model(input_ids=read, past_key_values=caches[i], use_cache=True).logits[:, -1].float()
+        scores = model(input_ids=read, use_cache=True, **{CACHE_NAME: caches[i]}).logits[:, -1].float()
         ids[i] = torch.cat([ids[i], processor(ids[i], scores).argmax(-1, keepdim=True)], -1)
 
     step(0, ids[0])
@@ -174,9 +175,9 @@ def test_a_loop_that_scores_several_tokens_of_one_forward_is_refused_by_name(rea
     processor, cache = MAKE["cad"](model), DynamicCache(config=model.config)
     ids = torch.tensor([PROMPTS[0]])
     if read_before:
-        logits = model(input_ids=ids[:, :read_before], past_key_values=cache).logits.float()
+        logits = model(input_ids=ids[:, :read_before], **{CACHE_NAME: cache}).logits.float()
         processor(ids[:, :read_before], logits[:, -1])
-    logits = model(input_ids=ids[:, read_before:], past_key_values=cache).logits.float()
+    logits = model(input_ids=ids[:, read_before:], **{CACHE_NAME: cache}).logits.float()
     with pytest.raises(ValueError, match="scores several tokens a step"):
         processor(ids[:, :8], logits[:, 7 - read_before])
 
@@ -189,7 +190,7 @@ def test_a_loop_that_skips_the_scores_of_some_tokens_is_followed() -> None:
     whole, read = torch.tensor([prompt + expected]), 0
     with torch.no_grad():
         for length in (len(prompt), len(prompt) + 3, len(prompt) + 5):
-            scores = model(input_ids=whole[:, read:length], past_key_values=cache).logits[:, -1].float()
+            scores = model(input_ids=whole[:, read:length], **{CACHE_NAME: cache}).logits[:, -1].float()
             assert int(processor(whole[:, :length], scores).argmax()) == expected[length - len(prompt)]
             read = length
 
@@ -257,7 +258,7 @@ def test_a_cache_that_does_not_count_its_tokens_is_followed(loop: str) -> None:
         return
     ids, cache = torch.tensor([prompt]), None
     for step in range(NEW):
-        outputs = model(ids if step == 0 else ids[:, -1:], past_key_values=cache, use_cache=True)
-        cache = outputs.past_key_values
+        outputs = model(ids if step == 0 else ids[:, -1:], use_cache=True, **{CACHE_NAME: cache})
+        cache = outputs[CACHE_NAME]
         ids = torch.cat([ids, processor(ids, outputs.logits[:, -1].float()).argmax(-1, keepdim=True)], -1)
     assert ids[0].tolist() == expected

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from counterfoil.decoding import batched_views, contrastive_search
+from counterfoil.decoding.views.forward_recorder import CACHE_NAME
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -51,7 +52,7 @@ def test_the_contrasts_cache_goes_when_generate_returns() -> None:
 
     def look(_: Tensor, scores: Tensor) -> Tensor:
         (state,) = kept_by(processor).values()
-        caches.append(weakref.ref(state._sequences._state["past_key_values"]))
+        caches.append(weakref.ref(state._sequences._state[CACHE_NAME]))
         return scores
 
     generate(model, PROMPTS, [processor, look])
@@ -75,7 +76,7 @@ def test_a_processor_that_is_dropped_frees_its_cache_without_the_garbage_collect
     processor = MAKE["cad"](model)
     greedy_loop(model, PROMPTS[0], processor, cache=None)
     (state,) = kept_by(processor).values()
-    cache = weakref.ref(state._sequences._state["past_key_values"])
+    cache = weakref.ref(state._sequences._state[CACHE_NAME])
     del state
     gc.disable()
     try:

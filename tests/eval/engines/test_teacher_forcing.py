@@ -113,6 +113,24 @@ def test_each_method_equals_its_equation_token_by_token(decoding: Decoding) -> N
         assert found == pytest.approx(wanted, abs=2e-4)
 
 
+def test_released_dola_sums_differences_as_they_stand() -> None:
+    """As the authors' scorer of TruthfulQA does, without a mask and a softmax behind."""
+    released = Decoding("dola", {"layers": (1, 2), "plausibility": 0.0, "norm": False, "released": True})
+
+    def difference(ids: list[int], token: int) -> float:
+        final = oracles.log_softmax(next_logits(tiny_language().model, ids))
+        early = [oracles.log_softmax(layer_logits(ids, layer, norm=False)) for layer in (1, 2)]
+        mixtures = [np.log((np.exp(final) + np.exp(one)) / 2) for one in early]
+        exchanged = [
+            sum((np.exp(m) * (m - view)).sum() for view in (final, one)) for m, one in zip(mixtures, early, strict=True)
+        ]
+        return float((final - early[int(np.argmax(exchanged))])[token])
+
+    for prompt, options, found in zip(PROMPTS, OPTIONS, computed(released)[0], strict=True):
+        wanted = [sum(difference(prompt + option[:n], token) for n, token in enumerate(option)) for option in options]
+        assert found == pytest.approx(wanted, abs=2e-4)
+
+
 def test_methods_scored_together_equal_each_alone_in_batches_of_one() -> None:
     together = computed(*METHODS)
     for decoding, found in zip(METHODS, together, strict=True):

@@ -85,3 +85,26 @@ def test_an_affirmation_is_read_behind_its_question():
     assert [(r.found_in, r.replacement) for r in found.resolutions] == [("question", "Was the tower built in 1874?")]
     assert claim("Yes [1].", "Yes").text == "Yes."
     assert claim("Yes [1].", "Yes").note == "", "a marker beside the words widens nothing"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claim"),
+    [
+        ("Admission is free.", "The lighthouse at Morrow Point: admission is free."),
+        ("Tickets cost 5 euros on Mondays.", "The lighthouse at Morrow Point: tickets cost 5 euros on Mondays."),
+        ("Admission to the museum is free.", "Admission to the museum is free."),
+        ("Parking costs as much as in Venn.", "Parking costs as much as in Venn."),
+        ("Dogs bark.", "Dogs bark."),
+        ("Smith is free.", "Smith is free."),
+    ],
+)
+def test_a_bare_subject_is_said_of_what_the_question_is_about(sentence, claim):
+    answer = f"It was built in 1874. {sentence}"
+    start = answer.index(sentence)
+    question = "When was the lighthouse at Morrow Point built?"
+    assert Rules().decontextualize(answer, [(start, len(answer))], question).text == claim
+
+
+def test_without_a_question_it_is_said_of_the_subject_before():
+    answer = "The tower is old. Admission is free."
+    assert Rules().decontextualize(answer, [(18, len(answer))], None).text == "The tower: admission is free."

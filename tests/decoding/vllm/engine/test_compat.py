@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
 
+import vllm
 from counterfoil.decoding.vllm import PROCESSOR, SCHEDULER, llm_kwargs
 from counterfoil.decoding.vllm.engine import compat
 from counterfoil.decoding.vllm.engine.scheduler import (
@@ -77,6 +78,31 @@ def test_a_hook_that_nobody_calls_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Scheduler, "schedule", lambda self, throttle_prefills=False: None)
     with pytest.raises(RuntimeError, match="_reserve_prefill_lookahead"):
         compat.check_hooks()
+
+
+def test_the_installed_version_is_known() -> None:
+    """Whoever installs a third one learns here what has moved, before adding it to the table."""
+    print(f"vLLM {vllm.__version__}, known: {', '.join(compat.VERSIONS)}")
+    moved = compat.moved()
+    assert compat.installed() in compat.VERSIONS, f"vLLM {vllm.__version__} is not known; moved in it: {moved or '-'}"
+    assert not moved
+
+
+def test_what_has_moved_in_a_third_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm, "__version__", "0.99.1")
+    monkeypatch.setattr(Scheduler, "finish_requests", lambda self, request_ids, finished_status, reason: None)
+    assert set(compat.moved()) >= {
+        "Scheduler.finish_requests(request_ids, finished_status)",
+        "Scheduler.finish_requests -> _free_request",
+    }
+    with pytest.raises(RuntimeError, match=r"vLLM 0\.99\.1 is not built .* install vllm 0\.33 or 0\.32"):
+        compat.check_hooks()
+
+
+def test_every_override_is_listed() -> None:
+    """A method that replaces one of vLLM's, and is not in the table, could change its parameters unnoticed."""
+    own = {name for name in vars(PairScheduling) if hasattr(Scheduler, name) and not name.startswith("__")}
+    assert own == set(compat.OVERRIDDEN)
 
 
 def test_an_attribute_that_is_gone_is_found() -> None:

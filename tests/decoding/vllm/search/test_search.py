@@ -97,6 +97,15 @@ def test_beside_plain_requests_and_pairs(
         assert new == expected(lm, pair, new)
 
 
+@pytest.mark.skipif(not SOAK, reason="the tiny model below is put through the same")
+@pytest.mark.parametrize("scarce", [{"budget": 64, "slots": 20}, {"blocks": 40}], ids=["budget", "memory"])
+def test_under_pressure(engine: Engine, asked: list[list[int]], right: list[list[int]], scarce: dict[str, int]) -> None:
+    preempted = engine.count_preempted()
+    with engine.scarce(**scarce):
+        assert engine.tokens(asked, [searching()] * len(asked)) == right
+    assert bool(preempted) == ("blocks" in scarce)
+
+
 # A tiny model, under everything that an engine does to a request.
 
 
@@ -186,6 +195,30 @@ def test_no_room_beside_a_step(tiny: TinyEngine, drawn: list[list[int]], tokens:
     finally:
         scheduler.max_num_batched_tokens = before
     assert counted(tiny, "extra_forwards") > extra + LONG
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> TinyEngine:
+    """Few tokens a step. As long as `tiny`, because an engine that goes takes vLLM's process groups with it."""
+    return tiny_engine(tmp_path_factory.mktemp("small"), max_num_batched_tokens=64, max_num_seqs=32)
+
+
+def test_a_long_prompt_leaves_room_for_candidates(
+    small: TinyEngine, drawn: list[list[int]], tokens: list[list[int]]
+) -> None:
+    """The scheduler gives it fewer tokens a step than it could, so that candidates need no forward of their own."""
+    core = small.engine.llm.llm_engine
+    for i in range(8):
+        core.add_request(f"r{i}", {"prompt_token_ids": drawn[i]}, searching(new=LONG))
+    found = {}
+    for step in range(200):
+        if step in (12, 14):
+            core.add_request(f"long{step}", {"prompt_token_ids": (drawn[-1] + drawn[-2])[:100]}, plain(1))
+        found |= {one.request_id: list(one.outputs[0].token_ids) for one in core.step() if one.finished}
+        if not core.has_unfinished_requests():
+            break
+    assert [found[f"r{i}"] for i in range(8)] == tokens[:8]
+    assert small.engine.candidates.counts["extra_forwards"] <= 2  # for the first tokens
 
 
 def test_no_weight_is_greedy(tiny: TinyEngine, drawn: list[list[int]]) -> None:
