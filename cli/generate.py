@@ -34,10 +34,10 @@ PACKAGES = ("counterfoil", "torch", "transformers")
 )  # fmt: skip
 @click.option("--prompt", metavar="TEXT", help="What to continue.")
 @click.option(
-    "--contrast",
-    metavar="TEXT",
-    help="What the prompt is compared with. cad: the prompt without its context. cfg: a negative prompt.",
-)
+    "--contrast", "contrasts", multiple=True, metavar="TEXT",
+    help="What the prompt is compared with; again for each of several. cad: the prompt without its context. cfg: a "
+    "negative prompt.",
+)  # fmt: skip
 @click.option("--image", type=click.Path(path_type=Path), metavar="FILE", help="An image to ask about.")
 @click.option("--question", metavar="TEXT", help="With --image: what is asked.")
 @click.option("--model", metavar="MODEL", help="Language model: hub id or folder. Default: SmolLM2-135M-Instruct.")
@@ -58,7 +58,7 @@ PACKAGES = ("counterfoil", "torch", "transformers")
 def generate(
     method: str,
     prompt: str | None,
-    contrast: str | None,
+    contrasts: tuple[str, ...],
     image: Path | None,
     question: str | None,
     model: str | None,
@@ -77,7 +77,7 @@ def generate(
     if image is None and question is None:
         if prompt is None:
             raise ValueError("--prompt is missing: give it, or --image and --question")
-        request = TextRequest(decoding, prompt, contrast, chat, max_new_tokens, _sampling(sample, sampled))
+        request = TextRequest(decoding, prompt, contrasts, chat, max_new_tokens, _sampling(sample, sampled))
         with Progress() as progress:
             with progress.step("Loading the model"):
                 language = models.load_language_model(model)
@@ -85,7 +85,8 @@ def generate(
                 outcome = continued(request, language)
     else:
         request = _image_request(
-            decoding, image, question, {"--prompt": prompt, "--contrast": contrast, "--chat": chat or None}, model,
+            decoding, image, question,
+            {"--prompt": prompt, "--contrast": contrasts or None, "--chat": chat or None}, model,
             max_new_tokens, _sampling(sample, {**sampled, "seed": seed if sample else None}), seed or 0,
         )  # fmt: skip
         with Progress() as progress:
@@ -121,7 +122,7 @@ class TextRequest:
     Args:
         decoding: The method.
         prompt: The text.
-        contrast: The other text of a method that compares two.
+        contrasts: The other texts of a method that compares prompts.
         chat: Whether the texts are what a user says in a chat.
         max_new_tokens: At least 1.
         sampling: `None` for greedy decoding.
@@ -132,7 +133,7 @@ class TextRequest:
 
     decoding: Decoding
     prompt: str
-    contrast: str | None
+    contrasts: tuple[str, ...]
     chat: bool
     max_new_tokens: int
     sampling: Sampling | None
@@ -143,19 +144,22 @@ class TextRequest:
             raise ValueError(f"--image is missing: {method} compares an image with a view of it. Add it and --question")
         if method == "none":
             raise ValueError("--method has to be a contrastive one, but is none: plain decoding is shown beside it")
-        for name, text in (("prompt", self.prompt), ("contrast", self.contrast)):
-            if text is not None and not text.strip():
+        for name, text in (("prompt", self.prompt), *(("contrast", text) for text in self.contrasts)):
+            if not text.strip():
                 raise ValueError(f"--{name} has to hold a word, but is empty")
-        if self.decoding.needs_contrast and self.contrast is None:
+        if self.decoding.needs_contrast and not self.contrasts:
             raise ValueError(f"--contrast is missing: {method} compares the prompt with another one. Add it")
-        if not self.decoding.takes_contrast and self.contrast is not None:
+        if not self.decoding.takes_contrast and self.contrasts:
             raise ValueError(f"--contrast has to be left out for {method}, which reads one prompt only")
+        if self.contrasts and self.decoding.takes_contrast:
+            self.decoding.methods[0].check_contrasts(len(self.contrasts))
         if self.sampling and method == "contrastive_search":
             raise ValueError("--sample has to be left out for contrastive_search, which is deterministic")
 
     def recorded(self) -> dict[str, Any]:
         """Return what was asked, for the JSON."""
-        return {"prompt": self.prompt, "contrast": self.contrast, "chat": self.chat}
+        contrast = list(self.contrasts) if len(self.contrasts) > 1 else next(iter(self.contrasts), None)
+        return {"prompt": self.prompt, "contrast": contrast, "chat": self.chat}
 
 
 @dataclass(frozen=True)
@@ -247,7 +251,7 @@ def continued(request: TextRequest, language: LanguageModel) -> Outcome:
 
     model: Any = language.model
     inputs = _tokens(request.prompt, request, language)
-    contrast = None if request.contrast is None else _tokens(request.contrast, request, language)
+    contrasts = [_tokens(text, request, language) for text in request.contrasts] or None
     decoder = Decoder(request.decoding, language)
 
     def text(method: Mapping[str, Any]) -> str:
@@ -262,7 +266,7 @@ def continued(request: TextRequest, language: LanguageModel) -> Outcome:
         return language.tokenizer.batch_decode(new, skip_special_tokens=True)[0]
 
     decoding = request.decoding
-    contrastive, plain = text(decoder.options(inputs, contrast)), text({})
+    contrastive, plain = text(decoder.options(inputs, contrasts)), text({})
     return Outcome(request, language.name, decoding.label, decoding.settings, contrastive, plain)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +58,11 @@ class ServeCommand(Command):
     "--largest-top-k", type=int, metavar="K",
     help="With --contrastive-search: the largest number of candidates that a request may ask for. Default: 8.",
 )  # fmt: skip
+@click.option(
+    "--rule", "rules", multiple=True, metavar="PACKAGE.MODULE:NAME",
+    help="A method of your own, for requests to name: a function under @counterfoil.decoding.methods.rule. May be "
+    "given several times. Modules are also looked for in the current folder.",
+)  # fmt: skip
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -64,6 +70,7 @@ def serve(
     contrastive_search: bool,
     search_requests: int | None,
     largest_top_k: int | None,
+    rules: tuple[str, ...],
 ) -> None:
     """Serve a model to OpenAI clients, with contrasts: vllm serve with the plug-in.
 
@@ -77,7 +84,41 @@ def serve(
     search = {name: value for name, value in given.items() if value is not None}
     if search and not contrastive_search:
         raise ValueError(f"--{next(iter(search)).replace('_', '-')} has to go with --contrastive-search")
-    serve_model(model, options, amateur, {"contrastive_search": True, **search} if contrastive_search else None)
+    with with_rules(rules):
+        serve_model(model, options, amateur, {"contrastive_search": True, **search} if contrastive_search else None)
+
+
+@contextmanager
+def with_rules(places: Sequence[str]) -> Iterator[None]:
+    """Have all processes of a server know rules, for a `with` block.
+
+    Raises:
+        ValueError: A rule is not there, breaks its contract on drawn views, or reads several contrasts.
+    """
+    if not places:
+        yield
+        return
+    from counterfoil.decoding.methods import register
+    from counterfoil.decoding.methods.loading import RULES, check_rule, load_rule
+    from counterfoil.decoding.vllm.contrast_params import served_methods
+
+    given = {name: os.environ.get(name) for name in (RULES, "PYTHONPATH")}
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, given["PYTHONPATH"])))
+    os.environ[RULES] = ",".join(filter(None, (given[RULES], *places)))
+    try:
+        for place in places:
+            method = load_rule(place)
+            check_rule(method)
+            register(method)
+            if method.name not in served_methods():
+                raise ValueError(f"the rule {place} has to compare with one other prompt to be served, but does not")
+        yield
+    finally:
+        sys.path.remove(folder)
+        for name, value in given.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def serve_model(

@@ -9,6 +9,7 @@ from .processors.text import ContrastiveDecodingLogitsProcessor as ContrastiveDe
 from .prompts.contrastive_examples import ContrastiveExample as ContrastiveExample
 from .search.processor import ContrastiveSearchLogitsProcessor as ContrastiveSearchLogitsProcessor
 from .views import CutContext as CutContext
+from .processors.text import DExpertsLogitsProcessor as DExpertsLogitsProcessor
 from .decoder import Decoder as Decoder
 from .by_name import Decoding as Decoding
 from .processors.text import DoLaLogitsProcessor as DoLaLogitsProcessor
@@ -21,6 +22,7 @@ from .processors.images import RITUALLogitsProcessor as RITUALLogitsProcessor
 from .views import SamePrompt as SamePrompt
 from .images import Transform as Transform
 from .processors.images import VCDLogitsProcessor as VCDLogitsProcessor
+from .processors.text import WeightedSumLogitsProcessor as WeightedSumLogitsProcessor
 from .prompts.contrastive_examples import analysing_messages as analysing_messages
 from .generation import batched_views as batched_views
 from .prompts.contrastive_examples import contrasting_messages as contrasting_messages
@@ -28,4 +30,4 @@ from .search.loop import contrastive_search as contrastive_search
 from .images import forget_descriptions as forget_descriptions
 from .images import image_inputs as image_inputs
 
-__all__ = ['CADLogitsProcessor', 'CIDLogitsProcessor', 'CODELogitsProcessor', 'ContrastLogitsProcessor', 'ContrastiveDecodingLogitsProcessor', 'ContrastiveExample', 'ContrastiveSearchLogitsProcessor', 'CutContext', 'Decoder', 'Decoding', 'DoLaLogitsProcessor', 'EarlyExit', 'GuidanceLogitsProcessor', 'ImageDecoder', 'M3IDLogitsProcessor', 'OtherPrompt', 'RITUALLogitsProcessor', 'SamePrompt', 'Transform', 'VCDLogitsProcessor', 'analysing_messages', 'batched_views', 'contrasting_messages', 'contrastive_search', 'forget_descriptions', 'image_inputs']
+__all__ = ['CADLogitsProcessor', 'CIDLogitsProcessor', 'CODELogitsProcessor', 'ContrastLogitsProcessor', 'ContrastiveDecodingLogitsProcessor', 'ContrastiveExample', 'ContrastiveSearchLogitsProcessor', 'CutContext', 'DExpertsLogitsProcessor', 'Decoder', 'Decoding', 'DoLaLogitsProcessor', 'EarlyExit', 'GuidanceLogitsProcessor', 'ImageDecoder', 'M3IDLogitsProcessor', 'OtherPrompt', 'RITUALLogitsProcessor', 'SamePrompt', 'Transform', 'VCDLogitsProcessor', 'WeightedSumLogitsProcessor', 'analysing_messages', 'batched_views', 'contrasting_messages', 'contrastive_search', 'forget_descriptions', 'image_inputs']

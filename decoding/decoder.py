@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from counterfoil.models import LanguageModel, VisionModel, load_language_model
@@ -44,12 +44,16 @@ class Decoder:
         name = decoding.parameters.get("amateur")
         self._amateur = language.model if name is None else _amateur(name, language)
 
-    def options(self, inputs: Mapping[str, Any], contrast_inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def options(
+        self,
+        inputs: Mapping[str, Any],
+        contrast_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
         """Return keywords that switch the method on in `generate()`: one forward a token, whatever it compares.
 
         Args:
             inputs: What the tokenizer returned for the prompts.
-            contrast_inputs: The same for the other prompts, if the method takes them.
+            contrast_inputs: The same for the other prompts, if the method takes them; a list if it takes several.
 
         Raises:
             ValueError: No contrast for a method that takes one, or a model that cannot serve the method.
@@ -61,7 +65,9 @@ class Decoder:
         return {} if processor is None else {"logits_processor": [processor], "custom_generate": batched_views}
 
     def processor(
-        self, inputs: Mapping[str, Any], contrast_inputs: Mapping[str, Any] | None = None
+        self,
+        inputs: Mapping[str, Any],
+        contrast_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> ContrastLogitsProcessor | None:
         """Return the method's logits processor for these prompts, or `None` for plain decoding.
 
@@ -81,12 +87,14 @@ class Decoder:
         if method.contrast == "prompt":
             if contrast_inputs is None and not method.unconditional_tokens:
                 raise ValueError(f"`contrast_inputs` has to be given for {method.name}, but is None")
-            if contrast_inputs is not None and method.processor:
-                return _made(method, model, contrast_inputs)
-            if contrast_inputs is not None:
-                return ContrastLogitsProcessor(model, OtherPrompt(model, contrast_inputs), method)
-            view = CutContext(model, method.unconditional_tokens, inputs["attention_mask"])
-            return ContrastLogitsProcessor(model, view, method)
+            if contrast_inputs is None:
+                view = CutContext(model, method.unconditional_tokens, inputs["attention_mask"])
+                return ContrastLogitsProcessor(model, view, method)
+            several = [contrast_inputs] if isinstance(contrast_inputs, Mapping) else list(contrast_inputs)
+            method.check_contrasts(len(several))
+            if method.processor:
+                return _made(method, model, several[0] if method.contrasts == 1 else several)
+            return ContrastLogitsProcessor(model, [OtherPrompt(model, one) for one in several], method)
         if method.contrast == "model":
             return _made(method, model, self._amateur_view(method, inputs), vocabulary_size=size)
         return _made(method, model)

@@ -198,6 +198,8 @@ class Task(ABC):
         """Return why a method cannot do this task, or `None` if it can."""
         if getattr(method, "needs_contrast", False) and not self.contrasts:
             return f"{method.method} compares two prompts, and {self.name} has one"
+        if any(one.contrasts > 1 for one in getattr(method, "methods", ())):
+            return f"{method.method} compares with several prompts, and {self.name} has one beside each"
         if issubclass(self.asks, Choice) and any(one.contrast == "candidates" for one in method.methods):
             return f"{method.method} gives tokens no probability, by which {self.name} chooses"
         return None

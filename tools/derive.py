@@ -105,12 +105,13 @@ def navigation(match: re.Match[str]) -> str:
 
 def served_table(_: object = None) -> str:
     """Return the `cf_` keys of all served methods as a Markdown table."""
+    own = {name: method for name, method in served_methods().items() if method in METHODS.own}
     having: dict[str, list[tuple[str, Parameter]]] = {}
-    for name, method in served_methods().items():
+    for name, method in own.items():
         for parameter in method.parameters():
             if parameter.is_served:
                 having.setdefault(parameter.name, []).append((name, parameter))
-    names = ", ".join(f"`{name}`" for name in served_methods())
+    names = ", ".join(f"`{name}`" for name in own)
     rows = [f"| `{METHOD}` | | {names} | the method |"]
     for name, found in having.items():
         parameter = found[0][1]
@@ -120,7 +121,7 @@ def served_table(_: object = None) -> str:
         if PREFIX + name == CUT_CONTEXT:
             values = "at least 2"  # an engine's prompt has two tokens, and a key that is left out is none
         rows.append(f"| `{PREFIX}{name}` | {methods} | {values} | {parameter.help} |")
-    drawing = ", ".join(f"`{name}` 0" for name, method in served_methods().items() if method.contrast == "image")
+    drawing = ", ".join(f"`{name}` 0" for name, method in own.items() if method.contrast == "image")
     rows.append(f"| `{SEED}` | {drawing} | at least 0 | the i-th image of the contrast is drawn with the seed plus i |")
     return "\n".join(["| key | methods, with their defaults | range | |", "|---|---|---|---|", *rows])
 

@@ -5,6 +5,8 @@
 transformers' own decoding loops ask a model to prepare inputs, to run them, and to reorder its cache. Given an object
 that does these three for the rows of all views and shows the main ones alone, they decode, sample, stop and search as
 with any model.
+
+Views that another model reads are rows of a forward of that one, if there are several of them.
 """
 
 from __future__ import annotations
@@ -34,22 +36,71 @@ class BatchedSequences(CachedSequences):
     is_croppable = False
 
 
+class SharedForward:
+    """Runs the rows of several views that one model reads, other than the one that generates, in each forward.
+
+    Args:
+        model: The model.
+        views: The views.
+    """
+
+    def __init__(self, model: PreTrainedModel, views: Sequence[PromptView]) -> None:
+        self.model = model
+        self.views = views
+        self._sequences = CachedSequences(model)
+
+    def prefill(self, input_ids: Tensor, mask: Tensor) -> Sequence[Tensor]:
+        """Return the logits `[rows, vocab]` of each view behind the main prompts `[rows, length]` and their mask."""
+        ids, mask = (values.to(self._sequences.model.device) for values in (input_ids, mask))
+        prompts = collate([view.prompt(ids, mask) for view in self.views])
+        return self._sequences.prefill(prompts, ids.new_empty(prompts.rows, 0)).chunk(len(self.views))
+
+    def step(self, tokens: Tensor) -> Sequence[Tensor]:
+        """Return the logits of each view behind the main rows' new tokens `[rows, 1]`."""
+        rows = tokens.to(self._sequences.model.device).repeat(len(self.views), 1)
+        return self._sequences.step(rows).chunk(len(self.views))
+
+    def reorder(self, index: Tensor) -> None:
+        """Make the rows of each view what those were that `index` `[rows]` names."""
+        check_reorderable(self._sequences)
+        self._sequences.reorder(index_of_views(index, len(self.views)).to(self._sequences.model.device))
+
+    def clear(self) -> None:
+        """Free the cache."""
+        self._sequences.clear()
+
+
+def index_of_views(index: Tensor, views: int) -> Tensor:
+    """Return an index `[views * rows]` that does to the rows of each view what `index` `[rows]` does to main rows."""
+    offsets = torch.arange(views, device=index.device)[:, None] * len(index)
+    return (index + offsets).flatten()
+
+
 class BatchedModel(GenerationMixin):
     """Runs the main rows and those of several views in each forward.
 
     Args:
         model: The model that generates.
-        views: Views that the same model reads.
+        views: The views. One that is alone in being read by another model is left out.
 
     Attributes:
-        contrast_logits: `[rows, vocab]` of each view, from the latest forward.
+        contrast_logits: `[rows, vocab]` of each view by its identity, from the latest forward.
     """
 
     def __init__(self, model: PreTrainedModel, views: Sequence[PromptView]) -> None:
         self._model = model
-        self._views = views
+        self._views = [view for view in views if view.model is model]
         self._sequences = BatchedSequences(model, has_main=True)
-        self.contrast_logits: Sequence[Tensor] = ()
+        others = [view for view in views if view.model is not model and not view.model.config.is_encoder_decoder]
+        by_model = {id(view.model): view.model for view in others}
+        shared = [(other, [view for view in others if view.model is other]) for other in by_model.values()]
+        self._shared = [SharedForward(other, own) for other, own in shared if len(own) > 1]
+        self.contrast_logits: dict[int, Tensor] = {}
+
+    def runs_any(self, views: Sequence[Any]) -> bool:
+        """Return whether any of these views is among the rows of a forward here."""
+        own = {id(view) for view in self._views} | {id(view) for forward in self._shared for view in forward.views}
+        return any(id(view) in own for view in views)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._model, name)  # configuration, device and the like are the model's
@@ -62,15 +113,17 @@ class BatchedModel(GenerationMixin):
             mask: Which of their tokens are no padding.
             max_length: How many columns the main rows may get.
         """
-        if not self._views:
-            return None
         mask = mask if mask is not None and mask.dim() == 2 else torch.ones_like(input_ids)
-        masks = [mask, *(view.contrast_prompts(input_ids, mask).attention_mask for view in self._views)]
-        lengths = [length for each in masks for length in each.sum(-1).tolist()]
-        if min(lengths) == max(lengths):
-            return None  # no row is padded
         new = max(max_length - input_ids.shape[1], 1) if max_length else 1
-        return why_rows_differ(self._model, [length + new for length in lengths])
+        forwards = [(self._model, self._views, [mask])] if self._views else []
+        forwards += [(forward.model, forward.views, []) for forward in self._shared]
+        for model, views, masks in forwards:
+            read = [*masks, *(view.contrast_prompts(input_ids, mask).attention_mask for view in views)]
+            lengths = [length for each in read for length in each.sum(-1).tolist()]
+            # Without padding no row knows of another.
+            if min(lengths) < max(lengths) and (reason := why_rows_differ(model, [length + new for length in lengths])):
+                return reason
+        return None
 
     def prepare_inputs_for_generation(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -87,27 +140,36 @@ class BatchedModel(GenerationMixin):
     ) -> CausalLMOutputWithPast:
         """Run all rows; return the main ones' logits `[rows, 1, vocab]` and keep those of the views."""
         rows, copies = len(input_ids), 1 + len(self._views)
-        if prefill is not None:
-            main_prompt = self._main_prompt(input_ids, prefill)
+        main_prompt = None if prefill is None else self._main_prompt(input_ids, prefill)
+        if main_prompt is not None:
             prompts = [view.prompt(input_ids, main_prompt.attention_mask) for view in self._views]
             logits = self._sequences.prefill(collate([main_prompt, *prompts]), input_ids.new_empty(rows * copies, 0))
         else:
             logits = self._sequences.step(input_ids[:, -1:].repeat(copies, 1))
-        main, *self.contrast_logits = logits.split(rows)
+        main, *contrasts = logits.split(rows)
+        self.contrast_logits = dict(zip(map(id, self._views), contrasts, strict=True))
+        for forward in self._shared:
+            if main_prompt is None:
+                own = forward.step(input_ids[:, -1:])
+            else:
+                own = forward.prefill(input_ids, main_prompt.attention_mask)
+            self.contrast_logits |= dict(zip(map(id, forward.views), own, strict=True))
         output: dict[str, Any] = {"logits": main[:, None], CACHE_NAME: self._sequences}
         return CausalLMOutputWithPast(**output)
 
     def _reorder_cache(self, cache: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
         check_reorderable(cache)
-        rows = len(beam_idx)
-        offsets = torch.arange(1 + len(self._views), device=beam_idx.device)[:, None] * rows
-        cache.reorder((beam_idx + offsets).flatten())
+        cache.reorder(index_of_views(beam_idx, 1 + len(self._views)))
+        for forward in self._shared:
+            forward.reorder(beam_idx)
         return cache
 
     def clear(self) -> None:
         """Free the cache and the latest logits."""
         self._sequences.clear()
-        self.contrast_logits = ()
+        for forward in self._shared:
+            forward.clear()
+        self.contrast_logits = {}
 
     @staticmethod
     def _main_prompt(input_ids: Tensor, prepared: dict[str, Any]) -> Prompt:

@@ -21,6 +21,7 @@ from ..views.calling_frames import generate_argument
 from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES, is_empty
 from ..views.probes import warn_once
 from ..views.prompt_view import PromptView
+from ..views.several_views import single_views
 from .batched_model import BatchedModel
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def batched_views(
     otherwise beside a longer one is found out by a short trial and reads each view in a forward of its own, with a
     warning. The loop is transformers' own, so
     sampling, beams, stopping criteria, other processors and `return_dict_in_generate` work as in any call. Views that
-    another model reads keep a forward of their own; layer contrasts need none.
+    another model reads share a forward of that one; layer contrasts need none.
 
     Args:
         model: A decoder-only model. `generate()` passes this and the next four.
@@ -110,27 +111,25 @@ def batched_views(
 
 
 class _Batched(LogitsProcessor):
-    """A contrastive processor that takes its contrast from the batched forward."""
+    """A contrastive processor that takes what it can of its contrasts from the batched forward."""
 
-    def __init__(self, processor: ContrastLogitsProcessor, model: BatchedModel, view: int) -> None:
-        self._processor, self._model, self._view = processor, model, view
+    def __init__(self, processor: ContrastLogitsProcessor, model: BatchedModel) -> None:
+        self._processor, self._model = processor, model
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._processor.with_contrast(input_ids, scores, self._model.contrast_logits[self._view])
+        computed = [self._model.contrast_logits.get(id(view)) for view in single_views(self._processor.view)]
+        return self._processor.with_contrasts(input_ids, scores, computed)
 
 
 def _batched(model: PreTrainedModel, processors: LogitsProcessorList) -> tuple[BatchedModel, LogitsProcessorList]:
     """Return the model that runs the views of these processors, and the processors that read them from it."""
-    views: list[PromptView] = []
+    contrastive = [processor for processor in processors if isinstance(processor, ContrastLogitsProcessor)]
+    views = [view for processor in contrastive for view in single_views(processor.view) if isinstance(view, PromptView)]
     batched = BatchedModel(model, views)
     chained = LogitsProcessorList()
     for processor in processors:
-        view = processor.view if isinstance(processor, ContrastLogitsProcessor) else None
-        if isinstance(processor, ContrastLogitsProcessor) and isinstance(view, PromptView) and view.model is model:
-            chained.append(_Batched(processor, batched, len(views)))
-            views.append(view)
-        else:
-            chained.append(processor)
+        is_batched = isinstance(processor, ContrastLogitsProcessor) and batched.runs_any(single_views(processor.view))
+        chained.append(_Batched(processor, batched) if is_batched else processor)
     return batched, chained
 
 

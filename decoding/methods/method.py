@@ -67,6 +67,9 @@ class Method:
     """Whether its contrast is made from an image of the main prompt."""
     needs_step: ClassVar[bool] = False
     """Whether `scores` and `coefficients` take `step`, the number of tokens generated so far."""
+    contrasts: ClassVar[int] = 1
+    """How many contrasts `scores` reads: with more than one, `contrast` is `[contrasts, rows, vocab]`; 0 is any number,
+    see :meth:`check_contrasts`."""
     processor: ClassVar[str] = ""
     """Where its logits processor stands, as `"package.module:Class"`; empty for a method of one other prompt, which the
     general processor serves."""
@@ -131,6 +134,19 @@ class Method:
             **context: `step`, if the method needs it.
         """
         return {}
+
+    def check_contrasts(self, given: int) -> None:
+        """Reject another number of contrasts than the rule reads.
+
+        Raises:
+            ValueError: With both numbers.
+        """
+        if given != (self.contrasts or given):
+            raise ValueError(f"{self.name} has to be given {self.contrasts} contrasts, but is given {given}")
+
+    def served_scores(self, main: Tensor, contrast: Tensor, **context: Tensor) -> Tensor:
+        """Return the scores for rows of an engine, which must go on whatever one of them holds; by default `scores`."""
+        return self.scores(main, contrast, **context)
 
     def check_named(self) -> None:
         """Reject a method of which the parameters have to say what it contrasts with, and do not.

@@ -1,10 +1,11 @@
-"""The methods by name: those of this package, those of installed packages, and those that a program registers."""
+"""The methods by name: of this package, of installed packages, of a server's rules, and those a program registers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from .loading import named_rules
 from .method import Method
 
 GROUP = "counterfoil.methods"
@@ -68,3 +69,5 @@ class MethodTable(Mapping[str, type[Method]]):
 
         for entry in entry_points(group=GROUP):
             self.register(entry.load())
+        for method in named_rules():
+            self.register(method)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -13,6 +13,7 @@ from transformers import LogitsProcessor, PreTrainedModel
 from ..methods.method import Method
 from ..methods.parameters import Parameter
 from ..views.generate_call import GenerateCall, Generation
+from ..views.several_views import SeveralViews, logits_of
 from .derived import described, with_parameters, without_self
 from .trace import Trace, TraceRecorder
 
@@ -45,7 +46,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
 
     Args:
         model: The model that generates.
-        view: The contrast.
+        view: The contrast, or several for a method that reads more than two views.
         method: The method that combines it with the main view.
         vocabulary_size: How many tokens the tokenizer has. Needed if the two views' logits differ in width because one
             of the models pads its vocabulary: what lies beyond is padding.
@@ -60,7 +61,7 @@ class ContrastLogitsProcessor(LogitsProcessor):
     def __init__(
         self,
         model: PreTrainedModel,
-        view: View,
+        view: View | Sequence[View],
         method: Method,
         *,
         vocabulary_size: int | None = None,
@@ -68,7 +69,9 @@ class ContrastLogitsProcessor(LogitsProcessor):
     ) -> None:
         if vocabulary_size is not None and vocabulary_size < 1:
             raise ValueError(f"`vocabulary_size` has to be at least 1, but is {vocabulary_size}")
-        self.view = view
+        views = view if isinstance(view, Sequence) else (view,)
+        method.check_contrasts(len(views))
+        self.view: View = SeveralViews(views, vocabulary_size) if len(views) > 1 else views[0]
         self.method = method
         self.vocabulary_size = vocabulary_size
         self._call = GenerateCall(model, type(self).__name__)
@@ -133,10 +136,20 @@ class ContrastLogitsProcessor(LogitsProcessor):
             contrast = self.view.logits(input_ids, generation)
         return self._combined(generation, input_ids, scores, contrast)
 
-    def with_contrast(self, input_ids: Tensor, scores: Tensor, contrast: Tensor) -> Tensor:
-        """Return what a call returns, for contrast logits `[rows, vocab]` that a loop has computed by itself."""
+    def with_contrasts(self, input_ids: Tensor, scores: Tensor, computed: Sequence[Tensor | None]) -> Tensor:
+        """Return what a call returns, for contrast logits `[rows, vocab]` that a loop has computed by itself.
+
+        Args:
+            input_ids: `[rows, length]`.
+            scores: `[rows, vocab]`, of the main view.
+            computed: Those of each view, in their order; `None` for a view that is to be asked.
+        """
         generation = self._call.generation(input_ids)
-        return scores if generation is None else self._combined(generation, input_ids, scores, contrast)
+        if generation is None:
+            return scores
+        with torch.no_grad():
+            contrast = logits_of(self.view, input_ids, generation, computed)
+        return self._combined(generation, input_ids, scores, contrast)
 
     @torch.no_grad()
     def _combined(self, generation: Generation, input_ids: Tensor, scores: Tensor, contrast: Tensor) -> Tensor:

@@ -12,8 +12,10 @@ from ..methods.cad import CAD
 from ..methods.cfg import CFG
 from ..methods.cid import CID
 from ..methods.contrastive_decoding import ContrastiveDecoding
+from ..methods.dexperts import DExperts
 from ..methods.dola import DoLa
 from ..methods.parameters import Parameter
+from ..methods.weighted_sum import WeightedSum
 from ..views import CutContext, OtherPrompt, SamePrompt
 from ..views.layer_view import CandidateLayers
 from ..views.unwrap_model import unwrap_model
@@ -95,8 +97,7 @@ class GuidanceLogitsProcessor(ContrastLogitsProcessor):
         if negative_inputs is None:
             view: View = CutContext(model, method.unconditional_tokens)
         else:
-            given = negative_inputs
-            view = given if isinstance(given, View) else OtherPrompt(model, given, "negative_inputs")
+            view = as_view(model, negative_inputs, "negative_inputs")
         super().__init__(model, view, method, trace=trace)
 
 
@@ -146,6 +147,85 @@ class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
         method = self.made_method(parameters)
         view = amateur if isinstance(amateur, View) else SamePrompt(unwrap_model(amateur, "amateur"))
         super().__init__(model, view, method, vocabulary_size=vocabulary_size, trace=trace)
+
+
+class DExpertsLogitsProcessor(ContrastLogitsProcessor):
+    r"""Decode by DExperts: towards an expert and away from an anti-expert.
+
+    {method}
+
+    Args:
+        model: The model that generates.
+        experts: The expert and the anti-expert: each a model with the same vocabulary, which reads the same prompt;
+            what the tokenizer returns for another prompt, which the model itself reads; or a view, for example
+            `EarlyExit(model, layer)` or `OtherPrompt(expert, inputs)`.
+        {parameters}
+        vocabulary_size: `len(tokenizer)`, if the models pad their vocabulary differently.
+        trace: Record all views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = DExperts
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        experts: Sequence[PreTrainedModel | Mapping[str, Any] | View],
+        *,
+        vocabulary_size: int | None = None,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        method = self.made_method(parameters)
+        views = [as_view(model, expert, f"experts[{i}]") for i, expert in enumerate(experts)]
+        super().__init__(model, views, method, vocabulary_size=vocabulary_size, trace=trace)
+
+
+class WeightedSumLogitsProcessor(ContrastLogitsProcessor):
+    r"""Decode by a weighted sum of views: several negative prompts, an ensemble of prompts or models.
+
+    {method}
+
+    Args:
+        model: The model that generates.
+        contrasts: The other views, one for each of `weights`: each a model with the same vocabulary, which reads the
+            same prompt; what the tokenizer returns for another prompt, which the model itself reads; or a view.
+        {parameters}
+        vocabulary_size: `len(tokenizer)`, if the models pad their vocabulary differently.
+        trace: Record all views' log-probability of every token, see :meth:`trace`.
+    """
+
+    method_class = WeightedSum
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        contrasts: Sequence[PreTrainedModel | Mapping[str, Any] | View],
+        *,
+        vocabulary_size: int | None = None,
+        trace: bool = False,
+        **parameters: Any,  # noqa: ANN401  (those of the method)
+    ) -> None:
+        method = self.made_method(parameters)
+        views = [as_view(model, contrast, f"contrasts[{i}]") for i, contrast in enumerate(contrasts)]
+        super().__init__(model, views, method, vocabulary_size=vocabulary_size, trace=trace)
+
+
+def as_view(model: PreTrainedModel, given: PreTrainedModel | Mapping[str, Any] | View, name: str) -> View:
+    """Return the view that an argument means.
+
+    Args:
+        model: The model that generates; it reads another prompt.
+        given: A view, the inputs of another prompt, or a model that reads the same prompt.
+        name: How messages call the argument.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if isinstance(given, View):
+        return given
+    if isinstance(given, Mapping):
+        return OtherPrompt(model, given, name)
+    return SamePrompt(unwrap_model(given, name))
 
 
 class DoLaLogitsProcessor(ContrastLogitsProcessor):

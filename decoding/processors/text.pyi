@@ -10,8 +10,10 @@ from ..methods.cad import CAD
 from ..methods.cfg import CFG
 from ..methods.cid import CID
 from ..methods.contrastive_decoding import ContrastiveDecoding
+from ..methods.dexperts import DExperts
 from ..methods.dola import DoLa
 from ..methods.parameters import Parameter
+from ..methods.weighted_sum import WeightedSum
 from ..views import CutContext, OtherPrompt, SamePrompt
 from ..views.layer_view import CandidateLayers
 from ..views.unwrap_model import unwrap_model
@@ -37,6 +39,14 @@ class CIDLogitsProcessor(PromptLogitsProcessor):
 class ContrastiveDecodingLogitsProcessor(ContrastLogitsProcessor):
     method_class = ContrastiveDecoding
     def __init__(self, model: PreTrainedModel, amateur: PreTrainedModel | View, *, strength: float = 0.5, plausibility: float = 0.1, formulation: Formulation = ..., amateur_temperature: float = 1.0, vocabulary_size: int | None = None, trace: bool = False) -> None: ...
+
+class DExpertsLogitsProcessor(ContrastLogitsProcessor):
+    method_class = DExperts
+    def __init__(self, model: PreTrainedModel, experts: Sequence[PreTrainedModel | Mapping[str, Any] | View], *, strength: float = 1.0, plausibility: float = 0.1, vocabulary_size: int | None = None, trace: bool = False) -> None: ...
+
+class WeightedSumLogitsProcessor(ContrastLogitsProcessor):
+    method_class = WeightedSum
+    def __init__(self, model: PreTrainedModel, contrasts: Sequence[PreTrainedModel | Mapping[str, Any] | View], *, weights: tuple[float, ...] = (-0.5,), main_weight: float = 1.5, plausibility: float = 0.1, vocabulary_size: int | None = None, trace: bool = False) -> None: ...
 
 class DoLaLogitsProcessor(ContrastLogitsProcessor):
     method_class = DoLa

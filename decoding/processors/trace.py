@@ -16,7 +16,7 @@ class Trace:
 
     Args:
         main: Log-probability under the main view.
-        contrast: Log-probability under the contrast.
+        contrast: Log-probability under the contrast; `[contrasts, rows, new tokens]` if there are several.
         plausible: Number of tokens that the method did not mask.
         coefficients: The method's coefficients by name (CODE's divergence, DoLa's layer).
     """
@@ -37,7 +37,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class _Step:
-    main: Tensor  # [rows, vocab] while the choice is unknown, then [rows]
+    main: Tensor  # [rows, vocab] while the choice is unknown, then [rows]; of several contrasts one for each
     contrast: Tensor
     plausible: Tensor
     coefficients: dict[str, Tensor]
@@ -49,9 +49,10 @@ class _Step:
 
 def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
     # An ended row's padding may lie beyond a vocabulary that was cut.
-    column, width = tokens.to(log_probabilities.device)[:, None], log_probabilities.shape[-1]
+    width = log_probabilities.shape[-1]
+    column = tokens.to(log_probabilities.device)[:, None].expand(*log_probabilities.shape[:-1], 1)
     found = log_probabilities.gather(-1, column.clamp_max(width - 1))
-    return found.masked_fill(column >= width, -torch.inf)[:, 0]
+    return found.masked_fill(column >= width, -torch.inf)[..., 0]
 
 
 class TraceRecorder:

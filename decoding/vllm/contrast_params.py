@@ -24,6 +24,7 @@ CONTRAST_IDS = "cf_contrast_ids"
 CUT_CONTEXT = "cf_cut_context"
 WITHOUT_ADAPTER = "cf_without_adapter"
 SEED = "cf_seed"
+TRACE = "cf_trace"
 TEXT_KEYS = ("cf_contrast_prompt", "cf_contrast_messages", "cf_documents")
 """Texts become :data:`CONTRAST_IDS` before a request reaches the engine, which has no tokenizer."""
 MEMBER = "_cf_member"
@@ -45,12 +46,14 @@ class ContrastParams:
         without_adapter: Whether the contrast runs without the request's LoRA adapter, on the main prompt unless another
             one is given.
         seed: The seed of what is drawn for the contrast's images: the i-th draws with `seed + i`.
+        trace: Whether each token's log-probability under the contrast is asked for as well.
     """
 
     method: Method
     contrast_ids: tuple[int, ...] | None = None
     without_adapter: bool = False
     seed: int = 0
+    trace: bool = False
 
     @property
     def cut_context(self) -> int | None:
@@ -132,6 +135,11 @@ def has_contrast_keys(extra_args: Mapping[str, Any] | None) -> bool:
     return any(isinstance(key, str) and key.lower().startswith((PREFIX, RESERVED)) for key in extra_args or ())
 
 
+def is_traced(extra_args: Mapping[str, Any] | None) -> bool:
+    """Return whether a request asks for a trace."""
+    return bool((extra_args or {}).get(TRACE))
+
+
 def general_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request's keys with the texts of its contrast under their general names.
 
@@ -165,7 +173,7 @@ def flag_keys() -> frozenset[str]:
     """Return the keys whose values are true or false."""
     parameters = (parameter for method in served_methods().values() for parameter in _served(method))
     return frozenset(
-        {WITHOUT_ADAPTER, *(PREFIX + parameter.name for parameter in parameters if parameter.kind is bool)}
+        {TRACE, WITHOUT_ADAPTER, *(PREFIX + parameter.name for parameter in parameters if parameter.kind is bool)}
     )
 
 
@@ -203,6 +211,10 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
     _refuse_unknown(given, method)
     if WITHOUT_ADAPTER in given:
         check_flag(WITHOUT_ADAPTER, given[WITHOUT_ADAPTER])
+    if TRACE in given:
+        check_flag(TRACE, given[TRACE])
+        if amateur_model and given[TRACE]:
+            raise ValueError(f"`{TRACE}` has to be left out on an engine with an amateur model, but is true")
     if SEED in given:
         check_integer(SEED, given[SEED], 0)
     params = ContrastParams(
@@ -210,9 +222,15 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
         contrast_ids=_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else None,
         without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
         seed=given.get(SEED, 0),
+        trace=is_traced(given),
     )
     _check_contrast(params, amateur_model)
     return params
+
+
+def is_one_sequence(method: type[Method]) -> bool:
+    """Return whether the contrast of a method is one other sequence of tokens, read at every step alike."""
+    return method.contrast in ("prompt", "image", "model") and not method.needs_step and method.contrasts == 1
 
 
 def served_methods() -> dict[str, type[Method]]:
@@ -220,11 +238,7 @@ def served_methods() -> dict[str, type[Method]]:
 
     Their contrast is another sequence of tokens, or the other candidates for the next one.
     """
-    return {
-        name: method
-        for name, method in METHODS.items()
-        if method is ContrastiveSearch or (method.contrast in ("prompt", "image", "model") and not method.needs_step)
-    }
+    return {name: method for name, method in METHODS.items() if method is ContrastiveSearch or is_one_sequence(method)}
 
 
 def _served(method: type[Method]) -> list[Parameter]:
@@ -258,7 +272,7 @@ def _method_class(given: Mapping[str, Any], amateur_model: bool) -> type[Method]
 def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
     parameters = [PREFIX + parameter.name for parameter in _served(method)]
     parameters += [SEED] if method.contrast == "image" else []
-    accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, WITHOUT_ADAPTER, *parameters}
+    accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, WITHOUT_ADAPTER, TRACE, *parameters}
     if method.contrast == "candidates":
         for key in given:
             if key not in (METHOD, *parameters):

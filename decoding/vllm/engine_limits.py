@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..methods.parameters import check_integer
-from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, ContrastParams, has_contrast_keys
+from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, TRACE, ContrastParams, has_contrast_keys
 
 AMATEUR = "counterfoil_amateur"
 """The entry of the model's config that names the amateur, in an engine that runs two models."""
@@ -75,6 +75,7 @@ class EngineLimits:
         block_size: Tokens in a block.
         amateur_model: Whether the engine runs two models, so that a request with a contrast is one sequence.
         search: How much contrastive search the engine was started for; `None` for none.
+        logprobs_mode: What the engine gives as log-probabilities, vLLM's `--logprobs-mode`.
     """
 
     max_model_len: int
@@ -84,6 +85,7 @@ class EngineLimits:
     block_size: int = 1
     amateur_model: bool = False
     search: SearchLimits | None = None
+    logprobs_mode: str = "raw_logprobs"
 
     @classmethod
     def of(cls, vllm_config: Any) -> EngineLimits:  # noqa: ANN401  (vllm.config.VllmConfig, which is not imported here)
@@ -101,6 +103,7 @@ class EngineLimits:
             block_size=cache.block_size,
             amateur_model=hasattr(model.hf_config, AMATEUR),
             search=search,
+            logprobs_mode=model.logprobs_mode,
         )
 
     def room(self, prompt_tokens: int, contrast_tokens: int) -> int:
@@ -128,6 +131,11 @@ class EngineLimits:
             return
         if self.amateur_model:
             return
+        if params.trace and self.logprobs_mode != "raw_logprobs":
+            raise ValueError(
+                f"`{TRACE}` has to go with --logprobs-mode raw_logprobs, but the engine's is {self.logprobs_mode}: its "
+                "log-probabilities are not those of the main view"
+            )
         if self.max_num_seqs < 2:
             raise ValueError(
                 f"a contrast needs two sequences at a time, but --max-num-seqs is {self.max_num_seqs}: start the "
@@ -189,6 +197,8 @@ def check_sampling(params: ContrastParams, sampling_params: Any) -> None:  # noq
     """
     if not params.searches:
         check_prompt_logprobs(sampling_params.prompt_logprobs)
+        if params.trace:
+            _check_trace(sampling_params)
         return
     if sampling_params.temperature:
         raise ValueError(
@@ -204,6 +214,18 @@ def check_sampling(params: ContrastParams, sampling_params: Any) -> None:  # noq
     for name in ("thinking_token_budget", "trace_decode_token_ids"):
         if (value := getattr(sampling_params, name, None)) is not None:
             raise ValueError(f"`{name}` has to be left out for contrastive search, which chooses, but is {value}")
+
+
+def _check_trace(sampling_params: Any) -> None:  # noqa: ANN401  (vllm.SamplingParams)
+    """Reject sampling parameters that leave a trace no place: it stands beside the log-probability of each token."""
+    if sampling_params.logprobs is None or sampling_params.logprobs < 0:
+        raise ValueError(
+            f"`logprobs` has to be given with `{TRACE}`, 0 or more, but is {sampling_params.logprobs}: the trace "
+            "stands beside them"
+        )
+    for name in ("flat_logprobs", "logprob_token_ids"):
+        if getattr(sampling_params, name, None):
+            raise ValueError(f"`{name}` has to be left out with `{TRACE}`")
 
 
 def check_prompt_logprobs(value: object) -> None:

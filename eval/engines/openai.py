@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from counterfoil.attribution.chat import OpenAIChat, openai_client
 from counterfoil.decoding.by_name import PLAIN, Decoding
-from counterfoil.decoding.methods import METHODS
+from counterfoil.decoding.vllm import contrast_params
 
 from ..requests import Choice, Generation, Request, Response
 
@@ -29,8 +29,7 @@ SILENT = ("the model returned nothing", "the model refused")
 
 def served_methods() -> list[str]:
     """Return the names of the methods that a server can decode by: not those that need an image or hidden states."""
-    contrasts = ("prompt", "model", "candidates")
-    return [PLAIN, *(name for name, one in METHODS.items() if one.contrast in contrasts and not one.takes_image)]
+    return [PLAIN, *(name for name, method in contrast_params.served_methods().items() if not method.takes_image)]
 
 
 class OpenAIEngine:

@@ -68,6 +68,20 @@ def test_cad_follows_the_passage_where_plain_decoding_follows_memory() -> None:
 
 
 @pytest.mark.usefixtures("one_model")
+def test_contrasts_may_be_several_or_none() -> None:
+    told = ("--prompt", QUESTION, "--contrast", PASSAGE + QUESTION, "--contrast", QUESTION)
+    result = run(
+        "--method", "dexperts", *told, "--strength", "2", "--plausibility", "0", "--max-new-tokens", "2", "--json"
+    )
+    recorded = json.loads(result.stdout)
+    assert (recorded["contrastive"], recorded["plain"]) == (" Lyon.", " Paris.")
+    assert recorded["contrast"] == [PASSAGE + QUESTION, QUESTION]
+    guided = json.loads(run("--method", "cfg", *ONE, "--guidance-scale", "2", "--max-new-tokens", "2", "--json").stdout)
+    assert guided["contrast"] is None
+    assert guided["settings"] == {"guidance_scale": 2.0}
+
+
+@pytest.mark.usefixtures("one_model")
 def test_strength_zero_samples_what_plain_decoding_samples() -> None:
     arguments = ("--method", "cad", *BOTH, "--strength", "0", "--sample", "--temperature", "0.9", "--top-p", "0.9")
     seeded = [json.loads(run(*arguments, *SHORT, "--seed", seed, "--json").stdout) for seed in ("1", "1", "2")]
@@ -91,6 +105,8 @@ def test_a_chat_template_changes_what_is_read() -> None:
     [
         (("cad", *ONE), "--contrast is missing: cad compares the prompt with another one"),
         (("dola", *BOTH), "--contrast has to be left out for dola"),
+        (("cad", *BOTH, "--contrast", "A"), "cad has to be given 1 contrasts, but is given 2"),
+        (("dexperts", *BOTH), "dexperts has to be given 2 contrasts, but is given 1"),
         (("none", *ONE), "--method has to be a contrastive one"),
         (("greedy", *ONE), "--method has to be one of none, cad"),
         (("cad", *BOTH, "--plausibility", "0.3"), "--plausibility has to be a parameter of cad, but that has strength"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from counterfoil.cli import serve as serving
 from counterfoil.cli.app import app
+from counterfoil.decoding.methods import METHODS
+from counterfoil.decoding.methods.table import MethodTable
 
 SCHEDULER = "counterfoil.decoding.vllm.engine.scheduler.pair_scheduler"
 PROCESSOR = "counterfoil.decoding.vllm.worker.logits_processor:PairLogitsProcessor"
@@ -125,3 +128,50 @@ def test_merging_keeps_what_is_given() -> None:
     arguments = Namespace(middleware=[], hf_overrides={"a": 1}, logits_processors=None)
     assert serving.merged("hf_overrides", arguments.hf_overrides, {"b": 2}) == {"a": 1, "b": 2}
     assert serving.merged("logits_processors", None, ["x"]) == ["x"]
+
+
+RULES = "tests.support.served_rules"
+
+
+@pytest.fixture
+def table() -> Iterator[MethodTable]:
+    """The table of methods, without a test's rules afterwards."""
+    yield METHODS
+    for name in [name for name in METHODS._methods if name.startswith("tests_")]:
+        del METHODS._methods[name]
+
+
+def test_rules_are_known_to_all_processes_while_the_server_runs(
+    table: MethodTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def started(*_: object) -> None:
+        folder = os.environ["PYTHONPATH"].split(os.pathsep)[0]
+        seen.append((os.environ["COUNTERFOIL_RULES"], folder, table["tests_served"].name))
+
+    monkeypatch.setattr(serving, "serve_model", started)
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    assert run(".", "--rule", f"{RULES}:served", "--rule", f"{RULES}:careless").exit_code == 0
+    assert seen == [(f"{RULES}:served,{RULES}:careless", os.getcwd(), "tests_served")]
+    assert "COUNTERFOIL_RULES" not in os.environ
+    assert os.environ["PYTHONPATH"] == "/elsewhere"
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nothing", "a rule has to be named as package.module:name, but is 'nothing'"),
+        ("no_such_module:rule", "has to be there to be loaded, but: No module named 'no_such_module'"),
+        (f"{RULES}:resurrecting", "the rule `tests_resurrecting` has to keep -inf where the main view has it"),
+        (f"{RULES}:two", "has to compare with one other prompt to be served, but does not"),
+    ],
+)
+def test_a_rule_that_cannot_be_served_is_refused_before_anything_starts(
+    place: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "serve_model", lambda *_: pytest.fail("started"))
+    outcome = run(".", "--rule", place)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr

@@ -20,7 +20,7 @@ SAYS = {
     "own_method.py": ["AdaCAD:                 Lyon", "the same, one forward:  Lyon", "adacad (scale 5):       Lyon"],
     "evaluate_method.py": ["moved (version 1), 12 items of places,", "| cad (strength 1) | "],
 }
-ELSEWHERE = {"serving.py"}
+ELSEWHERE = {"serving.py", "shaded_words.py"}
 """Needs a server; tests/decoding/vllm starts one."""
 
 

@@ -30,6 +30,7 @@ DRAWN = {
     ("m3id", "gate"): st.sampled_from([0.53, 1.0]),  # two equal tokens are at a half, on the gate but for rounding
     ("m3id", "decay"): st.floats(0, 0.1),
     ("m3id", "offset"): st.integers(0, 300),
+    ("weighted_sum", "weights"): st.tuples(st.floats(-3, 3)),
 }
 """Where the range of a parameter is too wide to be drawn from."""
 
@@ -71,6 +72,15 @@ def two_views(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(views[0], dtype=torch.float32), torch.tensor(views[1], dtype=torch.float32)
 
 
+@st.composite
+def views_of(draw: st.DrawFn, kind: type[Method]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The main view and what a rule reads beside it: one contrast, or as many as it takes."""
+    main, contrast = draw(two_views())
+    if kind.contrasts <= 1:
+        return main, contrast
+    return main, torch.stack([contrast, *(draw(two_views())[1] for _ in range(kind.contrasts - 1))])
+
+
 def assert_contract(method: Method, main: torch.Tensor, contrast: torch.Tensor) -> torch.Tensor:
     """The scores, once the promises that all rules make are checked."""
     before = [view.clone() for view in (main, contrast)]
@@ -104,7 +114,7 @@ def assert_equals_oracle(
     scores = method.scores(main, contrast, **context_of(method))
     parameters = {p.name: getattr(method, p.name) for p in rule_parameters(type(method))}
     for row in range(len(main)):
-        views = main[row].double().numpy(), contrast[row].double().numpy()
+        views = main[row].double().numpy(), contrast[..., row, :].double().numpy()
         expected = oracle(*views, **parameters, **context_of(method))
         actual = scores[row].double().numpy()
         # A token within rounding of the plausibility cut may fall on either side of it.

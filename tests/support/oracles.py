@@ -55,6 +55,17 @@ def contrastive_decoding(main, contrast, strength=0.5, plausibility=0.1, formula
     return mask(scores, main, plausibility)
 
 
+def dexperts(main, contrast, strength=1.0, plausibility=0.1):
+    expert, anti = (_finite(view) for view in contrast)
+    return mask(main + strength * (expert - anti), main, plausibility)
+
+
+def weighted_sum(main, contrast, weights=(-0.5,), main_weight=1.5, plausibility=0.1):
+    contrasts = contrast if contrast.ndim > 1 else contrast[None]
+    total = main_weight * main + sum(weight * _finite(view) for weight, view in zip(weights, contrasts, strict=True))
+    return mask(total, main, plausibility)
+
+
 def jensen_shannon(p, q):
     total = 0.0
     for a, b in zip(p, q, strict=True):

@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,11 @@ def fetched(url: str) -> str:
 
 @contextmanager
 def served(
-    options: Mapping[str, str] = SMALL, *, model: str = "smollm2", environment: Mapping[str, str] | None = None
+    options: Mapping[str, str] = SMALL,
+    *,
+    model: str = "smollm2",
+    environment: Mapping[str, str] | None = None,
+    rules: Sequence[str] = (),
 ) -> Iterator[ServerProcess]:
     """A server with these options of `vllm serve`; `COUNTERFOIL_SERVER` names one that runs already instead.
 
@@ -89,6 +93,7 @@ def served(
         return
     port = _free_port()
     flags = [part for name, value in options.items() for part in (f"--{name}", value) if part]
+    flags += [part for place in rules for part in ("--rule", place)]
     quiet = {"VLLM_LOGGING_LEVEL": "WARNING"}
     command = [str(Path(sys.executable).with_name("counterfoil")), "serve", model, *flags]
     with tempfile.TemporaryDirectory() as folder:

@@ -137,6 +137,7 @@ def make_contrast_request(main: Request, contrast: ContrastParams, *, max_tokens
             max_tokens=max_tokens,
             ignore_eos=True,
             detokenize=False,
+            logprobs=0 if contrast.trace else None,
             skip_reading_prefix_cache=params.skip_reading_prefix_cache,
             extra_args={MEMBER: PairMember(main.request_id, False, contrast.method)},
         ),

@@ -22,9 +22,10 @@ from ..contrast_params import has_contrast_keys, parse_contrast
 from ..engine_limits import EngineLimits, SearchLimits, switched_off
 from ..metrics import PAIR_COUNTERS, EngineCounters
 from ..search.compat import check_cache
+from ..token_trace import with_traces
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
-from .pair_requests import PairTable, make_contrast_request, make_main_request, room_for_pair
+from .pair_requests import CONTRAST_SUFFIX, PairTable, make_contrast_request, make_main_request, room_for_pair
 from .search_requests import admit_search, count_searches, tokens_beside_candidates
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class PairScheduling(Base):
             max_model_len=self.max_model_len,
             max_num_seqs=min(self.max_num_active_reqs, self.max_num_running_reqs),
             vocabulary_size=self.vllm_config.model_config.get_vocab_size(),
+            logprobs_mode=self.vllm_config.model_config.logprobs_mode,
             search=self._search,
         )
 
@@ -350,7 +352,9 @@ class PairScheduling(Base):
         self._orphans.clear()
 
     def _edit(self, client: EngineCoreOutputs) -> None:
-        """Remove contrast requests from what a client hears, and say why refused requests ended."""
+        """Remove contrast requests from what a client hears, but for traces, and say why refused requests ended."""
+        for output, logprobs in with_traces(client.outputs, CONTRAST_SUFFIX):
+            output.new_logprobs = logprobs
         client.outputs = [output for output in client.outputs if not self.pairs.is_contrast(output.request_id)]
         if client.finished_requests:
             client.finished_requests = {

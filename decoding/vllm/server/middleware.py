@@ -59,8 +59,10 @@ def set_up(app: Any) -> str | None:  # noqa: ANN401
         if not switched_off() and app.state.vllm_config.model_config.runner_type == "generate":
             # A server that is switched off must start whatever has moved inside vLLM.
             from .rendering import render_contrasts  # noqa: PLC0415
+            from .traced_logprobs import say_views  # noqa: PLC0415
 
             render_contrasts(app.state)
+            say_views(app.state)
     except (AttributeError, ImportError) as error:
         return (
             f"this vLLM's server is not built as counterfoil expects it ({error}): see docs/compatibility.md for the "

@@ -25,6 +25,7 @@ from ..contrast_params import (
     ParsedArgs,
     general_keys,
     has_contrast_keys,
+    is_traced,
     parse_contrast,
     takes_contrast,
 )
@@ -177,6 +178,9 @@ async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any
     if not takes_contrast(keys):
         return keys
     check_prompt_logprobs(request.prompt_logprobs)
+    if is_traced(keys) and not request.logprobs:
+        # The trace stands beside them. A chat asks by true, a prompt by how many other tokens it wants to see.
+        request.logprobs = 0 if hasattr(request, "prompt") else True
     contrast = endpoint.contrast_of(request, keys)
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
     if contrast is None:

@@ -31,6 +31,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 
 from ..contrast_params import member_of, parse_contrast
 from ..engine_limits import check_sampling, check_switch
+from ..token_trace import read_traces
 from .pair_rows import PairBatchRows, SlotRows, pairs_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         params = parse_contrast(sampling_params.extra_args)
         if params is not None:
             check_sampling(params, sampling_params)
+            read_traces()
 
     def is_argmax_invariant(self) -> bool:
         """Return false: changing the likeliest token is the purpose."""

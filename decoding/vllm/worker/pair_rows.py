@@ -74,7 +74,7 @@ class PairRows:
             self._calls = list(self._made_calls(logits))
         for call in self._calls:
             views = logits.index_select(0, call.main), contrast.index_select(0, call.contrast)
-            logits.index_copy_(0, call.main, call.method.scores(*views).to(logits.dtype))
+            logits.index_copy_(0, call.main, call.method.served_scores(*views).to(logits.dtype))
             del views  # before those of the next call are made
 
     def copy_tokens(self, sampled: Tensor) -> None:

@@ -17,7 +17,7 @@ from tests.support.method_laws import (
     context_of,
     methods_of,
     rule_parameters,
-    two_views,
+    views_of,
 )
 
 every_rule = pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.name)
@@ -28,17 +28,17 @@ every_method = pytest.mark.parametrize("kind", METHODS.values(), ids=lambda kind
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_scores_keep_the_contract(kind: type[Method], data: st.DataObject) -> None:
-    assert_contract(data.draw(methods_of(kind)), *data.draw(two_views()))
+    assert_contract(data.draw(methods_of(kind)), *data.draw(views_of(kind)))
 
 
 @every_rule
 @settings(max_examples=25, deadline=None)
 @given(data=st.data(), order=st.permutations(range(ROWS)))
 def test_rows_do_not_see_each_other(kind: type[Method], data: st.DataObject, order: list[int]) -> None:
-    method, (main, contrast) = data.draw(methods_of(kind)), data.draw(two_views())
+    method, (main, contrast) = data.draw(methods_of(kind)), data.draw(views_of(kind))
     context = context_of(method)
     together = method.scores(main, contrast, **context)
-    assert torch.equal(together[order], method.scores(main[order], contrast[order], **context))
+    assert torch.equal(together[order], method.scores(main[order], contrast[..., order, :], **context))
 
 
 @every_rule
@@ -54,12 +54,12 @@ def test_a_stacked_method_gives_each_row_its_own_parameters(kind: type[Method], 
     # An optional number is a number in all rows, or in none.
     alike = methods_of(kind, **fixed).filter(lambda method: method.group == first.group)
     methods = [first, *(data.draw(alike) for _ in range(ROWS - 1))]
-    main, contrast = data.draw(two_views())
+    main, contrast = data.draw(views_of(kind))
     stacked = type(first).stacked(methods, main)
     scores = stacked.scores(main, contrast, **context_of(kind))
     assert scores.dtype == torch.float32
     for row, method in enumerate(methods):
-        alone = method.scores(main[row : row + 1], contrast[row : row + 1], **context_of(kind))[0]
+        alone = method.scores(main[row : row + 1], contrast[..., row : row + 1, :], **context_of(kind))[0]
         # Of a number and of a column the last bit may be rounded otherwise.
         finite = alone.isfinite() & scores[row].isfinite()
         assert int((alone.isfinite() != scores[row].isfinite()).sum()) <= 1
@@ -92,15 +92,15 @@ def test_a_device_without_double_precision_is_enough(kind: type[Method], monkeyp
 def test_zero_strength_is_the_main_view(kind: type[Method], data: st.DataObject) -> None:
     names = {parameter.name for parameter in rule_parameters(kind)}
     plain = {name: 0.0 for name in ("strength", "plausibility") if name in names}
-    main, contrast = data.draw(two_views())
+    main, contrast = data.draw(views_of(kind))
     scores = kind(**plain).scores(main, contrast, **context_of(kind))
     torch.testing.assert_close(scores.log_softmax(-1), main.log_softmax(-1))
 
 
 @every_rule
 def test_coefficients_are_one_number_a_row(kind: type[Method]) -> None:
-    main, contrast = torch.randn(2, ROWS, 7, generator=torch.Generator().manual_seed(0))
-    views = contrast[None] if kind.contrast == "layer" else contrast
+    main, *contrasts = torch.randn(3, ROWS, 7, generator=torch.Generator().manual_seed(0))
+    views = torch.stack(contrasts) if kind.contrast == "layer" or kind.contrasts > 1 else contrasts[0]
     for values in kind().coefficients(main, views, **context_of(kind)).values():
         assert values.shape == (ROWS,)
 

@@ -39,7 +39,7 @@ def test_the_parameters_of_the_rule_are_keywords_with_their_defaults(method: typ
     signature = inspect.signature(processor_class(method()))
     model, contrast, *_ = signature.parameters.values()
     assert model.name == "model"
-    assert contrast.name in ("contrast_inputs", "negative_inputs", "amateur", "layers")
+    assert contrast.name in ("contrast_inputs", "negative_inputs", "amateur", "layers", "experts", "contrasts")
     for declared in method.parameters():
         if not declared.makes_contrast:
             found = signature.parameters[declared.name]

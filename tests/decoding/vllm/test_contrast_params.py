@@ -211,4 +211,15 @@ def test_a_negative_prompt_is_the_contrast_of_guidance_by_its_own_name() -> None
 
 
 def test_flags_are_what_takes_true_and_false() -> None:
-    assert flag_keys() == {"cf_without_adapter", "cf_normalize"}
+    assert flag_keys() == {"cf_without_adapter", "cf_trace", "cf_normalize"}
+
+
+def test_a_trace_is_asked_for_by_a_flag() -> None:
+    for value, expected in ((True, True), (1, True), (0, False), (False, False)):
+        params = parse_contrast({**CAD, "cf_trace": value})
+        assert params is not None
+        assert params.trace is expected
+    with pytest.raises(ValueError, match="`cf_trace` has to be true or false, but is 'yes'"):
+        parse_contrast({**CAD, "cf_trace": "yes"})
+    with pytest.raises(ValueError, match="`cf_trace` has to be left out on an engine with an amateur model"):
+        parse_contrast({"cf_method": "contrastive_decoding", "cf_trace": True}, amateur_model=True)

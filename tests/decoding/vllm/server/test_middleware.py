@@ -37,7 +37,9 @@ def app() -> FastAPI:
     made.add_middleware(AuthenticationMiddleware, tokens=["word"])
     made.add_middleware(ContrastMiddleware)
     made.state.args = SimpleNamespace(log_error_stack=False)
-    made.state.vllm_config = SimpleNamespace(model_config=SimpleNamespace(runner_type="generate"))
+    made.state.vllm_config = SimpleNamespace(
+        model_config=SimpleNamespace(runner_type="generate", logprobs_mode="raw_logprobs")
+    )
     made.state.openai_serving_chat = made.state.openai_serving_completion = None
     return made
 

@@ -22,6 +22,7 @@ pytest.importorskip("vllm", reason="the server is vLLM's")
 pytest.importorskip("schemathesis", reason="it is installed with vLLM, for the tests of its server")
 
 import schemathesis
+from counterfoil.decoding import CADLogitsProcessor
 from counterfoil.decoding.vllm.offline import chat_request, prompt_request
 from counterfoil.models import LanguageModel, load_language_model
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -46,7 +47,8 @@ SHORT = "The capital of France is"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
-    with served({**SMALL, "api-key": "none"}) as running:
+    rules = ["tests.support.served_rules:served", "tests.support.served_rules:careless"]
+    with served({**SMALL, "api-key": "none"}, rules=rules) as running:
         yield running
         numbers = running.metrics()
         assert numbers["counterfoil:violations_total"] == 0
@@ -188,6 +190,26 @@ def test_guidance_without_a_negative_prompt_is_unconditional(client: OpenAI, lm:
         assert tokens == right(lm, prompt, prompt[-2:], tokens, guided(1.5))
 
 
+def test_a_rule_of_ones_own_is_served_by_its_name(client: OpenAI, lm: LanguageModel) -> None:
+    offline = prompt_request(lm.tokenizer, PROMPT, "cad", contrast_prompt=SHORT)
+    prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+
+    def answered(**keys: Any) -> list[int]:
+        answer = client.completions.create(
+            model="smollm2", prompt=PROMPT, temperature=0, max_tokens=10,
+            extra_body=asked({"cf_contrast_prompt": SHORT, **keys}),
+        )  # fmt: skip
+        return answer.choices[0].token_ids  # type: ignore[attr-defined]
+
+    for strength in (1.0, -0.5):
+        tokens = answered(cf_method="tests_served", cf_strength=strength)
+        assert tokens == right(lm, *prompts, tokens, lambda a, b, s=strength: (1 + s) * a - s * b)
+    # What breaks its contract at run time ends nothing: the row goes by its main view, beside others of the same rule.
+    with ThreadPoolExecutor(4) as pool:
+        careless = list(pool.map(lambda huge: answered(cf_method="tests_careless", cf_huge=huge), (0, 1, 0, 1)))
+    assert careless == [answered(cf_method="tests_careless")] * 4
+
+
 def test_an_amateur_that_reads_the_end_of_the_prompt(client: OpenAI, lm: LanguageModel) -> None:
     prompt = lm.tokenizer(PROMPT)["input_ids"]
     keys = {"cf_method": "contrastive_decoding", "cf_strength": 2.0, "cf_cut_context": 3}
@@ -281,6 +303,94 @@ def test_logprobs_are_those_of_the_main_view(client: OpenAI, lm: LanguageModel) 
     assert top == pytest.approx(best, abs=1e-3)
 
 
+def traces(lm: LanguageModel, strength: float, tokens: list[int]) -> list[dict[str, Any]]:
+    """What the trace of the logits processor says of these tokens, decoded greedily by it."""
+    offline = chat_request(lm.tokenizer, CHAT, "cad", documents=DOCUMENTS, strength=strength)
+    prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    main, other = ({"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids))} for ids in prompts)
+    cad = CADLogitsProcessor(lm.model, other, strength=strength, trace=True)
+    model: Any = lm.model
+    sequences = model.generate(**main, logits_processor=[cad], max_new_tokens=len(tokens), do_sample=False)
+    assert sequences[0, len(prompts[0]) :].tolist() == tokens
+    found = cad.trace(sequences)
+    pairs = zip(found.main[0].tolist(), found.contrast[0].tolist(), strict=True)
+    return [{"main": a, "contrasts": [b]} for a, b in pairs]
+
+
+def assert_traces(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    assert [entry["main"] for entry in found] == pytest.approx([entry["main"] for entry in expected], abs=1e-4)
+    flat = [[value for entry in given for value in entry["contrasts"]] for given in (found, expected)]
+    assert flat[0] == pytest.approx(flat[1], abs=1e-4)
+    assert len(flat[0]) == len(found)
+
+
+def test_the_trace_is_that_of_the_logits_processor_streamed_or_not(client: OpenAI, lm: LanguageModel) -> None:
+    choice = chatted(client, {**CAD, "cf_trace": True}).choices[0]
+    expected = traces(lm, 1.0, choice.token_ids)
+    assert choice.logprobs.cf_view == "main"
+    assert_traces(choice.logprobs.cf_trace, expected)
+    assert len(choice.logprobs.content) == len(choice.logprobs.cf_trace) == len(choice.token_ids)
+
+    streamed: list[dict[str, Any]] = []
+    for chunk in chatted(client, {**CAD, "cf_trace": True}, stream=True, logprobs=True, top_logprobs=2):
+        logprobs = chunk.choices[0].logprobs
+        if logprobs is not None:
+            assert len(logprobs.content) == len(logprobs.cf_trace)
+            streamed += logprobs.cf_trace
+    assert_traces(streamed, expected)
+
+
+def test_a_prompt_has_its_trace_too_and_so_has_each_of_several_samples(client: OpenAI, lm: LanguageModel) -> None:
+    offline = prompt_request(lm.tokenizer, PROMPT, "cad", contrast_prompt=SHORT)
+    prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    keys = {"cf_method": "cad", "cf_contrast_prompt": SHORT, "cf_trace": True}
+    for stream in (False, True):
+        answer = client.completions.create(
+            model="smollm2", prompt=PROMPT, max_tokens=6, n=2, seed=3, stream=stream, extra_body=asked(keys)
+        )
+        tokens: dict[int, list[int]] = {0: [], 1: []}
+        found: dict[int, list[dict[str, Any]]] = {0: [], 1: []}
+        for part in answer if stream else [answer]:  # type: ignore[union-attr]
+            for choice in part.choices:
+                tokens[choice.index] += choice.token_ids  # type: ignore[union-attr]
+                if choice.logprobs is not None:
+                    found[choice.index] += choice.logprobs.cf_trace  # type: ignore[union-attr]
+        for index, chosen in tokens.items():
+            views = [all_logits(lm, prompt, chosen) for prompt in prompts]
+            columns = [
+                [float(oracles.log_softmax(row)[token]) for row, token in zip(view, chosen, strict=True)]
+                for view in views
+            ]
+            expected = [{"main": a, "contrasts": [b]} for a, b in zip(*columns, strict=True)]
+            assert_traces(found[index], expected)
+
+
+def test_a_response_that_did_not_ask_has_nothing_of_it(client: OpenAI) -> None:
+    for keys in (None, CAD, {**CAD, "cf_trace": False}):
+        assert "cf_" not in chatted(client, keys).model_dump_json()
+        assert chatted(client, keys).choices[0].logprobs is None
+    assert "cf_" not in chatted(client, None, logprobs=True).model_dump_json()
+    contrasted = chatted(client, CAD, logprobs=True, top_logprobs=1).choices[0].logprobs
+    assert contrasted.cf_view == "main"
+    assert "cf_trace" not in contrasted.model_dump_json()
+
+
+def test_traced_and_other_requests_do_not_notice_each_other(client: OpenAI) -> None:
+    asked_for = [{**CAD, "cf_trace": True}, CAD, None] * 3
+
+    def answer(keys: dict[str, Any] | None) -> Any:
+        choice = chatted(client, keys, logprobs=True, top_logprobs=3).choices[0]
+        return choice.token_ids, None if choice.logprobs is None else getattr(choice.logprobs, "cf_trace", None)
+
+    alone = [answer(keys) for keys in asked_for[:3]]
+    with ThreadPoolExecutor(len(asked_for)) as pool:
+        for found, (tokens, trace) in zip(pool.map(answer, asked_for), alone * 3, strict=True):
+            assert found[0] == tokens
+            assert (found[1] is None) == (trace is None)
+            if trace is not None:
+                assert_traces(found[1], trace)
+
+
 SCHEMA = {
     "type": "object",
     "properties": {"city": {"type": "string", "maxLength": 12}, "year": {"type": "integer", "maximum": 9999}},
@@ -362,6 +472,8 @@ IDS = {"cf_method": "cad", "cf_contrast_ids": [1, 2, 3]}
         (None, {"extra": {"guidance_scale": -2}}, "`cf_guidance_scale` has to be a number of at least 0, but is -2"),
         (None, {"extra": {"guidance_scale": True}}, "`cf_guidance_scale` has to be a number of at least 0"),
         ({"cf_method": "cad", "cf_negative_prompt": "A"}, {}, "`cf_negative_prompt` is not known: cad takes"),
+        ({**IDS, "cf_trace": "yes"}, {}, "`cf_trace` has to be true or false"),
+        ({**IDS, "cf_trace": True}, {"extra": {"echo": True}}, "`prompt_logprobs` has to be left out"),
         (IDS, {"max_tokens": 10**6}, "max_tokens"),
         (IDS, {"temperature": -1}, "temperature"),
         (IDS, {"extra": {"kv_transfer_params": {"prompt_token_ids": [1]}}}, "`kv_transfer_params` has to be left out"),

@@ -15,7 +15,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding.methods import CAD
+from counterfoil.decoding.methods import CAD, Method
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
@@ -39,7 +39,7 @@ ONE = CAD(strength=1.0)
 TWO = CAD(strength=2.0)
 
 
-def params(pair: str | None = None, main: bool = True, method: CAD = ONE, seed: int | None = None):
+def params(pair: str | None = None, main: bool = True, method: Method = ONE, seed: int | None = None):
     extra = None if pair is None else {MEMBER: PairMember(pair, main, method, seed)}
     return SamplingParams(extra_args=extra)
 

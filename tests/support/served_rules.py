@@ -1,0 +1,29 @@
+"""Rules that a test's server is started with: `counterfoil serve --rule tests.support.served_rules:NAME`."""
+
+from __future__ import annotations
+
+import torch
+from counterfoil.decoding.methods import rule
+
+
+@rule("tests_served", strength=1.0)
+def served(main, contrasts, params):
+    """CAD's rule as three lines."""
+    return main + params["strength"] * (main - contrasts[0])
+
+
+@rule("tests_careless", huge=0.0)
+def careless(main, contrasts, params):
+    """Right on all that is tried at the start; gives NaN, and allows everything, if it is asked to."""
+    huge = torch.as_tensor(params["huge"])
+    return torch.where(huge > 0, (main - contrasts[0]) * torch.inf * 0, main)
+
+
+@rule("tests_two", contrasts=2)
+def two(main, contrasts, params):
+    return main + contrasts[0] - contrasts[1]
+
+
+@rule("tests_resurrecting")
+def resurrecting(main, contrasts, params):
+    return main.softmax(-1)
