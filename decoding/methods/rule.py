@@ -60,7 +60,7 @@ class Rule(Method):
                 raise ValueError(f"the rule `{self.name}` {fault}")
         return forbidden_as_in(main, scores)
 
-    def served_scores(self, main: Tensor, contrast: Tensor) -> Tensor:
+    def served_scores(self, main: Tensor, contrast: Tensor, **_context: Tensor) -> Tensor:
         """Return the scores as :meth:`scores`, with what the function got wrong put right and said once.
 
         Raises:
