@@ -79,7 +79,8 @@ class WithoutDouble(TorchDispatchMode):
 @every_rule
 def test_a_device_without_double_precision_is_enough(kind: type[Method], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_logits, "_has_double", masked_logits._has_double.__wrapped__)
-    main, contrast = torch.randn(2, ROWS, 50, generator=torch.Generator().manual_seed(0))
+    main, *others = torch.randn(1 + max(1, kind.contrasts), ROWS, 50, generator=torch.Generator().manual_seed(0))
+    contrast = torch.stack(others) if len(others) > 1 else others[0]
     expected = kind().scores(main, contrast, **context_of(kind))
     with WithoutDouble():
         found = kind().scores(main, contrast, **context_of(kind))

@@ -16,7 +16,7 @@ import torch
 from counterfoil.decoding.methods import CAD, METHODS, VCD, Method
 from counterfoil.decoding.vllm.amateur.logits_processor import AmateurLogitsProcessor
 from counterfoil.decoding.vllm.amateur.model import NAME
-from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
+from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember, served_methods
 from counterfoil.decoding.vllm.worker import pair_rows
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor
 from vllm.sampling_params import SamplingParams
@@ -27,7 +27,7 @@ from tests.support.counting import COPIES, WAITS, Counted
 pytestmark = pytest.mark.engine
 
 PAIRS, VOCABULARY = 32, 3000
-SERVED = [kind() for kind in METHODS.values() if kind.contrast in ("prompt", "image", "model") and not kind.needs_step]
+SERVED = [kind() for kind in served_methods().values() if kind.contrast != "candidates"]
 RULES = [
     *SERVED,
     METHODS["cid"](rule="log_ratio"),
