@@ -22,7 +22,8 @@ from tests.support import oracles
 from tests.support.engine import Engine
 from tests.support.engine_vision import FORBIDDEN, SIDE, all_logits, saved_vision, vcd
 from tests.support.tiny_models import VOCABULARY
-from tests.support.tiny_vision import TinyVision, pictures
+from tests.support.tiny_vision import TinyVision
+from tests.support.tiny_vision import images as drawn
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
@@ -42,7 +43,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def images() -> list[Image.Image]:
-    return pictures([(SIDE, SIDE)] * 3, seed=3)
+    return drawn([(SIDE, SIDE)] * 3, seed=3)
 
 
 def prompt(text: str, image: Image.Image | list[Image.Image]) -> dict:
