@@ -142,7 +142,7 @@ def test_a_value_out_of_range_is_refused_in_the_words_of_the_method() -> None:
 
 
 def outcome(contrastive: str, plain: str) -> Outcome:
-    request = TextRequest(Decoding("dola"), "x", None, chat=False, max_new_tokens=1, sampling=None)
+    request = TextRequest(Decoding("dola"), "x", (), chat=False, max_new_tokens=1, sampling=None)
     return Outcome(request, "tiny", "dola (layers high)", {"layers": "high"}, contrastive, plain)
 
 
