@@ -13,7 +13,6 @@ import pytest
 pytest.importorskip("vllm", reason="the processes are vLLM's")
 
 from counterfoil.decoding.vllm.server.startup_errors import FIRST, CauseHandler
-from vllm.platforms import current_platform
 
 CHILD = """
 import logging, sys
@@ -66,19 +65,6 @@ def test_the_first_exception_of_another_process_is_read() -> None:
 def test_a_logging_configuration_of_the_users_stays() -> None:
     found, _ = run("mine.json")
     assert (found["before"], found["after"], found["file"]) == ("None", "None", "mine.json")
-
-
-@pytest.mark.engine
-@pytest.mark.timeout(600)
-@pytest.mark.skipif(not current_platform.is_cpu(), reason="this is vLLM for another platform")
-def test_a_server_without_memory_says_so_in_one_line() -> None:
-    command = [str(Path(sys.executable).with_name("counterfoil")), "serve", "smollm2"]
-    options = ["--gpu-memory-utilization", "0.999", "--port", "0"]
-    outcome = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    assert outcome.returncode == 2
-    last = outcome.stderr.strip().splitlines()[-1]
-    assert last.startswith("counterfoil: error: the engine did not start: ValueError: Available memory on node")
-    assert "--gpu-memory-utilization" in last
 
 
 def test_a_process_writes_its_first_exceptions_alone(tmp_path: Path) -> None:
