@@ -10,6 +10,7 @@ from counterfoil.decoding import CADLogitsProcessor, CIDLogitsProcessor
 
 from tests.support import oracles
 from tests.support.reference import ReferenceProcessor, next_logits, reference_greedy
+from tests.support.streamers import Recorder
 from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 NEW = 8
@@ -139,20 +140,6 @@ def test_output_scores_are_the_methods_log_probabilities() -> None:
         other = next_logits(model, CONTRASTS[0] + written[:step])
         expected = torch.tensor(oracles.log_softmax(oracle(main, other)), dtype=torch.float32)
         torch.testing.assert_close(scores[0], expected, atol=2e-4, rtol=1e-4)
-
-
-class Recorder:
-    """A streamer that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-        self.ended = False
-
-    def put(self, value: torch.Tensor) -> None:
-        self.tokens += value.flatten().tolist()
-
-    def end(self) -> None:
-        self.ended = True
 
 
 def test_a_streamer_sees_every_token() -> None:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from tests.support.coloured_pairs import COLOURS, THINGS, coloured
 from training.entailment.calibration import supported_probability, temperature
 from training.entailment.contrast import (
     CHANGES,
@@ -39,25 +40,6 @@ from training.entailment.optimisation import MovingAverage, micro_batches, negat
 from training.entailment.recipe import Recipe
 from training.entailment.sampling import Sampler, class_weights, rows_of
 from training.entailment.train import train
-
-COLOURS = ["red", "blue", "green", "white", "black", "brown", "grey", "pink"]
-THINGS = ["house", "boat", "door", "bike", "hat", "coat", "lamp", "chair"]
-
-
-def coloured(number: int, seed: int = 0) -> list[LabelledPair]:
-    """Pairs that can be learnt at once: the hypothesis repeats the premise, or has another colour."""
-    draw = random.Random(seed)
-    pairs = []
-    for i in range(number):
-        colour, thing = draw.choice(COLOURS), draw.choice(THINGS)
-        other = draw.choice([c for c in COLOURS if c != colour])
-        three = i % 4 < 2
-        premise = f"the {thing} number {i} is {colour}"
-        source = "three" if three else "two"
-        yes, no = ("entailment", "contradiction") if three else ("supported", "not_supported")
-        pairs.append(LabelledPair(premise, f"the {thing} is {colour}", yes, source))
-        pairs.append(LabelledPair(premise, f"the {thing} is {other}", no, source))
-    return pairs
 
 
 @pytest.fixture(scope="module")

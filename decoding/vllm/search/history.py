@@ -59,7 +59,11 @@ class HistoryImpl(AttentionImpl):
     def __init__(self) -> None: ...
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Do nothing: the model writes and reads the history itself."""
+        """Reject every call: the model writes and reads the history itself, and vLLM calls no layer of its own accord.
+
+        Raises:
+            NotImplementedError: Always.
+        """
         raise NotImplementedError("the hidden history is written and read, not attended to")
 
 

@@ -20,6 +20,7 @@ from counterfoil.decoding import (
 from counterfoil.decoding.generation.batched_model import BatchedSequences
 from counterfoil.decoding.views.forward_recorder import CACHE_NAME
 
+from tests.support.streamers import Recorder
 from tests.support.tiny_models import padded, random_prompts, tiny_model
 
 NEW = 8
@@ -155,18 +156,6 @@ def test_the_cache_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     gc.collect()
     assert len(caches) == 1
     assert caches[0]() is None
-
-
-class Recorder:
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-        self.ended = False
-
-    def put(self, value: torch.Tensor) -> None:
-        self.tokens += value.flatten().tolist()
-
-    def end(self) -> None:
-        self.ended = True
 
 
 @pytest.mark.parametrize("name", ["streamer", "token_streamer"])
