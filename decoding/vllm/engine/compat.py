@@ -84,7 +84,12 @@ VERSIONS = {
 
 def installed() -> str:
     """Return the minor version of the installed vLLM, like `"0.33"`."""
-    return ".".join(vllm.__version__.split(".")[:2])
+    return ".".join(_version().split(".")[:2])
+
+
+def _version() -> str:
+    # Where vLLM is not installed, pyright takes the folder of this package that is called vllm for it.
+    return vllm.__version__  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def moved() -> list[str]:
@@ -187,6 +192,6 @@ def _refused(config: VllmConfig, scheduler: Any) -> list[tuple[str, str]]:  # no
 
 def _moved(names: list[str]) -> RuntimeError:
     return RuntimeError(
-        f"vLLM {vllm.__version__} is not built as counterfoil expects it ({', '.join(names)} not found): install vllm "
+        f"vLLM {_version()} is not built as counterfoil expects it ({', '.join(names)} not found): install vllm "
         f"{' or '.join(VERSIONS)}, or start the engine without counterfoil"
     )

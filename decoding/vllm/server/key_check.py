@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect, Request  # pyright: ignore[reportMissingImports]
+from starlette.responses import JSONResponse, Response  # pyright: ignore[reportMissingImports]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send  # pyright: ignore[reportMissingImports]
 
 from ..contrast_params import check_case, flag_keys, has_contrast_keys
 from ..engine_limits import DISABLE, switched_off
