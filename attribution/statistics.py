@@ -1,4 +1,4 @@
-"""Means, F1, bootstrap intervals and paired tests.
+"""Means, F1, bootstrap intervals, paired tests, and shares corrected for the errors of who judged.
 
 Every interval is a percentile bootstrap over independent items (answers, or whole groups of them). A resample is
 represented by the weights of the items, that is, by how often each was drawn, so that a figure is computed for many
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,49 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Reliability:
+    """How often a judge was right on labelled pairs, from which its other figures can be corrected.
+
+    Args:
+        supported_right: Supported pairs that it called supported.
+        supported: Supported pairs, by the labels.
+        refused_right: Other pairs that it did not call supported.
+        others: Other pairs, by the labels.
+        on: What the pairs are, for a reader.
+        drawn: Whether the pairs are a draw from what the judge is used on: then shares within them carry over as well,
+            not only how it errs.
+    """
+
+    supported_right: int
+    supported: int
+    refused_right: int
+    others: int
+    on: str
+    drawn: bool = False
+
+    @property
+    def sensitivity(self) -> float | None:
+        """Return the share of supported pairs that it calls supported; `None` without such pairs."""
+        return self.supported_right / self.supported if self.supported else None
+
+    @property
+    def specificity(self) -> float | None:
+        """Return the share of other pairs that it does not call supported; `None` without such pairs."""
+        return self.refused_right / self.others if self.others else None
+
+    def __str__(self) -> str:
+        """Return both with Wilson's intervals and where they were measured, in words."""
+        said = [
+            f"{name} {_shown(value)}{_shown_interval(wilson(right, of))}"
+            for name, value, right, of in (
+                ("sensitivity", self.sensitivity, self.supported_right, self.supported),
+                ("specificity", self.specificity, self.refused_right, self.others),
+            )
+        ]
+        return f"{', '.join(said)}, measured on {self.on}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The difference of two systems on the same items.
 
@@ -72,6 +116,100 @@ def proportion(part: float, whole: float) -> float:
 def f1(recall: float, precision: float) -> float:
     """Return the harmonic mean of recall and precision, or 0 if both are 0."""
     return proportion(2 * recall * precision, recall + precision)
+
+
+def wilson(part: int, whole: int, level: float = LEVEL) -> Interval | None:
+    """Return Wilson's score interval of a share; `None` if `whole` is 0."""
+    if not whole:
+        return None
+    z, share = NormalDist().inv_cdf((1 + level) / 2), part / whole
+    middle = share + z * z / (2 * whole)
+    reach = z * ((share * (1 - share) + z * z / (4 * whole)) / whole) ** 0.5
+    below = 1 + z * z / whole
+    return Interval(max(0.0, (middle - reach) / below), min(1.0, (middle + reach) / below), level)
+
+
+def corrected_share(
+    supported: Sequence[int],
+    judged: Sequence[int],
+    reliability: Reliability,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, Interval] | None:
+    """Return the share of statements that are supported in truth, estimated from verdicts of a judge that errs.
+
+    If the labelled pairs are a draw from the same statements, each verdict counts as the share of labelled pairs with
+    this verdict that are supported: prediction-powered inference (Angelopoulos et al. 2023, arXiv 2301.09633) with the
+    weight of least variance (PPI++, arXiv 2311.01453), which for a verdict of two values is this post-stratification.
+    Otherwise only its sensitivity and specificity are taken over: `(share + specificity - 1) / (sensitivity +
+    specificity - 1)`, in [0, 1] (Rogan and Gladen 1978).
+
+    Args:
+        supported: Statements that the judge called supported, one number an answer.
+        judged: Statements that it judged, likewise.
+        reliability: How often it was right.
+        level: Coverage, in (0, 1).
+        resamples: How many resamples: of whole answers, and of the labelled pairs as Dirichlet draws with Jeffreys'
+            prior, so that a judge that made no error on a few pairs is not taken for one that makes none.
+        seed: The same seed gives the same interval.
+
+    Returns:
+        The estimate and its interval; `None` if nothing was judged, if pairs of a kind that it needs are missing, or if
+        the judge is no better than a coin on them.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    if not sum(judged):
+        return None
+    share = sum(supported) / sum(judged)
+    r = reliability
+    cells = np.array([r.supported_right, r.supported - r.supported_right, r.others - r.refused_right, r.refused_right])
+    value = _corrected(np.array([share]), cells[None].astype(np.float64), r.drawn)[0]
+    if np.isnan(value):
+        return None
+    shares = np.concatenate(
+        [
+            ratio_of(supported, judged)(weights)
+            for weights in resample_weights(len(judged), resamples=resamples, seed=(seed, 0))
+        ]
+    )
+    rng = np.random.default_rng((seed, 1))
+    if r.drawn:
+        drawn = rng.dirichlet(cells + 0.5, resamples)
+    else:  # the mixture of supported and other pairs was chosen by whoever wrote them
+        rows = [rng.dirichlet(cells[[a, b]] + 0.5, resamples) for a, b in ((0, 1), (2, 3))]
+        drawn = np.concatenate(rows, axis=1)
+    values = _corrected(shares, drawn, r.drawn)
+    # A draw in which the judge is no better than a coin leaves every share possible.
+    undecided = np.isnan(values)
+    lows, highs = np.where(undecided, 0.0, values), np.where(undecided, 1.0, values)
+    tail = (1 - level) / 2
+    return float(value), Interval(float(np.quantile(lows, tail)), float(np.quantile(highs, 1 - tail)), level)
+
+
+def _corrected(shares: Floats, cells: Floats, drawn: bool) -> Floats:
+    """Return the corrected shares `[n]`, NaN where there is none, from `cells` `[n, 4]`: numbers or shares of supported
+    pairs called supported, supported and refused, others called supported, others refused."""
+    import numpy as np  # noqa: PLC0415
+
+    hit, missed, wrong, refused = cells.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if drawn:
+            said_so, said_no = hit / (hit + wrong), missed / (missed + refused)
+            return np.where(shares > 0, shares * said_so, 0.0) + np.where(shares < 1, (1 - shares) * said_no, 0.0)
+        false_alarms = wrong / (wrong + refused)
+        better = hit / (hit + missed) - false_alarms
+        return np.where(better > 0, np.clip((shares - false_alarms) / better, 0.0, 1.0), np.nan)
+
+
+def _shown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def _shown_interval(found: Interval | None) -> str:
+    return "" if found is None else f" [{found.low:.2f}, {found.high:.2f}]"
 
 
 def resample_weights(n: int, *, resamples: int = RESAMPLES, seed: int | Sequence[int] = 0) -> Iterator[Floats]:

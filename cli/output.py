@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from counterfoil.attribution.statistics import Interval
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -91,3 +92,13 @@ def shortened(text: str) -> str:
 def percent(probability: float) -> str:
     """Return a probability in percent."""
     return f"{100 * probability:.0f} %"
+
+
+def shown_number(value: float | None) -> str:
+    """Return a figure with three digits, or a dash if there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def shown_range(interval: Interval | None) -> str:
+    """Return an interval in brackets; empty if there is none."""
+    return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"

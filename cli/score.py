@@ -24,16 +24,16 @@ from counterfoil.attribution.scoring.corpus import compare as compare_corpora
 from counterfoil.attribution.scoring.groundedness import CLAIMS
 from counterfoil.attribution.scoring.score import MODES
 from counterfoil.attribution.serialization import package_versions
-from counterfoil.attribution.statistics import Comparison, Interval
+from counterfoil.attribution.statistics import Comparison, Interval, Reliability
 from counterfoil.attribution.text.statements import SPLITTERS, Status, load_splitter
 from counterfoil.grounding.question_answering import LOCATE_METHODS
 from platformdirs import user_cache_path
 from rich.console import Console
 
-from .calibrate import read_calibration
+from .calibrate import print_reliability, read_calibration
 from .judge import Judge
 from .options import INPUT_FILE, PROBABILITY, Command, judge_options, output_option
-from .output import print_line, print_table, print_written, stdout
+from .output import print_line, print_table, print_written, shown_number, shown_range, stdout
 from .progress import Pace, Progress
 
 UNDER, UNCHECKED = 1, 3
@@ -272,11 +272,13 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
         engine = options.scoring.judge(
             CachedEntailment(model, cache=cache or None, batch=batch, on_progress=pace.judged)
         )
+        # With another threshold the judge errs otherwise than it was found to.
+        reliability = measured(engine) if options.scoring.threshold is None else None
         if options.calibration is not None:
-            threshold = read_calibration(options.calibration, engine.name)
+            threshold, reliability = read_calibration(options.calibration, engine.name)
             options = replace(options, scoring=replace(options.scoring, threshold=threshold))
         stream = problems.watched(_scored(options.files, engine, options))
-        described = settings(options, engine)
+        described = settings(options, engine, reliability)
         writer = page = None
         if options.json is not None:
             writer = stack.enter_context(ScoreWriter(options.json, described, package_versions(*PACKAGES)))
@@ -286,19 +288,20 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
             stream = page.through(stream)
         corpus = summarise(pace.reports(stream))
         intervals = _intervals(corpus)
+        corrected = None if reliability is None else corpus.corrected_share(reliability)
         compared, refused = None, None
         if options.compare:
             others = problems.watched(_scored(options.compare, engine, options))
             compared, refused = _compared(corpus, summarise(pace.reports(others)))
         if writer is not None:
             comparison = None if compared is None else comparison_output(compared)
-            writer.finish(corpus_output(corpus, intervals, corpus.n_unread), comparison)
+            writer.finish(corpus_output(corpus, intervals, corpus.n_unread, corrected), comparison)
         if page is not None and options.report is not None:
-            page.write(options.report, corpus, intervals, described)
+            page.write(options.report, corpus, intervals, described, corrected)
     print_figures(stdout(), corpus, intervals, compared)
     print_line(stdout(), "mode {mode}, entailment {entailment}, threshold {threshold:g}".format(**described))
-    if told := described["judge measured"]:
-        print_line(stdout(), f"this judge {told}")
+    if reliability is not None:
+        print_reliability(stdout(), corpus, reliability, corrected)
     if usage := getattr(model, "usage", None):
         print_line(stdout(), str(usage))
     print_written(JSON=options.json, Report=options.report)
@@ -308,13 +311,15 @@ def run(options: Run) -> tuple[CorpusReport, Problems]:
     return corpus, problems
 
 
-def settings(options: Run, model: EntailmentModel) -> dict[str, str | float | bool | None]:
+def settings(
+    options: Run, model: EntailmentModel, reliability: Reliability | None
+) -> dict[str, str | float | bool | None]:
     """Return how the run was made, for the record."""
     scoring = options.scoring
     return {
         "mode": scoring.mode,
         "entailment": model.name,
-        "judge measured": measured(model) or None,
+        "judge measured": None if reliability is None else str(reliability),
         "threshold": model.threshold if scoring.threshold is None else scoring.threshold,
         "calibration": options.calibration and options.calibration.name,
         "sentences": options.sentences,
@@ -336,7 +341,9 @@ def print_figures(
 ) -> None:
     """Print the figures with their intervals, the counts, and the comparison if there is one."""
     shown = {name: title for name, title in FIGURES.items() if name != "groundedness" or corpus.counts.get("claims")}
-    rows = [(title, _number(getattr(corpus, name)), _range(intervals.get(name))) for name, title in shown.items()]
+    rows = [
+        (title, shown_number(getattr(corpus, name)), shown_range(intervals.get(name))) for name, title in shown.items()
+    ]
     print_table(out, ("", "value", "interval"), rows, plain="columns")
     counts = corpus.counts
     by_status = ", ".join(f"{counts[s.value]} {s.value.replace('_', ' ')}" for s in Status if counts.get(s.value))
@@ -352,17 +359,9 @@ def print_figures(
     for name, found in (compared or {}).items():
         print_line(
             out,
-            f"Difference in {FIGURES[name]}: {found.difference:+.3f} {_range(found.interval)} p = {found.p_value:.4f}, "
-            f"{found.n} answers",
+            f"Difference in {FIGURES[name]}: {found.difference:+.3f} {shown_range(found.interval)} "
+            f"p = {found.p_value:.4f}, {found.n} answers",
         )
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _range(interval: Interval | None) -> str:
-    return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def _precompute(options: Run, engine: EntailmentModel) -> Precompute | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,18 @@ def hold_out(
                 held.add(premise)
                 wanted -= sizes[premise]
     return [pair for pair in pairs if pair.premise not in held], [pair for pair in pairs if pair.premise in held]
+
+
+def folds(pairs: Sequence[LabelledPair], n: int) -> Iterator[tuple[list[LabelledPair], list[LabelledPair]]]:
+    """Yield `(others, part)` for `n` parts of about the same size that share no premise and together are `pairs`.
+
+    Parts without a pair are left out. Which part a premise is in depends on its text alone.
+    """
+    order = sorted({pair.premise for pair in pairs}, key=lambda text: hashlib.sha256(text.encode()).digest())
+    number = {premise: place % n for place, premise in enumerate(order)}
+    for each in range(min(n, len(order))):
+        part = [pair for pair in pairs if number[pair.premise] == each]
+        yield [pair for pair in pairs if number[pair.premise] != each], part
 
 
 def even_weights(truth: ArrayLike, groups: Sequence[str]) -> NDArray[np.float64]:

@@ -120,7 +120,7 @@ def answer(
             "Passages read": str(len(prompt.passages)),
             "Entailment model": judge.name,
             "Scores judged by": scorer.name,
-            **({"Judge measured": told} if (told := measured(scorer)) else {}),
+            **({"Judge measured": str(told)} if (told := measured(scorer)) else {}),
             "Longest answer": f"{max_sentences} sentences, {max_new_tokens} tokens",
             "Version": f"counterfoil {version('counterfoil')}",
         },

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..detail_check import Finding
 from ..serialization import from_data
+from ..statistics import Reliability
 from .base import EntailmentModel, Judgement, Pair
 
 
@@ -113,7 +114,7 @@ class CachedEntailment:
             raise ValueError(f"`batch` has to be at least 1, but is {batch}")
         self.name = model.name
         self.threshold = model.threshold
-        self.measured: Mapping[bool, str] = getattr(model, "measured", {})
+        self.measured: Mapping[bool, Reliability] = getattr(model, "measured", {})
         self.progress = Progress()
         self._model = model
         self._cache = cache

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from ..detail_check import VERSION, Finding, check_details
 from ..detail_check.lexicon import is_english
+from ..statistics import Reliability
 from .base import EntailmentModel, Judgement, Pair
 
 SUREST = 0.98
@@ -58,10 +59,10 @@ def is_detail_checked(model: EntailmentModel) -> bool:
     return isinstance(model, DetailCheckedEntailment)
 
 
-def measured(model: EntailmentModel) -> str:
-    """Return how far a model, with the detail check or without, was found to be right; empty if it does not say."""
-    told: Mapping[bool, str] = getattr(detail_checked(model, on=False), "measured", {})
-    return told.get(is_detail_checked(model), "")
+def measured(model: EntailmentModel) -> Reliability | None:
+    """Return how far a model, with the detail check or without, was found to be right; `None` if it does not say."""
+    told: Mapping[bool, Reliability] = getattr(detail_checked(model, on=False), "measured", {})
+    return told.get(is_detail_checked(model))
 
 
 def with_details(judgement: Judgement, pair: Pair) -> Judgement:

@@ -51,7 +51,12 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusOutput:
-    """The figures of all answers; `null` if nothing was counted."""
+    """The figures of all answers; `null` if nothing was counted.
+
+    Args:
+        supported_share: Share of the judged statements that the judge called supported.
+        corrected_share: This share with the judge's errors taken out, if it is known how often it errs.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -63,6 +68,8 @@ class CorpusOutput:
     mean_f1: Figure | None
     f1_of_means: Figure | None
     groundedness: Figure | None = None
+    supported_share: Figure | None = None
+    corrected_share: Figure | None = None
     counts: dict[str, int]
 
 
@@ -104,16 +111,16 @@ class ScoreOutput:
     comparison: dict[str, ComparisonOutput] | None
 
 
-def corpus_output(corpus: CorpusReport, intervals: Mapping[str, Interval | None], n_problems: int) -> CorpusOutput:
+def corpus_output(
+    corpus: CorpusReport,
+    intervals: Mapping[str, Interval | None],
+    n_problems: int,
+    corrected: tuple[float, Interval] | None = None,
+) -> CorpusOutput:
     """Return the figures of a corpus as they are written."""
 
     def figure(name: str) -> Figure | None:
-        value, interval = getattr(corpus, name), intervals.get(name)
-        if value is None:
-            return None
-        if interval is None:
-            return Figure(value, None, None, None)
-        return Figure(value, interval.low, interval.high, interval.level)
+        return _figure(getattr(corpus, name), intervals.get(name))
 
     return CorpusOutput(
         n_answers=corpus.n_answers,
@@ -124,8 +131,18 @@ def corpus_output(corpus: CorpusReport, intervals: Mapping[str, Interval | None]
         mean_f1=figure("mean_f1"),
         f1_of_means=figure("f1_of_means"),
         groundedness=figure("groundedness"),
+        supported_share=figure("supported_share"),
+        corrected_share=None if corrected is None else _figure(*corrected),
         counts=corpus.counts,
     )
+
+
+def _figure(value: float | None, interval: Interval | None) -> Figure | None:
+    if value is None:
+        return None
+    if interval is None:
+        return Figure(value, None, None, None)
+    return Figure(value, interval.low, interval.high, interval.level)
 
 
 def comparison_output(comparisons: Mapping[str, Comparison]) -> dict[str, ComparisonOutput]:

@@ -59,6 +59,7 @@ class CorpusPage:
         corpus: CorpusReport,
         intervals: Mapping[str, Interval | None],
         settings: Mapping[str, object],
+        corrected: tuple[float, Interval] | None = None,
     ) -> None:
         """Write the page, whole or not at all.
 
@@ -67,7 +68,7 @@ class CorpusPage:
         """
         ordered = sorted(self._worst, key=lambda entry: (-entry[0], -entry[1]))
         worst = [self._case(kept, -number) for _, number, kept in ordered]
-        output = corpus_output(corpus, intervals, self._n_unread)
+        output = corpus_output(corpus, intervals, self._n_unread, corrected)
         notes = left_out(worst, self._seen - self._n_unread, len(self._unread), self._n_unread)
         summary = summary_of(output, self._unread, dict(settings), notes)
         write_text(path, render_cases(worst, title=TITLE, summary=summary))

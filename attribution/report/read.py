@@ -18,6 +18,7 @@ from .saved import FORMAT as ANSWER_FORMAT
 from .saved import SavedAnswers
 
 FIGURES = {"mean_f1": "Mean F1", "f1_of_means": "F1 of means", "recall": "Recall", "precision": "Precision"}
+CORRECTED = "Support, corrected"
 
 
 class FormatError(ValueError):
@@ -105,6 +106,8 @@ def summary_of(
     for name, shown in FIGURES.items():
         found = getattr(corpus, name)
         figures.append(Figure(shown, found and found.value, found and found.low, found and found.high))
+    if found := corpus.corrected_share:
+        figures.append(Figure(CORRECTED, found.value, found.low, found.high))
     return Summary(
         figures=tuple(figures),
         n_answers=corpus.n_answers,

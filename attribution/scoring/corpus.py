@@ -12,17 +12,24 @@ from ..statistics import (
     RESAMPLES,
     Comparison,
     Interval,
+    Reliability,
     bootstrap,
+    corrected_share,
     f1,
     mean,
     mean_of,
     paired_test,
     proportions,
 )
+from ..text.statements import Status
 from .results import CitationReport
 
 if TYPE_CHECKING:
     from ..statistics import Floats
+
+
+JUDGED = frozenset({Status.SUPPORTED, Status.PARTIALLY_SUPPORTED, Status.NOT_SUPPORTED, Status.CONTRADICTED})
+"""Verdicts of the judge; the others are given without it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class CorpusReport:
         n_unread: Number of answers that could not be read.
         ids: The id of every answer, in order; empty for one without an id, or that could not be read.
         groundednesses: Groundedness of every answer, in order; `None` if there is no figure.
+        supports: By answer, how many statements the judge called supported, and how many it judged at all.
     """
 
     mode: str
@@ -50,6 +58,19 @@ class CorpusReport:
     n_unread: int = 0
     ids: tuple[str, ...] = ()
     groundednesses: tuple[float | None, ...] = ()
+    supports: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def supported_share(self) -> float | None:
+        """Return the share of the judged statements that were called supported; `None` if none was judged."""
+        judged = sum(of for _, of in self.supports)
+        return sum(part for part, _ in self.supports) / judged if judged else None
+
+    def corrected_share(self, reliability: Reliability, level: float = LEVEL) -> tuple[float, Interval] | None:
+        """Return that share with the judge's errors taken out, and its interval; see
+        :func:`~counterfoil.attribution.statistics.corrected_share`."""
+        parts, wholes = zip(*self.supports, strict=True) if self.supports else ((), ())
+        return corrected_share(parts, wholes, reliability, level=level)
 
     @property
     def groundedness(self) -> float | None:
@@ -121,7 +142,7 @@ class CorpusReport:
 
 
 def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
-    """Return the corpus of `reports`, which may be a stream: only the id and three numbers of each are kept.
+    """Return the corpus of `reports`, which may be a stream: only the id and five numbers of each are kept.
 
     `None` stands for an answer that could not be read: it has a place, so that two corpora can be compared answer by
     answer, but no figures.
@@ -130,23 +151,27 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
         ValueError: If the answers were not all scored in the same way.
     """
     settings: set[tuple[str, str, float]] = set()
-    rows: list[tuple[str, float | None, float | None, float | None]] = []
+    rows: list[tuple[str, float | None, float | None, float | None, tuple[int, int]]] = []
     counts: Counter[str] = Counter()
     for report in reports:
         if report is None:
-            rows.append(("", None, None, None))
+            rows.append(("", None, None, None, (0, 0)))
             continue
         settings.add((report.mode, report.entailment, report.threshold))
         recall, precision = (report.recall, report.precision) if report.counted else (None, None)
-        rows.append((report.id, recall, precision, report.groundedness))
+        judged = [statement.status for statement in report.statements if statement.status in JUDGED]
+        supports = (judged.count(Status.SUPPORTED), len(judged))
+        rows.append((report.id, recall, precision, report.groundedness, supports))
         counts.update(report.counts)
         counts.update(read=1)
     if len(settings) > 1:
         raise ValueError(f"`reports` have to be scored in one way, but are in {len(settings)}: {sorted(settings)}")
     mode, entailment, threshold = settings.pop() if settings else ("", "", 0.0)
     n_unread = len(rows) - counts.pop("read", 0)
-    ids, recalls, precisions, grounded = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return CorpusReport(mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids, grounded)
+    ids, recalls, precisions, grounded, supports = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return CorpusReport(
+        mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids, grounded, supports
+    )
 
 
 def compare(one: CorpusReport, other: CorpusReport, *, seed: int = 0) -> dict[str, Comparison]:

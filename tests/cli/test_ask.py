@@ -70,7 +70,7 @@ def test_what_a_source_says_of_something_else_is_not_supported(recorded, answere
     assert statement["status"] == "not_supported"
     assert recorded["scores"]["recall"] < 1
     assert "which chose these citations itself" in answered[1].stdout
-    assert "this judge supports 0.83 of true facts" in answered[1].stdout
+    assert "sensitivity 0.83 [0.75, 0.89], specificity 0.70" in answered[1].stdout
 
 
 def test_the_words_of_each_clause_are_located_beforehand(recorded):

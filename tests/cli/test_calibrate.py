@@ -54,6 +54,14 @@ def test_the_threshold_separates_and_is_measured_on_other_premises(run, tmp_path
     assert found["before"] < 0.9
     assert found["fitted_on"] + found["measured_on"] == 200
     assert found["measured_on"] > 0
+    # Supported and other pairs apart, each with a threshold that was fitted without it.
+    assert (found["supported"], found["others"]) == (100, 100)
+    assert found["supported_right"] >= 99
+    assert found["refused_right"] >= 99
+    assert (
+        "sensitivity 1.00 [0.96, 1.00], specificity 1.00 [0.96, 1.00], measured on the labelled pairs of"
+        in result.output
+    )
     assert (found["entailment"], found["own_threshold"], found["not_judged"]) == ("overconfident@1+details/1", 0.5, 1)
 
 

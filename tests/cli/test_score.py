@@ -235,13 +235,23 @@ def test_the_words_of_the_page_are_located_beforehand_where_asked(run, answers, 
     assert "'--locate': 'guess' is not one of" in run(answers(one), "--report", page, "--locate", "guess").output
 
 
+CALIBRATION = {
+    "entailment": "words@1+details/1", "threshold": 0.25, "file": "pairs.jsonl",
+    "supported_right": 40, "supported": 50, "refused_right": 25, "others": 30,
+}  # fmt: skip
+
+
 def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_path):
     out, calibration = tmp_path / "out.json", tmp_path / "calibration.json"
-    calibration.write_text(json.dumps({"entailment": "words@1+details/1", "threshold": 0.25}))
+    calibration.write_text(json.dumps(CALIBRATION))
     assert run(answers(RAGAS), "--calibration", calibration, "--json", out).exit_code == 0
     written = from_json(ScoreOutput, out.read_text())
     assert (written.settings["threshold"], written.settings["calibration"]) == (0.25, "calibration.json")
-    calibration.write_text(json.dumps({"entailment": "words@2", "threshold": 0.25}))
+    assert written.settings["judge measured"].startswith("sensitivity 0.80 [0.67, 0.89], specificity 0.83 [")
+    called, corrected = written.corpus.supported_share.value, written.corpus.corrected_share
+    assert corrected.value == pytest.approx(called * 40 / 45 + (1 - called) * 10 / 35)
+    assert corrected.low <= corrected.value <= corrected.high
+    calibration.write_text(json.dumps({**CALIBRATION, "entailment": "words@2"}))
     other = run(answers(RAGAS), "--calibration", calibration)
     assert (other.exit_code, "has to be of the model words@1+details/1" in other.output) == (2, True)
     calibration.write_text("[]")

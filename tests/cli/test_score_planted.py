@@ -29,7 +29,9 @@ def test_planted_errors_fail_the_build(errors):
     ran, written = errors
     assert ran.returncode == 1, ran.stderr
     assert "mean_f1 is 0.000, under 0.5" in ran.stderr
-    assert "this judge supports 0.83 of true facts, refuses 0.77 of those with a changed detail" in ran.stdout
+    assert "this judge: sensitivity 0.83 [0.75, 0.89], specificity 0.70 [0.52, 0.84], measured on the 123" in ran.stdout
+    assert "it calls 0.000 of 20 judged statements supported; without its errors 0.000 [0.000, " in ran.stdout
+    assert written["corpus"]["supported_share"]["value"] == written["corpus"]["corrected_share"]["value"] == 0
     assert all(answer["statements"][0]["details"] for answer in written["answers"])
 
 
@@ -42,4 +44,4 @@ def test_without_the_detail_check_most_errors_pass():
     """What the check is for: the judge alone lets most of them through."""
     ran = score("planted_errors.jsonl", "--fail-under", 0.5, "--no-detail-check")
     assert ran.returncode == 0, ran.stdout
-    assert "this judge supports 0.85 of true facts, refuses 0.38" in ran.stdout
+    assert "this judge: sensitivity 0.85 [0.77, 0.91], specificity 0." in ran.stdout
