@@ -104,14 +104,14 @@ def contenders(model: Any, prompts: list[list[int]], others: list[list[int]]) ->
     """Yield each method's name, what makes its processor, its reference's other view and its rule.
 
     Methods that contrast images are given two prompts of text: the rule is the same, and views of images need a model
-    that sees.
+    that sees. Methods of several contrasts are left out.
     """
     reference, device = Reference(model), str(model.device)
 
     def prompted(row: int, said: list[int]) -> Row:
         return reference.logits(others[row] + said)
 
-    for method in (kind() for kind in METHODS.values() if kind.contrast in ("prompt", "image")):
+    for method in (kind() for kind in METHODS.values() if kind.contrast in ("prompt", "image") and kind.contrasts == 1):
         make = functools.partial(_processor, model, padded(others, device), method)
         yield method.name, make, prompted, rule_of(method)
     small = llama("tiny", device, model.dtype, SPREAD, num_hidden_layers=1)

@@ -6,6 +6,7 @@ there replaced, so that the order of calls and their arguments are vLLM's.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
 from scipy import stats
+from vllm.platforms import current_platform
 from vllm.sampling_params import SamplingParams
 from vllm.v1.sample.logits_processor import (
     BatchUpdate,
@@ -54,6 +56,14 @@ def test_both_loaders_take_the_class() -> None:
 
 
 # Model Runner V1: rows.
+
+
+@pytest.fixture(autouse=True)
+def written_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let V1's sampler take the way of other devices, which is torch alone, where a vLLM has kernels for CPUs that were
+    not built here: of 0.33 there are the Python parts."""
+    if "greedy_argmax" in inspect.getsource(Sampler.greedy_sample) and not hasattr(torch.ops._C, "greedy_argmax"):
+        monkeypatch.setattr(type(current_platform), "is_cpu", lambda _: False)
 
 
 def v1(*added: tuple[int, SamplingParams]) -> PairLogitsProcessor:
@@ -186,7 +196,8 @@ def sampled(processor: PairLogitsProcessor, given: torch.Tensor, slots: list[int
     states = SimpleNamespace(
         apply_temperature=lambda *_: None,
         apply_min_p=lambda *_: None,
-        get_top_k_top_p=lambda *_: (None, None),
+        # From 0.33 on with a third value: whether some rows have a top_p alone.
+        get_top_k_top_p=lambda *given: (None, None) if len(given) == 2 else (None, None, False),
         any_greedy=lambda *_: True,
         any_explicit_seed=lambda *_: False,
     )
