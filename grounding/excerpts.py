@@ -41,7 +41,7 @@ class Excerpt:
         return replace(citation, start=start, end=end, quote=self.document.text[start:end])
 
     def detailed(self, detail: Detail) -> Detail:
-        """A detail of :attr:`read` with the place that its words have in the whole document."""
+        """Return a detail of :attr:`read` with the place that its words have in the whole document."""
         start = self._place(detail.source_start)
         return replace(detail, source_start=start, source_end=start + len(detail.source))
 

@@ -1,8 +1,9 @@
 """Citation markers in an answer, in every notation that can mean nothing else, and where they stand.
 
 These are `[1]`, `[1][2]`, `[1, 2]`, `[1-3]` with the brackets, separators, blanks, dashes and digits of other scripts
-and keyboards; `[^1]`, `[Doc 1]`, `[citation:1]`, `【1†source】`, `\\[1\\]`, `[[1]]`, `[1](https://...)`; superscript
-digits behind a punctuation mark. :func:`unread_citations` finds what only looks like a citation.
+and keyboards, circled ones among them; `[^1]`, `[Doc 1]`, `[citation:1]`, `【1†source】`, `\\[1\\]`, `[[1]]`,
+`[1](https://...)`; superscript digits behind a punctuation mark. :func:`unread_citations` finds what only looks like
+a citation.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ YEAR_DIGITS = 4
 
 _SUPER = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _BLANK = r"[\s\u200b-\u200d\u2060\ufeff]*+"
-_NUMBER = rf"[\d{_SUPER}]{{1,6}}"
+_CIRCLED = "①-⑳⑴-⒇❶-❿➀-➉➊-➓"
+_NUMBER = rf"(?:[\d{_SUPER}]{{1,6}}|[{_CIRCLED}])"
 _DASH = "[-‐‑‒–—―−~～〜⁻]"
 _SEPARATOR = rf"(?:{_BLANK}[,;，；、،؛˒⸴]{_BLANK}|\s+(?:and|und|et|y|e|и|&)\s+|\s+(?=\d))"
 _LABEL = (
@@ -88,11 +90,15 @@ _DASHES = re.compile(rf"\s*{_DASH}\s*")
 _STOP = re.compile(r"[.!?…。！？][\"'”’»)]*\s*\Z")
 _UNREAD = re.compile(
     r"\[(?![ xX]?\])(?:[^\[\]\n]{0,60}\d[^\[\]\n]{0,60})\](?![(:])|【[^【】\n]{1,60}】|"
-    r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:][^()\n]{1,60}\)"
+    r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:.][^()\n]{1,60}\)",
+    re.IGNORECASE,
 )
 _AMBIGUOUS = re.compile(
     rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|<sup>\s*\d[^<]*</sup>|"
-    r"(?<=\w)\^\[?\d{1,2}\]?\^|\{\d{1,3}\}|<\d{1,3}>"
+    rf"(?<=\w)\^\[?\d{{1,2}}\]?\^|\{{\d{{1,3}}\}}|<\d{{1,3}}>|(?<=\S)\s?[{_CIRCLED}](?!\s?\w)"
+)
+_AUTHOR_YEAR = re.compile(
+    r"[(（](?:see\s+)?[^\W\d_][^()（）\d]{1,60}(?:,|\bet al\.,?) ?(?:19|20)\d\d[a-z]?(?:[,;:][^()（）]{1,80})?[)）]"
 )
 # Years, times and decimals look like no citation.
 _OTHER_NUMBERS = re.compile(r"\[(?:(?:ca?\.\s*)?\d{4}(?:\s*[-–—/]\s*\d{2,4})?|\d+[.:,]\d+)\]")
@@ -195,6 +201,8 @@ def _read(text: str, match: re.Match[str], n_documents: int | None) -> Marker | 
 
 
 def _value(digits: str) -> int:
+    if len(digits) == 1:
+        return int(unicodedata.numeric(digits))  # ⑫ is one character, and no digit
     return int("".join(str(unicodedata.digit(digit)) for digit in digits))
 
 
@@ -274,14 +282,14 @@ def unread_citations(text: str, n_documents: int) -> list[str]:
     """Return what looks like a citation of `text` but is not read as one, in order.
 
     These are brackets with a number beside other things (`[Guide 3]`, `【4:0†source】`, `[0, 1]`) and words such as
-    `(source: doc1)`; if no marker was read, also numbers in parentheses, superscripts behind words, and the markers of
-    a reference list, which mean other things as often.
+    `(source: doc1)`; if no marker was read, also numbers in parentheses, superscripts and circled numbers behind words,
+    names with years (`(Lee et al., 2020)`), and the markers of a reference list, which mean other things as often.
     """
     found = markers(text, n_documents)
     taken = [(marker.start, marker.end) for marker in found]
     taken += [match.span() for match in _NOT_PROSE.finditer(text)]
     structure = blocks(text)
-    patterns = [_UNREAD] if found else [_UNREAD, _AMBIGUOUS]
+    patterns = [_UNREAD] if found else [_UNREAD, _AUTHOR_YEAR, _AMBIGUOUS]
 
     def candidates() -> Iterator[Range]:
         for pattern in patterns:
@@ -292,8 +300,8 @@ def unread_citations(text: str, n_documents: int) -> list[str]:
                 )
                 clear = all(match.end() <= start or match.start() >= end for start, end in taken)
                 numbers = [_value(number) for number in re.findall(_NUMBER, match.group())]
-                fits = pattern is _UNREAD or any(1 <= number <= n_documents for number in numbers)
+                fits = pattern is not _AMBIGUOUS or any(1 <= number <= n_documents for number in numbers)
                 if clear and fits and not unread and not _OTHER_NUMBERS.fullmatch(match.group()):
                     yield match.span()
 
-    return [text[start:end] for start, end in sorted(set(candidates()))]
+    return [text[start:end].strip() for start, end in sorted(set(candidates()))]

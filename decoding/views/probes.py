@@ -179,7 +179,7 @@ def _tried(model: PreTrainedModel, error: Callable[[], float]) -> str | None:
 
 
 def _way_of_reading(model: Any) -> Hashable:  # noqa: ANN401
-    """What decides about a forward beside the model: its attention, and PEFT's prompts in front of the ids."""
+    """Return what decides about a forward beside the model: its attention, and PEFT's prompts before the ids."""
     reader = getattr(model.prepare_inputs_for_generation, "__self__", None)
     adapter = None if reader is model else (type(reader).__name__, str(getattr(reader, "active_adapter", None)))
     return model.config.get_text_config(decoder=True)._attn_implementation, adapter
