@@ -161,7 +161,9 @@ class ContrastLogitsProcessor(LogitsProcessor):
         if self.method.is_distribution:
             combined = combined.log_softmax(-1)
         if self._recorder is not None:
-            recorder = generation.state(self, lambda: TraceRecorder(generation.prompt_length))
+            recorder = generation.state(
+                self, lambda: TraceRecorder(generation.prompt_length, keeps_rows=generation.keeps_rows)
+            )
             if generation.is_first:
                 self._recorder = recorder
             recorder.record(input_ids, main=main, contrast=contrast, combined=combined, coefficients=coefficients)

@@ -62,12 +62,14 @@ class TraceRecorder:
 
     Args:
         prompt_length: Columns of the main prompts.
+        keeps_rows: Whether every row is known to stay in its place.
     """
 
-    def __init__(self, prompt_length: int = 0) -> None:
+    def __init__(self, prompt_length: int = 0, *, keeps_rows: bool = False) -> None:
         self._steps: list[_Step] = []
         self._ids: Tensor | None = None
         self._prompt_length = prompt_length
+        self._keeps_rows = keeps_rows
         self._reordered = False
 
     def record(
@@ -75,7 +77,7 @@ class TraceRecorder:
     ) -> None:
         """Record one step: the ids `[rows, length]` before it, three views `[rows, vocab]`, coefficients `[rows]`."""
         if self._ids is not None:
-            self._reordered |= not torch.equal(ids[:, :-1], self._ids)
+            self._reordered |= not (self._keeps_rows or torch.equal(ids[:, :-1], self._ids))
             if not self._reordered:
                 self._steps[-1] = self._steps[-1].chosen(ids[:, -1])
         self._ids = ids

@@ -41,6 +41,8 @@ class Generation:
         length: Columns of the main ids at the current step.
         is_first: Whether the current step is the first.
         in_generate: Whether `generate()` runs it, and not another loop.
+        keeps_rows: Whether the loop that runs it is known to leave every row in its place, as sampling does. What rows
+            were at the last step must not be compared then, which would make each step wait for the device.
         reading: What the main model has read for the current step; `None` if its forward was not seen.
         ending_tokens: The tokens that end a row, and the one that pads it then.
     """
@@ -50,6 +52,7 @@ class Generation:
         self.prompt_mask = None if reading is None else reading.padding_mask(ids)
         self.is_first = True
         self.in_generate = processors is not None
+        self.keeps_rows = False
         self.ending_tokens: frozenset[int] = frozenset()
         self.reading = reading
         self._states: dict[object, Any] = {}
@@ -255,6 +258,7 @@ class GenerateCall:
             raise self._refusal(ASSISTED)
         thread = self._thread
         begun = Generation(ids, processors, _that_read(ids, readings))
+        begun.keeps_rows = loops[:1] == ["_sample"]
         begun.ending_tokens = _ending_tokens(generate_argument("generation_config") or self.model.generation_config)
         for generation in thread.generations:
             if not generation.in_generate:

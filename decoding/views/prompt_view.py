@@ -179,7 +179,7 @@ class _ContrastRows:
 
     def logits(self, ids: Tensor, generation: Generation) -> Tensor:
         """Return `[rows, vocab]` after the main ids `[rows, length]`."""
-        if self._follow(ids):
+        if self._follow(ids, keeps_rows=generation.keeps_rows):
             self._main = ids
             return self._sequences.step(ids[:, -1:])
         view, mask = self._view, generation.prompt_mask
@@ -211,13 +211,13 @@ class _ContrastRows:
         self._sequences.reorder(index)
         return logits[index]
 
-    def _follow(self, ids: Tensor) -> bool:
+    def _follow(self, ids: Tensor, *, keeps_rows: bool) -> bool:
         """Put the rows in the order from which `ids` grew by one token; return False if they grew in another way."""
         before = self._main
         if before is None or ids.shape[1] != before.shape[1] + 1 or len(ids) != len(before):
             return False
         prefix = ids[:, :-1]
-        if torch.equal(prefix, before):
+        if keeps_rows or torch.equal(prefix, before):
             return True
         now, then = prefix.unflatten(0, (-1, self._group)), before.unflatten(0, (-1, self._group))
         same = (now[:, :, None] == then[:, None]).all(-1)  # [prompts, rows now, rows then]
