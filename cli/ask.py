@@ -24,6 +24,7 @@ from .options import (
     Number,
     detail_check_option,
     documents_option,
+    drafts_option,
     entailment_option,
     output_option,
 )
@@ -54,6 +55,7 @@ _STYLES = {
 @click.option("--top-k", type=AT_LEAST_ONE, metavar="N", default=3, help="How many passages the model reads.")
 @click.option("--max-new-tokens", type=AT_LEAST_ONE, metavar="N", default=80, help="Longest answer in tokens.")
 @click.option("--max-sentences", type=AT_LEAST_ONE, metavar="N", default=3, help="Longest answer in sentences.")
+@drafts_option()
 @entailment_option("Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
 @detail_check_option()
 @click.option("--check-with", metavar="NAME", help="Another judge for the recall and precision of the citations.")
@@ -78,6 +80,7 @@ def ask(
     top_k: int,
     max_new_tokens: int,
     max_sentences: int,
+    drafts: bool,
     entailment: str,
     detail_check: bool,
     check_with: str | None,
@@ -109,6 +112,7 @@ def ask(
             top_k=top_k,
             max_new_tokens=max_new_tokens,
             max_sentences=max_sentences,
+            drafts=drafts,
             locate=locate if report is not None or json is not None else "none",
             progress=progress.step,
         )

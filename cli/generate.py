@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .method_options import method_options, names_of_methods, one_each
-from .options import AT_LEAST_ONE, Command, Number
+from .options import AT_LEAST_ONE, Command, Number, drafts_option
 from .output import print_line, printable, stdout
 from .progress import Progress
 
@@ -54,6 +54,7 @@ PACKAGES = ("counterfoil", "torch", "transformers")
     help="With --sample: nucleus. Default: 1, all tokens.",
 )  # fmt: skip
 @click.option("--seed", type=int, metavar="N", help="With --sample or --image: same seed, same text. Default: 0.")
+@drafts_option()
 @click.option("--json", is_flag=True, help="Print JSON.")
 def generate(
     method: str,
@@ -69,6 +70,7 @@ def generate(
     temperature: float | None,
     top_p: float | None,
     seed: int | None,
+    drafts: bool,
     json: bool,
 ) -> None:
     """Continue a prompt, or answer a question about an image, by a contrastive method and plainly."""
@@ -82,7 +84,7 @@ def generate(
             with progress.step("Loading the model"):
                 language = models.load_language_model(model)
             with progress.step("Decoding"):
-                outcome = continued(request, language)
+                outcome = continued(request, language, drafts=drafts)
     else:
         request = _image_request(
             decoding, image, question,
@@ -93,7 +95,7 @@ def generate(
             with progress.step("Loading the model"):
                 vision = models.load_vision_model(str(model))
             with progress.step("Decoding"):
-                outcome = answered(request, vision)
+                outcome = answered(request, vision, drafts=drafts)
     if json:
         click.echo(outcome.to_json(), nl=False)
     else:
@@ -240,8 +242,13 @@ class Outcome:
         return json_text(recorded)
 
 
-def continued(request: TextRequest, language: LanguageModel) -> Outcome:
+def continued(request: TextRequest, language: LanguageModel, *, drafts: bool = True) -> Outcome:
     """Continue the prompt by the method and plainly.
+
+    Args:
+        request: What to continue, and how.
+        language: The model.
+        drafts: Whether the method reads several tokens at once where it can, which changes no token.
 
     Raises:
         ValueError: A parameter is out of range, or the model cannot serve the method.
@@ -252,7 +259,7 @@ def continued(request: TextRequest, language: LanguageModel) -> Outcome:
     model: Any = language.model
     inputs = _tokens(request.prompt, request, language)
     contrasts = [_tokens(text, request, language) for text in request.contrasts] or None
-    decoder = Decoder(request.decoding, language)
+    decoder = Decoder(request.decoding, language, drafts=drafts)
 
     def text(method: Mapping[str, Any]) -> str:
         output = model.generate(
@@ -270,8 +277,13 @@ def continued(request: TextRequest, language: LanguageModel) -> Outcome:
     return Outcome(request, language.name, decoding.label, decoding.settings, contrastive, plain)
 
 
-def answered(request: ImageRequest, vision: VisionModel) -> Outcome:
+def answered(request: ImageRequest, vision: VisionModel, *, drafts: bool = True) -> Outcome:
     """Answer the question about the image by the method and plainly.
+
+    Args:
+        request: What to ask, and how to answer.
+        vision: The model.
+        drafts: As for :func:`continued`.
 
     Raises:
         ValueError: The file is no image, a parameter is out of range, or the model cannot serve the method.
@@ -282,7 +294,7 @@ def answered(request: ImageRequest, vision: VisionModel) -> Outcome:
     model: Any = vision.model
     asked = (request.image, request.question)
     inputs = image_inputs(vision.model, vision.processor, asked)
-    decoder = ImageDecoder(request.decoding, vision)
+    decoder = ImageDecoder(request.decoding, vision, drafts=drafts)
     options = decoder.options(asked, request.seed)
 
     def text(method: dict[str, Any]) -> str:

@@ -175,6 +175,15 @@ def detail_check_option() -> Decorator:
     )
 
 
+def drafts_option() -> Decorator:
+    """Add `--drafts/--no-drafts`."""
+    return click.option(
+        "--drafts/--no-drafts",
+        default=True,
+        help="Whether words that the text repeats are read several at once: the same text, in less time.",
+    )
+
+
 def judge_options(help: str = "The entailment model, named as for score.") -> Decorator:
     """Add `--entailment`, `--option`, `--device` and `--detail-check`; the command gets them as `judge`."""
 

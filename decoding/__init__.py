@@ -22,6 +22,7 @@ _MODULES = {
     "batched_views": "generation",
     "contrasting_messages": "prompts.contrastive_examples",
     "contrastive_search": "search.loop",
+    "drafted_views": "generation",
     "forget_descriptions": "images",
     "image_inputs": "images",
 }

@@ -27,7 +27,8 @@ from .prompts.contrastive_examples import analysing_messages as analysing_messag
 from .generation import batched_views as batched_views
 from .prompts.contrastive_examples import contrasting_messages as contrasting_messages
 from .search.loop import contrastive_search as contrastive_search
+from .generation import drafted_views as drafted_views
 from .images import forget_descriptions as forget_descriptions
 from .images import image_inputs as image_inputs
 
-__all__ = ['CADLogitsProcessor', 'CIDLogitsProcessor', 'CODELogitsProcessor', 'ContrastLogitsProcessor', 'ContrastiveDecodingLogitsProcessor', 'ContrastiveExample', 'ContrastiveSearchLogitsProcessor', 'CutContext', 'DExpertsLogitsProcessor', 'Decoder', 'Decoding', 'DoLaLogitsProcessor', 'EarlyExit', 'GuidanceLogitsProcessor', 'ImageDecoder', 'M3IDLogitsProcessor', 'OtherPrompt', 'RITUALLogitsProcessor', 'SamePrompt', 'Transform', 'VCDLogitsProcessor', 'WeightedSumLogitsProcessor', 'analysing_messages', 'batched_views', 'contrasting_messages', 'contrastive_search', 'forget_descriptions', 'image_inputs']
+__all__ = ['CADLogitsProcessor', 'CIDLogitsProcessor', 'CODELogitsProcessor', 'ContrastLogitsProcessor', 'ContrastiveDecodingLogitsProcessor', 'ContrastiveExample', 'ContrastiveSearchLogitsProcessor', 'CutContext', 'DExpertsLogitsProcessor', 'Decoder', 'Decoding', 'DoLaLogitsProcessor', 'EarlyExit', 'GuidanceLogitsProcessor', 'ImageDecoder', 'M3IDLogitsProcessor', 'OtherPrompt', 'RITUALLogitsProcessor', 'SamePrompt', 'Transform', 'VCDLogitsProcessor', 'WeightedSumLogitsProcessor', 'analysing_messages', 'batched_views', 'contrasting_messages', 'contrastive_search', 'drafted_views', 'forget_descriptions', 'image_inputs']

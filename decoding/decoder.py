@@ -8,7 +8,7 @@ from typing import Any
 from counterfoil.models import LanguageModel, VisionModel, load_language_model
 
 from .by_name import Decoding, method_names, processor_class
-from .generation import batched_views
+from .generation import batched_views, drafted_views
 from .images import ImageRequests
 from .methods.contrastive_decoding import ContrastiveDecoding
 from .methods.contrastive_search import ContrastiveSearch
@@ -28,12 +28,14 @@ class Decoder:
     Args:
         decoding: The method and its parameters.
         language: The model; a model named as `amateur` is loaded beside it.
+        drafts: Whether several tokens are read in a forward where that gives the same tokens, see
+            :func:`~counterfoil.decoding.drafted_views`.
 
     Raises:
         ValueError: The amateur has another vocabulary, or the method needs an image.
     """
 
-    def __init__(self, decoding: Decoding, language: LanguageModel) -> None:
+    def __init__(self, decoding: Decoding, language: LanguageModel, *, drafts: bool = False) -> None:
         if decoding.takes_image:
             raise ValueError(
                 f"`decoding` has to read text alone, but {decoding.method} compares an image with a view of it: take "
@@ -41,6 +43,7 @@ class Decoder:
             )
         self.decoding = decoding
         self.language = language
+        self._loop = drafted_views if drafts else batched_views
         name = decoding.parameters.get("amateur")
         self._amateur = language.model if name is None else _amateur(name, language)
 
@@ -49,7 +52,7 @@ class Decoder:
         inputs: Mapping[str, Any],
         contrast_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
-        """Return keywords that switch the method on in `generate()`: one forward a token, whatever it compares.
+        """Return keywords that switch the method on in `generate()`: at most one forward a token.
 
         Args:
             inputs: What the tokenizer returned for the prompts.
@@ -62,7 +65,7 @@ class Decoder:
             if isinstance(method, ContrastiveSearch):
                 return {"custom_generate": contrastive_search, **method.settings}
         processor = self.processor(inputs, contrast_inputs)
-        return {} if processor is None else {"logits_processor": [processor], "custom_generate": batched_views}
+        return {} if processor is None else {"logits_processor": [processor], "custom_generate": self._loop}
 
     def processor(
         self,
@@ -115,17 +118,19 @@ class ImageDecoder:
     Args:
         decoding: The method and its parameters.
         vision: The model.
+        drafts: As for :class:`Decoder`.
 
     Raises:
         ValueError: The method compares no images.
     """
 
-    def __init__(self, decoding: Decoding, vision: VisionModel) -> None:
+    def __init__(self, decoding: Decoding, vision: VisionModel, *, drafts: bool = False) -> None:
         if decoding.methods and not decoding.takes_image:
             names = ", ".join(method_names(image=True))
             raise ValueError(f"`method` has to be one of {names} for an image, but is {decoding.method}")
         self.decoding = decoding
         self.vision = vision
+        self._loop = drafted_views if drafts else batched_views
 
     def options(self, images: ImageRequests, seed: int = 0) -> dict[str, Any]:
         """Return keywords that switch the method on in `generate()`: one forward a token for all views.
@@ -138,7 +143,7 @@ class ImageDecoder:
             ValueError: As the method's `from_images`.
         """
         processors = self.processors(images, seed)
-        return {"logits_processor": processors, "custom_generate": batched_views} if processors else {}
+        return {"logits_processor": processors, "custom_generate": self._loop} if processors else {}
 
     def processors(self, images: ImageRequests, seed: int = 0) -> list[ContrastLogitsProcessor]:
         """Return the logits processors of the methods for these images, in their order; none for plain decoding."""

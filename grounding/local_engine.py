@@ -9,7 +9,7 @@ import torch
 from counterfoil.attribution.report import TraceSpan
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
-from counterfoil.decoding import CADLogitsProcessor, batched_views
+from counterfoil.decoding import CADLogitsProcessor, batched_views, drafted_views
 from jinja2 import TemplateError
 from transformers import StoppingCriteria
 
@@ -29,10 +29,13 @@ class LocalEngine:
 
     Args:
         language: The model and its tokenizer, from :func:`counterfoil.models.load_language_model`.
+        drafts: Whether CAD reads what the answer copies from the documents several tokens at once, where that gives the
+            same tokens; see :func:`~counterfoil.decoding.drafted_views`.
     """
 
-    def __init__(self, language: LanguageModel) -> None:
+    def __init__(self, language: LanguageModel, *, drafts: bool = True) -> None:
         self.language = language
+        self._loop = drafted_views if drafts else batched_views
 
     @property
     def name(self) -> str:
@@ -84,7 +87,7 @@ class LocalEngine:
             do_sample=False,
             max_new_tokens=limits.max_new_tokens,
             logits_processor=[cad] if cad else [],
-            custom_generate=batched_views if cad else None,
+            custom_generate=self._loop if cad else None,
             stopping_criteria=[_EnoughSentences(tokenizer, length, limits.max_sentences, on_token)],
             pad_token_id=tokenizer.pad_token_id,
         )

@@ -53,6 +53,7 @@ def answer(
     top_k: int = 3,
     max_new_tokens: int = 80,
     max_sentences: int = 3,
+    drafts: bool = True,
     locate: LocateMethod = "none",
     progress: StepProgress | None = None,
 ) -> GroundedAnswer:
@@ -79,6 +80,8 @@ def answer(
         top_k: How many passages are retrieved, at least 1.
         max_new_tokens: The longest answer in tokens, at least 1.
         max_sentences: The longest answer in sentences, at least 1.
+        drafts: Whether a language model that is named reads what the answer copies several tokens at once: the same
+            answer, in less time. An engine that is given decides for itself.
         locate: Method that locates the words of each clause in the documents, for the page; `"none"` for none.
         progress: Shows the steps of the work.
 
@@ -96,7 +99,7 @@ def answer(
     step: StepProgress = progress or _no_progress
     passages, everything, embedding = _retrieved(question, documents, embedding_model, top_k, step)
     with step("Loading the language model", None):
-        writer = _engine(engine)
+        writer = _engine(engine, drafts)
         prompt = writer.prompt(question, passages, max_new_tokens)
     generated = [(label, _generated(writer, prompt, label, weight, limits, step)) for label, weight in decodings]
     with step("Loading the entailment model", None):
@@ -193,12 +196,12 @@ def _as_passages(found: Sequence[Passage | Document | str]) -> list[Passage]:
     return passages
 
 
-def _engine(engine: Engine | str | None) -> Engine:
+def _engine(engine: Engine | str | None, drafts: bool) -> Engine:
     if engine is not None and not isinstance(engine, str):
         return engine
     from .local_engine import LocalEngine  # noqa: PLC0415  (torch)
 
-    return LocalEngine(load_language_model(engine))
+    return LocalEngine(load_language_model(engine), drafts=drafts)
 
 
 def _generated(

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .batched_views import batched_views
+from .batched_views import batched_views, drafted_views
 
-__all__ = ["batched_views"]
+__all__ = ["batched_views", "drafted_views"]

@@ -145,7 +145,7 @@ class BatchedModel(GenerationMixin):
             prompts = [view.prompt(input_ids, main_prompt.attention_mask) for view in self._views]
             logits = self._sequences.prefill(collate([main_prompt, *prompts]), input_ids.new_empty(rows * copies, 0))
         else:
-            logits = self._sequences.step(input_ids[:, -1:].repeat(copies, 1))
+            logits = self._step(input_ids)
         main, *contrasts = logits.split(rows)
         self.contrast_logits = dict(zip(map(id, self._views), contrasts, strict=True))
         for forward in self._shared:
@@ -156,6 +156,10 @@ class BatchedModel(GenerationMixin):
             self.contrast_logits |= dict(zip(map(id, forward.views), own, strict=True))
         output: dict[str, Any] = {"logits": main[:, None], CACHE_NAME: self._sequences}
         return CausalLMOutputWithPast(**output)
+
+    def _step(self, input_ids: Tensor) -> Tensor:
+        """Return the logits `[rows of all views, vocab]` behind the main rows' newest token."""
+        return self._sequences.step(input_ids[:, -1:].repeat(1 + len(self._views), 1))
 
     def _reorder_cache(self, cache: BatchedSequences, beam_idx: Tensor) -> BatchedSequences:
         check_reorderable(cache)

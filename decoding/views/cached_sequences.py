@@ -7,6 +7,7 @@ left to the methods that `generate()` itself calls, so that every model that gen
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import torch
@@ -14,11 +15,15 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import ALL_CACHE_NAMES
+from transformers.utils.generic import ModelOutput
 
 from ..prompts.multimodal import position_ids
 from ..prompts.prompt import Prompt, number_of_tokens, position_limit
 from .forward_recorder import ignored_by_hooks
 from .rope_state import RopeState
+
+_GROWING = ("attention_mask", "position_ids", "token_type_ids", "mm_token_type_ids")
+"""Inputs whose last dimension grows by one with each token."""
 
 
 class CachedSequences:
@@ -98,13 +103,58 @@ class CachedSequences:
             ValueError: The rows outgrow the positions that the model has learned.
         """
         assert self.ids is not None
-        if self._longest is not None and self.ids.shape[1] >= self._longest:
-            raise ValueError(
-                f"a contrast has to fit the {self._longest} positions of {type(self.model).__name__} with all its "
-                f"new tokens, but is {self.ids.shape[1] + 1} tokens long: generate fewer, or shorten it"
-            )
+        self._check_room()
         self.ids = torch.cat([self.ids, self._known(tokens)], dim=-1)
         return self._forward(next_sequence_length=None if self._cache_name() is None else 1)
+
+    @property
+    def room(self) -> int:
+        """Return how many tokens more each row can get."""
+        return sys.maxsize if self._longest is None or self.ids is None else self._longest - self.ids.shape[1]
+
+    def record_past(self) -> None:
+        """Let the cache keep what :meth:`take_back` needs: windows forget what has left them."""
+        if hasattr(self.cache, "activate_past_recording"):
+            self.cache.activate_past_recording()
+
+    @torch.no_grad()
+    def extend(self, tokens: Tensor) -> Tensor:
+        """Append tokens to each row of a decoder-only model and return the logits behind each of them.
+
+        Hooks do not see this forward: it may read what is taken back. After :meth:`record_past` each call has to be
+        followed by :meth:`take_back`, be it of no token, before the next.
+
+        Args:
+            tokens: `[rows, n]`, n at least 1.
+
+        Returns:
+            `[rows, n, vocab]`, in the model's dtype.
+        """
+        assert self.ids is not None
+        self._check_room()
+        new = tokens.shape[1]
+        self.ids = torch.cat([self.ids, self._known(tokens)], dim=-1)
+        if new > 1:  # what is prepared already is for one token
+            self._state = self.model._update_model_kwargs_for_generation(
+                ModelOutput(), self._state, num_new_tokens=new - 1
+            )
+        if "logits_to_keep" in self._state:
+            self._state["logits_to_keep"] = new
+        with ignored_by_hooks():
+            return self._run(next_sequence_length=new)[:, -new:]
+
+    def take_back(self, count: int) -> None:
+        """Remove the last `count` tokens of each row, also from the cache; 0 lets windows forget what has left them.
+
+        The rows are then as if those tokens had never been read, if :func:`.probes.why_not_taken_back` says so.
+        """
+        assert self.ids is not None
+        self.cache.crop(-count)
+        if count:
+            self.ids = self.ids[:, :-count]
+            for name in _GROWING:
+                if self._state.get(name) is not None:
+                    self._state[name] = self._state[name][..., :-count]
 
     @torch.no_grad()
     def reorder(self, index: Tensor) -> None:
@@ -131,7 +181,18 @@ class CachedSequences:
         self.ids = None
         self._state = {}
 
+    def _check_room(self) -> None:
+        assert self.ids is not None
+        if self.room < 1:
+            raise ValueError(
+                f"a contrast has to fit the {self._longest} positions of {type(self.model).__name__} with all its "
+                f"new tokens, but is {self.ids.shape[1] + 1} tokens long: generate fewer, or shorten it"
+            )
+
     def _forward(self, **stage: bool | int | None) -> Tensor:
+        return self._run(**stage)[:, -1]
+
+    def _run(self, **stage: bool | int | None) -> Tensor:
         inputs = self.model.prepare_inputs_for_generation(self.ids, **stage, **self._state)
         if self._rope is None:
             outputs = self.model(**inputs, return_dict=True)
@@ -141,7 +202,7 @@ class CachedSequences:
         self._state = self.model._update_model_kwargs_for_generation(
             outputs, self._state, is_encoder_decoder=self.model.config.is_encoder_decoder
         )
-        return outputs.logits[:, -1]
+        return outputs.logits
 
     def _known(self, tokens: Tensor) -> Tensor:
         # Padding, also that of a row that has ended, is the token of another model, which this one may not have.

@@ -22,7 +22,7 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from ..prompts.collate import collate
 from ..prompts.prompt import Prompt
-from .cached_sequences import CachedSequences
+from .cached_sequences import CachedSequences, prefill_inputs
 from .forward_recorder import ignored_by_hooks, is_empty
 from .rope_state import switching_rope
 from .unwrap_model import eval_mode, input_device
@@ -92,6 +92,25 @@ def why_not_copied(model: PreTrainedModel) -> str | None:
     return why_not(model, ("copied", _way_of_reading(model)), lambda: _error_reordered(model))
 
 
+def why_not_taken_back(model: PreTrainedModel, lengths: Sequence[int]) -> str | None:
+    """Return why a model cannot read several tokens in one forward and take some back; `None` if it can.
+
+    The trial is as long as the request needs, as in :func:`why_rows_differ`.
+
+    Args:
+        model: A decoder-only model.
+        lengths: Of the rows, with the tokens that will be generated.
+    """
+    config = model.config.get_text_config(decoder=True)
+    for kind, limit in switching_rope(model):
+        if max(lengths) > limit:
+            return f"its RoPE ({kind}) depends on the longest text"
+    longest = max((n for n in known_lengths(config) if n < max(lengths)), default=0)
+    padded = min(lengths) < max(lengths)
+    question = "taken back", _way_of_reading(model), longest, padded
+    return why_not(model, question, lambda: _error_taken_back(model, max(longest - 3, SHORT), padded=padded))
+
+
 def check_reorderable(sequences: CachedSequences) -> None:
     """Reject sequences whose rows cannot be dropped, multiplied and exchanged.
 
@@ -135,17 +154,21 @@ def known_lengths(config: Any) -> set[int]:  # noqa: ANN401
     return found | ({blocks * size} if blocks and size else set())
 
 
-def trial_tokens(model: PreTrainedModel, rows: int, length: int) -> Tensor:
-    """Return tokens `[rows, length]` on the model's device that stand for text: none has a name."""
-    config: Any = model.config.get_text_config(decoder=True)
-    size = config.vocab_size
-    named = {
+def named_tokens(model: PreTrainedModel) -> frozenset[int]:
+    """Return the tokens that a configuration names: those that begin, end and pad a text, or stand for an image."""
+    return frozenset(
         token
-        for part in (model.config, config)
+        for part in (model.config, model.config.get_text_config(decoder=True))
         for name, value in part.to_dict().items()
         if name.endswith(("token_id", "token_index"))
         for token in (value if isinstance(value, list) else [value])
-    }
+        if token is not None
+    )
+
+
+def trial_tokens(model: PreTrainedModel, rows: int, length: int) -> Tensor:
+    """Return tokens `[rows, length]` on the model's device that stand for text: none has a name."""
+    size, named = model.config.get_text_config(decoder=True).vocab_size, named_tokens(model)
     allowed = torch.tensor([token for token in range(min(size, 4096)) if token not in named] or [0])
     index = torch.arange(rows * length) * 37 % max(len(allowed) - 3, 1) + 2
     return allowed[index.clamp_max(len(allowed) - 1)].view(rows, length).to(input_device(model, "cpu"))
@@ -230,3 +253,25 @@ def _error_reordered(model: PreTrainedModel) -> float:
     assert found is not None
     read = SHORT + 3
     return relative_error(found, CachedSequences(model).prefill(_prompt(rows[:, :read]), rows[:, :0]))
+
+
+def _error_taken_back(model: Any, length: int, *, padded: bool) -> float:  # noqa: ANN401
+    text = trial_tokens(model, 1 + padded, length + 6)
+    mask = torch.ones_like(text)
+    mask[1:, : SHORT - 2] = 0
+    sequences = CachedSequences(model)
+    prompt = Prompt(text[:, :length], mask[:, :length], {})
+    logits = [sequences.prefill(prompt, text[:, :0])[:, None]]
+    if not getattr(sequences.cache, "is_croppable", sequences.cache is not None):
+        raise TypeError("it has no cache that can be cropped")
+    sequences.record_past()
+    wrong = text.flip(-1)
+    for first, right, in_vain in ((0, 2, 2), (2, 1, 0), (3, 3, 1)):
+        read = torch.cat([text[:, length + first :][:, :right], wrong[:, :in_vain]], dim=-1)
+        logits.append(sequences.extend(read)[:, :right])
+        sequences.take_back(in_vain)
+    # The same text in one forward.
+    state = prefill_inputs(model, text, mask, {})
+    state.pop("logits_to_keep", None)
+    whole = model(**model.prepare_inputs_for_generation(text, is_first_iteration=True, **state), return_dict=True)
+    return relative_error(torch.cat(logits, dim=1), whole.logits[:, length - 1 :])

@@ -14,6 +14,8 @@ from counterfoil.cli.output import stdout
 from counterfoil.decoding.by_name import Decoding
 from rich.console import Console
 
+from tests.support.drafts import counted_forwards
+
 loaded_once = functools.cache(counterfoil.models.load_language_model)
 
 PASSAGE = "In 2031 the government of France moved to Lyon, the new capital. "
@@ -160,3 +162,17 @@ def test_control_codes_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[s
     assert "\x1b" not in shown
     assert "red �[31m" in shown
     assert "(the model wrote nothing)" in shown
+
+
+@pytest.mark.usefixtures("one_model")
+def test_drafts_are_the_default_and_can_be_turned_off() -> None:
+    repeated = ("--prompt", PASSAGE * 3 + "In 2031", "--contrast", "In 2031", "--max-new-tokens", "12", "--json")
+    outputs, most = [], []
+    for more in ((), ("--no-drafts",)):
+        with counted_forwards(loaded_once().model) as shapes:
+            result = run("--method", "cad", *repeated, *more)
+        assert result.exit_code == 0, result.output
+        outputs.append(result.stdout)
+        most.append(max(tokens for rows, tokens in shapes if rows == 2 and tokens < 12))
+    assert outputs[0] == outputs[1]
+    assert most[0] > most[1] == 1

@@ -19,6 +19,7 @@ from counterfoil.decoding.images import add_noise
 from PIL import Image
 
 from tests.support import oracles
+from tests.support.drafts import counted_forwards, drafting
 from tests.support.tiny_vision import FAMILIES, MARKERS, VOCABULARY, WIDTH, TinyVision, images, tiny_vision
 from tests.support.vision_reference import VisionReference, reference_greedy, single
 
@@ -137,3 +138,19 @@ def test_one_forward_for_both_views_gives_the_same_tokens(family: str, method: s
     alone = generate(tiny, [made(tiny, method, which)], which, **MODES[mode])
     joint = generate(tiny, [made(tiny, method, which)], which, custom_generate=batched_views, **MODES[mode])
     assert joint.tolist() == alone.tolist()
+
+
+@pytest.mark.parametrize("mode", ["greedy", "sampling"])
+@pytest.mark.parametrize(("family", "method"), [case for case in CASES if case[1] in ("vcd", "code", "m3id")])
+def test_drafts_give_the_same_tokens(family: str, method: str, mode: str) -> None:
+    tiny, which = tiny_vision(family), [0, 1]
+    options = {**MODES[mode], "max_new_tokens": 4 * NEW, "custom_generate": batched_views}
+    expected = generate(tiny, [made(tiny, method, which)], which, **options)
+    if family == "paligemma":  # each view has a forward of its own
+        with pytest.raises(ValueError, match="cannot draft: a row is computed otherwise beside a longer one"):
+            generate(tiny, [made(tiny, method, which)], which, **options, prompt_lookup_num_tokens=6)
+        return
+    with drafting(expected, 0), counted_forwards(tiny.model) as shapes:
+        found = generate(tiny, [made(tiny, method, which)], which, **options, prompt_lookup_num_tokens=6)
+    assert found.tolist() == expected.tolist()
+    assert len(shapes) < 4 * NEW

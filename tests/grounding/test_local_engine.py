@@ -12,6 +12,8 @@ from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.grounding.messages import INSTRUCTION, in_reading_order
 from counterfoil.models import LanguageModel, load_language_model
 
+from tests.support.drafts import counted_forwards
+
 TEXT = "# Ferry\n\nThe ferry takes 55 minutes.\n\nIt carries 96 passengers and 8 cars."
 FERRY = Document("ferry.md", TEXT, "Ferry")
 MUSEUM = Document("museum.md", "The museum is free.", "Museum")
@@ -110,3 +112,18 @@ def test_the_answer_ends_with_a_whole_sentence(smollm):
 def test_limits_have_a_least(name):
     with pytest.raises(ValueError, match=f"`{name}` has to be at least 1, but is 0"):
         Limits(**{name: 0})
+
+
+def test_drafts_write_the_same_answer_in_fewer_forwards(smollm):
+    prompt = smollm.prompt("Repeat the text about the ferry.", [FIRST, SECOND], 30)
+    answers, forwards = [], []
+    for drafts in (True, False):
+        with counted_forwards(smollm.language.model) as shapes:
+            engine = LocalEngine(smollm.language, drafts=drafts)
+            answers.append(engine.generate(prompt, strength=0.5, limits=Limits(30, 3)))
+        forwards.append(len(shapes))
+    ours, plain = answers
+    assert (ours.text, ours.n_tokens, ours.unfinished) == (plain.text, plain.n_tokens, plain.unfinished)
+    assert [(span.start, span.end) for span in ours.trace] == [(span.start, span.end) for span in plain.trace]
+    assert [span.value for span in ours.trace] == pytest.approx([span.value for span in plain.trace], abs=1e-3)
+    assert forwards[0] < forwards[1]
