@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from .engine import Engine, Generated, Limits, Prompt
+from .engine import Engine, Generated, Limits, Prompt, Written
 from .question_answering import Retriever, answer
-from .results import CheckedAnswer, GroundedAnswer
+from .results import AnswerBegun, CheckedAnswer, GroundedAnswer, GroundedSentence, TextWritten
+from .streaming import AnswerStream, stream
 
 __all__ = [
+    "AnswerBegun",
+    "AnswerStream",
     "CheckedAnswer",
     "Engine",
     "Generated",
     "GroundedAnswer",
+    "GroundedSentence",
     "Limits",
     "Prompt",
     "Retriever",
+    "TextWritten",
+    "Written",
     "answer",
+    "stream",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from counterfoil.attribution import EntailmentModel, StatementVerdict, Status, cite, score_citations
+from counterfoil.attribution import CitedAnswer, EntailmentModel, StatementVerdict, Status, cite, score_citations
 from counterfoil.attribution.entailment.detail_checked import is_detail_checked
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import AnswerRecord, Report
@@ -44,25 +44,46 @@ def checked_answer(
         entailment: The model that attaches the citations.
         scorer: The model that their recall and precision are judged by.
     """
-    read = [source.read for source in sources]
-    cited = cite(
-        generated.text, read, entailment=entailment, detail_check=is_detail_checked(entailment), question=question
-    )
+    cited, text, statements = cited_statements(question, generated.text, sources, entailment)
     scores = score_citations(
-        cited.text, read, entailment=scorer, quotes=False, detail_check=is_detail_checked(scorer), question=question
+        cited.text,
+        [source.read for source in sources],
+        entailment=scorer,
+        quotes=False,
+        detail_check=is_detail_checked(scorer),
+        question=question,
     )
-    text = without_markers(generated.text)
-    by_id = {source.document.id: source for source in sources}
     record = AnswerRecord(
         label=label,
         text=text,
-        statements=placed(text, [_in_whole_document(verdict, by_id) for verdict in cited.statements]),
+        statements=statements,
         recall=scores.recall,
         precision=scores.precision,
         f1=scores.f1,
         trace=generated.trace if text == generated.text else (),
     )
     return CheckedAnswer(record, cited.text)
+
+
+def cited_statements(
+    question: str, written: str, sources: Sequence[Excerpt], entailment: EntailmentModel
+) -> tuple[CitedAnswer, str, tuple[StatementVerdict, ...]]:
+    """Return an answer, or whole sentences from its beginning, with the citations that its sentences get.
+
+    Args:
+        question: What was asked.
+        written: What the model wrote; markers of its own are taken out.
+        sources: What the model read.
+        entailment: The model that attaches the citations.
+
+    Returns:
+        The text with markers, the text without, and the sentences with their places in it and in the whole documents.
+    """
+    read = [source.read for source in sources]
+    cited = cite(written, read, entailment=entailment, detail_check=is_detail_checked(entailment), question=question)
+    text = without_markers(written)
+    by_id = {source.document.id: source for source in sources}
+    return cited, text, placed(text, [_in_whole_document(verdict, by_id) for verdict in cited.statements])
 
 
 def _in_whole_document(verdict: StatementVerdict, sources: Mapping[str, Excerpt]) -> StatementVerdict:

@@ -8,11 +8,28 @@ from typing import Generic, Protocol, TypeVar
 
 from counterfoil.attribution.report import TraceSpan
 from counterfoil.attribution.retrieval import Passage
+from counterfoil.attribution.text.segmentation import sentences
 
 Tokens = TypeVar("Tokens")
 
-OnToken = Callable[[int], None]
-"""Called after each step with the number of tokens so far."""
+
+@dataclass(frozen=True)
+class Written:
+    """An answer that is being decoded.
+
+    Args:
+        text: All that was written so far, as it was decoded.
+        n_tokens: How many tokens that took.
+        trace: As in :class:`Generated`, with the offsets of `text`; of its finished sentences, as far as it is known.
+    """
+
+    text: str
+    n_tokens: int
+    trace: tuple[TraceSpan, ...] = ()
+
+
+OnText = Callable[[Written], None]
+"""Called after each step; what it raises ends the decoding and is passed on."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +104,7 @@ class Engine(Protocol[Tokens]):
         ...
 
     def generate(
-        self, prompt: Prompt[Tokens], *, strength: float | None, limits: Limits, on_token: OnToken | None = None
+        self, prompt: Prompt[Tokens], *, strength: float | None, limits: Limits, on_text: OnText | None = None
     ) -> Generated:
         """Decode one answer greedily.
 
@@ -95,6 +112,53 @@ class Engine(Protocol[Tokens]):
             prompt: Of this engine.
             strength: Weight of the contrast in context-aware decoding; `None` decodes plainly.
             limits: When to stop.
-            on_token: Called with the number of tokens so far.
+            on_text: Called after each step. An engine that decodes in one go need not call it.
         """
         ...
+
+
+def finished(text: str, limits: Limits, *, ended: bool = False) -> tuple[int, int]:
+    """Return where the whole sentences stand in a text that is being written, without white space around them.
+
+    A sentence is finished when the next one has begun, because a full stop alone may be that of "2.4".
+
+    Args:
+        text: What was written.
+        limits: Sentences beyond the most that an answer may have are left out.
+        ended: Whether nothing will follow, so that the last sentence is finished too.
+
+    Returns:
+        Start and end, the same if no sentence is finished.
+    """
+    found = sentences(text)
+    kept = (found if ended else found[:-1])[: limits.max_sentences]
+    return (kept[0].start, kept[-1].end) if kept else (0, 0)
+
+
+def generated(
+    text: str, n_tokens: int, limits: Limits, *, ended: bool, ends: Sequence[int] = (), values: Sequence[float] = ()
+) -> Generated:
+    """Return what is kept of a decoded text: its whole sentences, or if not even one was finished, what there is of it.
+
+    Args:
+        text: What was decoded.
+        n_tokens: How many tokens that took.
+        limits: Of the answer.
+        ended: Whether the model ended it, rather than running out of tokens.
+        ends: Where each token ends in `text`.
+        values: What the documents add to the log-probability of each token, in nats.
+    """
+    enough = ended or len(sentences(text)) > limits.max_sentences
+    start, end = finished(text, limits, ended=enough)
+    if start == end:
+        start, end = finished(text, limits, ended=True)
+    return Generated(text[start:end], n_tokens, not enough, trace_spans(ends, values, start, end))
+
+
+def trace_spans(ends: Sequence[int], values: Sequence[float], start: int, end: int) -> tuple[TraceSpan, ...]:
+    """Return the values of the tokens that stand in `[start, end)` of the text, with offsets from `start`."""
+    return tuple(
+        TraceSpan(max(begin, start) - start, min(stop, end) - start, value)
+        for begin, stop, value in zip([0, *ends], ends, values, strict=False)
+        if max(begin, start) < min(stop, end)
+    )

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from counterfoil.attribution.report import TraceSpan
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
 from counterfoil.decoding import CADLogitsProcessor, batched_views, drafted_views
 from jinja2 import TemplateError
 from transformers import StoppingCriteria
 
-from .engine import Generated, Limits, OnToken, Prompt
+from .engine import Generated, Limits, OnText, Prompt, Written, finished, generated, trace_spans
 from .messages import INSTRUCTION, in_reading_order, user_message
 
 if TYPE_CHECKING:
+    from counterfoil.attribution.report import TraceSpan
     from counterfoil.models import LanguageModel
     from transformers import PreTrainedTokenizerBase
 
@@ -65,7 +65,7 @@ class LocalEngine:
         )
 
     def generate(
-        self, prompt: Prompt[Tokens], *, strength: float | None, limits: Limits, on_token: OnToken | None = None
+        self, prompt: Prompt[Tokens], *, strength: float | None, limits: Limits, on_text: OnText | None = None
     ) -> Generated:
         """Decode one answer greedily, both views of the question in one forward.
 
@@ -73,7 +73,7 @@ class LocalEngine:
             prompt: From :meth:`prompt`.
             strength: Of CAD; `None` decodes plainly.
             limits: When to stop.
-            on_token: Called with the number of tokens so far.
+            on_text: Called after each step.
         """
         model, tokenizer = self.language.model, self.language.tokenizer
         main = {name: tensor.to(model.device) for name, tensor in prompt.main.items()}
@@ -88,20 +88,18 @@ class LocalEngine:
             max_new_tokens=limits.max_new_tokens,
             logits_processor=[cad] if cad else [],
             custom_generate=self._loop if cad else None,
-            stopping_criteria=[_EnoughSentences(tokenizer, length, limits.max_sentences, on_token)],
+            stopping_criteria=[_EnoughSentences(tokenizer, length, limits, cad, on_text)],
             pad_token_id=tokenizer.pad_token_id,
         )
         new = sequences[0, length:].tolist()
-        written = _text(tokenizer, new)
-        ended = new[-1] in _end_tokens(self.language)
-        found = sentences(written)
-        enough = ended or len(found) > limits.max_sentences
-        # If not even one sentence was finished, what there is of it is the answer.
-        kept = (found if enough else found[:-1])[: limits.max_sentences] or found
-        start, end = (kept[0].start, kept[-1].end) if kept else (0, 0)
-        values = cad.trace(sequences).difference[0].tolist() if cad else []
-        trace = _trace(_ends(tokenizer, new), values, start, end)
-        return Generated(written[start:end], len(new), not enough, trace)
+        return generated(
+            _text(tokenizer, new),
+            len(new),
+            limits,
+            ended=new[-1] in _end_tokens(self.language),
+            ends=_ends(tokenizer, new),
+            values=cad.trace(sequences).difference[0].tolist() if cad else [],
+        )
 
     def _tokens(self, message: str) -> Tokens:
         tokenizer = self.language.tokenizer
@@ -118,32 +116,39 @@ class LocalEngine:
 
 
 class _EnoughSentences(StoppingCriteria):
-    """Stop after the last wanted sentence: when the next one has begun, for a full stop alone may be "2.4"."""
+    """Stop after the last wanted sentence, when the next one has begun, and tell what was written so far."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, prompt_length: int, max_sentences: int, on_token: OnToken | None
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt_length: int,
+        limits: Limits,
+        cad: CADLogitsProcessor | None,
+        on_text: OnText | None,
     ) -> None:
-        self.tokenizer, self.prompt_length = tokenizer, prompt_length
-        self.max_sentences, self.on_token = max_sentences, on_token
+        self.tokenizer, self.prompt_length, self.limits = tokenizer, prompt_length, limits
+        self.cad, self.on_text = cad, on_text
+        self._traced = 0
+        self._trace: tuple[TraceSpan, ...] = ()
 
     def __call__(
         self, input_ids: torch.Tensor, scores: tuple[torch.FloatTensor] | None, **kwargs: object
     ) -> torch.BoolTensor:
-        new = input_ids[:, self.prompt_length :]
-        if self.on_token is not None:
-            self.on_token(new.shape[1])
-        written = self.tokenizer.batch_decode(new, skip_special_tokens=True)
-        done = [len(sentences(text)) > self.max_sentences for text in written]
-        return cast("torch.BoolTensor", torch.tensor(done, device=input_ids.device))
+        new = input_ids[0, self.prompt_length :].tolist()
+        text = _text(self.tokenizer, new)
+        if self.on_text is not None:
+            shown = text.rstrip("�")
+            self.on_text(Written(shown, len(new), self._traced_to(finished(shown, self.limits)[1], input_ids, new)))
+        done = len(sentences(text)) > self.limits.max_sentences
+        return cast("torch.BoolTensor", torch.tensor([done], device=input_ids.device))
 
-
-def _trace(ends: list[int], values: list[float], start: int, end: int) -> tuple[TraceSpan, ...]:
-    """Return the values of the tokens that stand in `[start, end)` of the text, with offsets from `start`."""
-    return tuple(
-        TraceSpan(max(begin, start) - start, min(stop, end) - start, value)
-        for begin, stop, value in zip([0, *ends], ends, values, strict=False)
-        if max(begin, start) < min(stop, end)
-    )
+    def _traced_to(self, end: int, input_ids: torch.Tensor, new: list[int]) -> tuple[TraceSpan, ...]:
+        """Return the trace up to a place of the text, read anew if that is further than the last time."""
+        if self.cad is not None and end > self._traced:
+            # The last token is chosen, but its number is known after the next step only.
+            values = self.cad.trace(input_ids[:, :-1]).difference[0].tolist()
+            self._traced, self._trace = end, trace_spans(_ends(self.tokenizer, new[:-1]), values, 0, end)
+        return self._trace
 
 
 def _ends(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> list[int]:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from counterfoil.attribution import Document, EntailmentModel, load_entailment
 from counterfoil.attribution.documents import as_documents
+from counterfoil.attribution.entailment.cached import CachedEntailment, MemoryCache
 from counterfoil.attribution.entailment.detail_checked import detail_checked, measured
 from counterfoil.attribution.retrieval import Passage, retrieve
 from counterfoil.models import load_embedding_model, load_language_model
 
 from .citations import checked_answer, notes, with_located_words
-from .engine import Engine, Generated, Limits, Prompt
+from .engine import Engine, Generated, Limits, Prompt, Written
 from .excerpts import Excerpt, excerpts
-from .results import GroundedAnswer
+from .results import AnswerBegun, Event, GroundedAnswer
+from .running_check import RunningCheck
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -56,6 +58,7 @@ def answer(
     drafts: bool = True,
     locate: LocateMethod = "none",
     progress: StepProgress | None = None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> GroundedAnswer:
     """Answer a question from documents, with citations that have been checked.
 
@@ -64,8 +67,9 @@ def answer(
         documents: The documents to search; strings are documents named by their numbers. Or a function that returns
             passages (or documents, to be read whole) for the question, the best first: all of them are read as far as
             the context reaches.
-        engine: What writes the answer: an :class:`~counterfoil.grounding.engine.Engine`, or the hub id or folder of a
-            language model; `None` for SmolLM2-135M-Instruct.
+        engine: What writes the answer: an :class:`~counterfoil.grounding.engine.Engine`, the hub id or folder of a
+            language model, or the address of a server with one model, as `http://localhost:8000/v1`; `None` for
+            SmolLM2-135M-Instruct.
         method: `"cad"` decodes against the same question without documents, `"none"` plainly.
         strength: Weight of the contrast in CAD, at least 0.
         compare: Decode plainly as well.
@@ -84,6 +88,8 @@ def answer(
             answer, in less time. An engine that is given decides for itself.
         locate: Method that locates the words of each clause in the documents, for the page; `"none"` for none.
         progress: Shows the steps of the work.
+        on_event: Called with what is known before the first word, with the words as they are written, and with each
+            sentence when it is finished and checked. What it raises ends the work and is passed on.
 
     Returns:
         The answer. Its first sentence with its sources, for example, is `statements[0]` of it.
@@ -101,11 +107,18 @@ def answer(
     with step("Loading the language model", None):
         writer = _engine(engine, drafts)
         prompt = writer.prompt(question, passages, max_new_tokens)
-    generated = [(label, _generated(writer, prompt, label, weight, limits, step)) for label, weight in decodings]
-    with step("Loading the entailment model", None):
-        judge = _judge(entailment, detail_check)
-        scorer = judge if check_with is None else _judge(check_with, detail_check)
     sources = excerpts(prompt.passages)
+    read_first = _read_first(sources, everything)
+    judge = None
+    if on_event is not None:
+        on_event(AnswerBegun(tuple(label for label, _ in decodings), read_first, prompt.passages))
+        judge = _judge(entailment, detail_check, step)
+    generated = []
+    for number, (label, weight) in enumerate(decodings):
+        check = RunningCheck(question, sources, judge, limits, on_event, number) if on_event and judge else None
+        generated.append((label, _generated(writer, prompt, label, weight, limits, step, check)))
+    judge = judge or _judge(entailment, detail_check, step)
+    scorer = judge if check_with is None else _judge(check_with, detail_check, step)
     with step("Checking citations", None):
         checked = [checked_answer(label, question, text, sources, judge, scorer) for label, text in generated]
     unlocated: tuple[str, ...] = ()
@@ -115,7 +128,7 @@ def answer(
     return GroundedAnswer(
         question=question,
         answers=tuple(checked),
-        documents=_read_first(sources, everything),
+        documents=read_first,
         passages=prompt.passages,
         settings={
             "Language model": writer.name,
@@ -131,9 +144,12 @@ def answer(
     )
 
 
-def _judge(entailment: EntailmentModel | str, detail_check: bool) -> EntailmentModel:
-    named = load_entailment(entailment) if isinstance(entailment, str) else entailment
-    return detail_checked(named, detail_check)
+def _judge(entailment: EntailmentModel | str, detail_check: bool, step: StepProgress) -> EntailmentModel:
+    """Return the judge, which remembers: what a running check asked, the whole answer asks again."""
+    with step("Loading the entailment model", None):
+        named = load_entailment(entailment) if isinstance(entailment, str) else entailment
+    bare = detail_checked(named, on=False)
+    return detail_checked(CachedEntailment(bare, cache=MemoryCache()), detail_check)
 
 
 def _check(question: str, documents: Sequence[Document | str] | Retriever, top_k: int, locate: str) -> None:
@@ -199,21 +215,35 @@ def _as_passages(found: Sequence[Passage | Document | str]) -> list[Passage]:
 def _engine(engine: Engine | str | None, drafts: bool) -> Engine:
     if engine is not None and not isinstance(engine, str):
         return engine
+    if engine is not None and engine.startswith(("http://", "https://")):
+        from .served_engine import ServedEngine  # noqa: PLC0415  (not needed by the others)
+
+        return ServedEngine(engine)
     from .local_engine import LocalEngine  # noqa: PLC0415  (torch)
 
     return LocalEngine(load_language_model(engine), drafts=drafts)
 
 
 def _generated(
-    engine: Engine, prompt: Prompt, label: str, strength: float | None, limits: Limits, step: StepProgress
+    engine: Engine,
+    prompt: Prompt,
+    label: str,
+    strength: float | None,
+    limits: Limits,
+    step: StepProgress,
+    check: RunningCheck | None,
 ) -> Generated:
     with step(f"Decoding ({label})", limits.max_new_tokens) as advance:
-        return engine.generate(
-            prompt,
-            strength=strength,
-            limits=limits,
-            on_token=lambda n_tokens: advance(n_tokens, limits.max_new_tokens),
-        )
+
+        def on_text(so_far: Written) -> None:
+            advance(so_far.n_tokens, limits.max_new_tokens)
+            if check is not None:
+                check.written(so_far)
+
+        found = engine.generate(prompt, strength=strength, limits=limits, on_text=on_text)
+        if check is not None:
+            check.ended(found)
+        return found
 
 
 def _read_first(sources: Sequence[Excerpt], documents: Sequence[Document]) -> tuple[Document, ...]:

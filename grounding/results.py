@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from counterfoil.attribution import Document, StatementVerdict
+from counterfoil.attribution import Citation, Document, StatementVerdict, Status
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan
 from counterfoil.attribution.report.saved import LeftOutFile, SavedAnswer, SavedAnswers, SavedDocument, SavedPassage
 from counterfoil.attribution.retrieval import Passage
@@ -26,6 +26,69 @@ class CheckedAnswer:
 
     record: AnswerRecord
     text_with_markers: str
+
+
+@dataclass(frozen=True)
+class AnswerBegun:
+    """What is known before the first word is written.
+
+    Args:
+        labels: How each answer is decoded, in the order of :attr:`GroundedAnswer.answers`.
+        documents: As in :class:`GroundedAnswer`.
+        passages: The passages that the model reads.
+    """
+
+    labels: tuple[str, ...]
+    documents: tuple[Document, ...]
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class TextWritten:
+    """The words of an answer so far, also those of a sentence that is not finished.
+
+    Args:
+        text: Without markers and without white space before it.
+        number: Of the answer, from 0.
+    """
+
+    text: str
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class GroundedSentence:
+    """A finished sentence of an answer, checked while the rest is still being written.
+
+    Args:
+        verdict: What it rests on; its offsets are those of the answer.
+        trace: How many nats the documents added to each word piece of it, with the offsets of the answer; empty for
+            plain decoding, and where that is known only when the answer is whole.
+        number: Of the answer, from 0.
+    """
+
+    verdict: StatementVerdict
+    trace: tuple[TraceSpan, ...] = ()
+    number: int = 0
+
+    @property
+    def text(self) -> str:
+        """Return the sentence, without markers."""
+        return self.verdict.text
+
+    @property
+    def status(self) -> Status:
+        """Return the verdict."""
+        return self.verdict.status
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Return the documents that support it, each with the quote that does."""
+        return self.verdict.citations
+
+
+Event = AnswerBegun | TextWritten | GroundedSentence
+"""What :func:`counterfoil.grounding.answer` tells while it works."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..detail_check import Finding
 from ..serialization import from_data
@@ -35,6 +35,33 @@ class Progress:
     judged: int = 0
     remembered: int = 0
     failed: int = 0
+
+
+class Cache(Protocol):
+    """Where judgements of one model are kept."""
+
+    def get(self, pair: Pair) -> Judgement | None:
+        """Return the judgement of `pair`, or `None` if there is none yet."""
+        ...
+
+    def put(self, judged: Iterable[tuple[Pair, Judgement]]) -> None:
+        """Keep the judgements."""
+        ...
+
+
+class MemoryCache:
+    """Judgements of one model in memory, failures too: what is asked twice of it gets one answer."""
+
+    def __init__(self) -> None:
+        self._known: dict[Pair, Judgement] = {}
+
+    def get(self, pair: Pair) -> Judgement | None:
+        """Return the judgement of `pair`, or `None` if there is none yet."""
+        return self._known.get(pair)
+
+    def put(self, judged: Iterable[tuple[Pair, Judgement]]) -> None:
+        """Keep the judgements."""
+        self._known.update(judged)
 
 
 class JudgementCache:
@@ -106,7 +133,7 @@ class CachedEntailment:
         self,
         model: EntailmentModel,
         *,
-        cache: JudgementCache | None = None,
+        cache: Cache | None = None,
         batch: int = 256,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:

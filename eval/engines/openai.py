@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from counterfoil.attribution.chat import OpenAIChat, openai_client
 from counterfoil.decoding.by_name import PLAIN, Decoding
 from counterfoil.decoding.vllm import contrast_params
+from counterfoil.grounding.served_engine import PROBE, only_model, rejects, served_models
 
 from ..requests import Choice, Generation, Request, Response
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from ..task import Task
 
-PROBE = "counterfoil-probe"
 SILENT = ("the model returned nothing", "the model refused")
 
 
@@ -61,10 +61,8 @@ class OpenAIEngine:
         self._client = openai_client(url, api_key)
         self._api_key = api_key
         self.url, self.at_once, self.chat = url, at_once, chat
-        served = self._served()
-        if model is None and len(served) != 1:
-            raise ValueError(f"--model has to be given: {url} serves {', '.join(served.values()) or 'no model'}")
-        self._model = model or next(iter(served.values()))
+        served = served_models(self._client, url)
+        self._model = model or only_model(served, url)
         self._tokenizer = tokenizer or self._model
         self._has_plug_in: bool | None = None
 
@@ -171,30 +169,10 @@ class OpenAIEngine:
             return api.chat.completions.create(messages=turn, **options).choices[0].message.content or ""
         return api.completions.create(prompt=prompt, **options).choices[0].text
 
-    def _served(self) -> dict[str, str]:
-        """Return a name of each model; vLLM lists every name of one and says as `root` what it loaded."""
-        from openai import AuthenticationError, OpenAIError, PermissionDeniedError  # noqa: PLC0415
-
-        try:
-            return {getattr(found, "root", None) or found.id: found.id for found in self._client.models.list()}
-        except (AuthenticationError, PermissionDeniedError) as error:
-            raise ValueError(
-                f"--api-key has to be a key of {self.url}, or OPENAI_API_KEY has to be set, but it answers: {error}"
-            ) from error
-        except OpenAIError as error:
-            raise ValueError(f"--endpoint has to be a server that answers, but {self.url} does not: {error}") from error
-
     def _knows_methods(self) -> bool:
         if self._has_plug_in is None:
             self._has_plug_in = self._rejects({"cf_method": PROBE})
         return self._has_plug_in
 
     def _rejects(self, keys: Mapping[str, Any]) -> bool:
-        """Return whether the server answers a request of one token with these keys by an error of the client's."""
-        from openai import BadRequestError, UnprocessableEntityError  # noqa: PLC0415
-
-        try:
-            self._complete("a", 1, (), keys)
-        except (BadRequestError, UnprocessableEntityError):
-            return True
-        return False
+        return rejects(lambda: self._complete("a", 1, (), keys))

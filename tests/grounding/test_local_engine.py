@@ -84,7 +84,7 @@ def test_strength_zero_is_plain_decoding_and_the_trace_covers_the_answer(smollm)
     prompt = smollm.prompt(QUESTION, [FIRST], 40)
     steps = []
     limits = Limits(40, 1)
-    zero = smollm.generate(prompt, strength=0.0, limits=limits, on_token=steps.append)
+    zero = smollm.generate(prompt, strength=0.0, limits=limits, on_text=lambda so_far: steps.append(so_far.n_tokens))
     plain = smollm.generate(prompt, strength=None, limits=limits)
     assert zero.text == plain.text
     assert zero.text == zero.text.strip() != ""

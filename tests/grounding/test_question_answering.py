@@ -11,7 +11,7 @@ from counterfoil.attribution import Document, Status
 from counterfoil.attribution.entailment.registry import default_entailment
 from counterfoil.attribution.report import render
 from counterfoil.attribution.retrieval import Passage
-from counterfoil.grounding import Generated, Limits, Prompt, answer
+from counterfoil.grounding import Generated, Limits, Prompt, answer, stream
 from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.models import load_embedding_model, load_language_model
 
@@ -60,6 +60,28 @@ def test_offsets_are_those_of_the_whole_documents(found):
             for span in located.spans:
                 assert texts[span.document][span.start : span.end] == span.quote
     assert found.answers[0].record.attributions
+
+
+def test_the_real_model_streams_what_it_answers(models, found):
+    streamed = stream(QUESTION, [MUSEUM, LIGHTHOUSE], compare=True, max_sentences=1, locate="alignment", **models)
+    told = list(streamed)
+    whole = found
+    assert streamed.answer.text == whole.text
+    assert streamed.answer.trace == whole.trace
+    for number, checked in enumerate(whole.answers):
+        own = [s for s in told if s.number == number]
+        assert [s.text for s in own] == [v.text for v in checked.record.statements]
+        for sentence, verdict in zip(own, checked.record.statements, strict=True):
+            assert (sentence.status, sentence.verdict.start, sentence.verdict.end) == (
+                verdict.status,
+                verdict.start,
+                verdict.end,
+            )
+            assert [c.quote for c in sentence.citations] == [c.quote for c in verdict.citations]
+            assert sentence.verdict.probability == pytest.approx(verdict.probability, abs=1e-4)
+    first = told[0]
+    assert first.trace, "known while the answer is being written"
+    assert "".join(whole.text[span.start : span.end] for span in first.trace) == first.text
 
 
 def test_it_is_written_and_shown(found):
@@ -114,7 +136,7 @@ class Echo:
     def prompt(self, question, passages, max_new_tokens):
         return Prompt(tuple(passages), (), passages[0].text, question)
 
-    def generate(self, prompt, *, strength, limits, on_token=None):
+    def generate(self, prompt, *, strength, limits, on_text=None):
         assert isinstance(limits, Limits)
         return Generated(prompt.main, 9, False, ())
 

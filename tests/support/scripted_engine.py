@@ -1,0 +1,67 @@
+"""An engine that writes what a test tells it to, word by word, and a judge that compares words."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+
+from counterfoil.attribution import Judgement
+from counterfoil.attribution.retrieval import Passage
+from counterfoil.grounding import Generated, Limits, Prompt, Written
+from counterfoil.grounding.engine import finished, generated, trace_spans
+from counterfoil.grounding.messages import in_reading_order
+
+
+class ScriptedEngine:
+    """Writes a text by its decoding: with a contrast the first, plainly the second.
+
+    Args:
+        text: What it writes with a contrast; its words have the numbers of their letters as trace.
+        plain: What it writes plainly.
+        before_word: Called before each word with the number of those written.
+    """
+
+    name = "scripted"
+
+    def __init__(
+        self, text: str, plain: str = "It is plain.", before_word: Callable[[int], object] = lambda _: None
+    ) -> None:
+        self.text, self.plain, self.before_word = text, plain, before_word
+        self.asked: list[str] = []
+
+    def prompt(self, question: str, passages: Sequence[Passage], max_new_tokens: int) -> Prompt[str]:
+        self.asked.append(question)
+        return Prompt(in_reading_order(passages), (), question, question)
+
+    def generate(
+        self, prompt: Prompt[str], *, strength: float | None, limits: Limits, on_text: Callable | None = None
+    ) -> Generated:
+        words = re.findall(r"\s*\S+", self.plain if strength is None else self.text)[: limits.max_new_tokens]
+        ends = list(itertools.accumulate(map(len, words)))
+        values = [] if strength is None else [float(len(word.strip())) for word in words]
+        text = ""
+        for n, word in enumerate(words, start=1):
+            self.before_word(n - 1)
+            text += word
+            if on_text is not None:
+                trace = trace_spans(ends, values, 0, finished(text, limits)[1])
+                on_text(Written(text, n, trace))
+        return generated(text, len(words), limits, ended=True, ends=ends, values=values)
+
+
+class WordsJudge:
+    """Supports a claim as surely as its words stand in the premise: wholly, or not."""
+
+    name, threshold = "words@1", 0.5
+
+    def __init__(self) -> None:
+        self.judged: list[tuple[str, str]] = []
+
+    def judge(self, pairs):
+        self.judged += pairs
+        return [Judgement(float(_words(pair.hypothesis) <= _words(pair.premise))) for pair in pairs]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
