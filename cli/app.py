@@ -12,6 +12,7 @@ from .errors import usage_errors
 
 COMMANDS = {
     "ask": "Answer a question from documents, with checked citations.",
+    "app": "Ask questions of documents in the browser, and review the answers.",
     "generate": "Continue a prompt, or answer a question about an image, by a contrastive method and plainly.",
     "locate": "Find the words of documents that support some words of an answer.",
     "score": "Score the citations of answers.",
@@ -22,6 +23,9 @@ COMMANDS = {
     "eval": "Measure decoding methods and entailment models on published tasks.",
 }
 """Summary of each command by its name; the command is the attribute of that name in the module of that name."""
+
+ELSEWHERE = {"app": "view"}
+"""The modules of the commands that stand in another one's."""
 
 
 class LazyGroup(click.Group):
@@ -45,7 +49,7 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self.lazy_commands:
             return None
-        return getattr(import_module(f".{cmd_name}", self.package), cmd_name)
+        return getattr(import_module(f".{ELSEWHERE.get(cmd_name, cmd_name)}", self.package), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the name and the whole summary of each command."""

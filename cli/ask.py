@@ -18,16 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .errors import with_option_names
-from .options import (
-    AT_LEAST_ONE,
-    Command,
-    Number,
-    detail_check_option,
-    documents_option,
-    drafts_option,
-    entailment_option,
-    output_option,
-)
+from .options import Command, Number, answering_engine, answering_options, documents_option, output_option
 from .output import one_line, print_line, print_notes, print_written, shortened, stdout
 from .progress import Progress
 
@@ -43,7 +34,6 @@ _STYLES = {
 @click.argument("question")
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="--documents DIR|FILE...")
 @documents_option(required=False)
-@click.option("--model", metavar="MODEL", help="Language model: hub id or folder. Default: SmolLM2-135M-Instruct.")
 @click.option(
     "--method", type=click.Choice(METHODS), default="cad",
     help="cad: decode against the same question without documents. none: decode plainly.",
@@ -52,15 +42,8 @@ _STYLES = {
 @click.option("--compare", is_flag=True, help="Decode plainly as well and show both answers.")
 @output_option("--report", "Write the page for the browser here.")
 @output_option("--json", "Write everything as JSON here.")
-@click.option("--top-k", type=AT_LEAST_ONE, metavar="N", default=3, help="How many passages the model reads.")
-@click.option("--max-new-tokens", type=AT_LEAST_ONE, metavar="N", default=80, help="Longest answer in tokens.")
-@click.option("--max-sentences", type=AT_LEAST_ONE, metavar="N", default=3, help="Longest answer in sentences.")
-@drafts_option()
-@entailment_option("Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ...")
-@detail_check_option()
+@answering_options
 @click.option("--check-with", metavar="NAME", help="Another judge for the recall and precision of the citations.")
-@click.option("--embedding-model", metavar="MODEL", help="Finds the passages: hub id or folder. Default: "
-              "all-MiniLM-L6-v2.")  # fmt: skip
 @click.option(
     "--locate", type=click.Choice(LOCATE_METHODS), default="alignment",
     help="For --report and --json: how to locate the words of each clause beforehand.",
@@ -72,6 +55,8 @@ def ask(
     more: tuple[Path, ...],
     documents: tuple[Path, ...],
     model: str | None,
+    endpoint: str | None,
+    api_key: str | None,
     method: AnswerMethod,
     strength: float,
     compare: bool,
@@ -101,7 +86,7 @@ def ask(
         found = answer(
             question,
             reading.documents,
-            engine=model,
+            engine=answering_engine(model, endpoint, api_key),
             method=method,
             strength=strength,
             compare=compare,

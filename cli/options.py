@@ -184,6 +184,47 @@ def drafts_option() -> Decorator:
     )
 
 
+def answering_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what says which models answer and check, and how long an answer may be; the command gets each by its name."""
+    for option in reversed(
+        (
+            click.option("--model", metavar="MODEL", help="Language model: hub id or folder; with --endpoint its name "
+                         "there. Default: SmolLM2-135M-Instruct."),
+            click.option("--endpoint", metavar="URL", help="Have this server answer, as http://host:8000/v1; cad needs "
+                         "counterfoil serve there."),
+            click.option("--api-key", metavar="KEY", help="With --endpoint: its key. Default: OPENAI_API_KEY."),
+            click.option("--top-k", type=AT_LEAST_ONE, metavar="N", default=3,
+                         help="How many passages the model reads."),
+            click.option("--max-new-tokens", type=AT_LEAST_ONE, metavar="N", default=80,
+                         help="Longest answer in tokens."),
+            click.option("--max-sentences", type=AT_LEAST_ONE, metavar="N", default=3,
+                         help="Longest answer in sentences."),
+            drafts_option(),
+            entailment_option("Who checks the citations: local, true, minicheck, hhem, nli:HUB_ID, llm:MODEL, ..."),
+            detail_check_option(),
+            click.option("--embedding-model", metavar="MODEL", help="Finds the passages: hub id or folder. Default: "
+                         "all-MiniLM-L6-v2."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def answering_engine(model: str | None, endpoint: str | None, api_key: str | None) -> Any:  # noqa: ANN401 (an engine or its name)
+    """Return what `--model`, `--endpoint` and `--api-key` name, as :func:`counterfoil.grounding.answer` takes it.
+
+    Raises:
+        ValueError: The server cannot be reached, or a key is given without one.
+    """
+    if endpoint is None:
+        if api_key is not None:
+            raise ValueError("--api-key has to stand beside --endpoint, but that is missing")
+        return model
+    from counterfoil.grounding.served_engine import ServedEngine
+
+    return ServedEngine(endpoint, model, api_key=api_key)
+
+
 def judge_options(help: str = "The entailment model, named as for score.") -> Decorator:
     """Add `--entailment`, `--option`, `--device` and `--detail-check`; the command gets them as `judge`."""
 

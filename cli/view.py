@@ -1,20 +1,40 @@
-"""`counterfoil view`: the page of a JSON file, on this machine's own address, with a model behind it."""
+"""Pages on this machine's own address with models behind them: `counterfoil view` of a JSON file, `counterfoil app`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 from counterfoil.attribution import load_entailment
+from counterfoil.attribution.loaders.documents import Reading, read_documents
 from counterfoil.attribution.locating import METHODS, Locator
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import AnswerRecord, Report, read_reports
-from counterfoil.attribution.report.server import Server
+from counterfoil.attribution.report.locate_service import MakeLocator
+from counterfoil.attribution.report.server import LocalServer, Server
+from counterfoil.grounding.app import AppServer, Models, Session, Settings
 
-from .options import INPUT_FILE, Command, NameValue, entailment_option
+from .options import (
+    INPUT_FILE,
+    Command,
+    NameValue,
+    answering_engine,
+    answering_options,
+    documents_option,
+    entailment_option,
+)
+
+
+def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    port = click.option(
+        "--port", type=click.IntRange(0, 65535), metavar="N", default=0, help="Where to serve; 0 for any that is free."
+    )
+    browser = click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
+    return port(browser(command))
 
 
 @click.command(cls=Command)
@@ -28,10 +48,7 @@ from .options import INPUT_FILE, Command, NameValue, entailment_option
     "-s", "--set", "settings", multiple=True, type=NameValue(), metavar="NAME=VALUE",
     help="Of --method: layer=9, top_k=3, ...",
 )  # fmt: skip
-@click.option(
-    "--port", type=click.IntRange(0, 65535), metavar="N", default=0, help="Where to serve; 0 for any that is free."
-)
-@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
+@_serving_options
 def view(
     file: Path,
     method: str,
@@ -46,8 +63,61 @@ def view(
     FILE is what `ask --json` or `score --json` wrote. Words that were not located beforehand are located by a model on
     this machine. Serves on 127.0.0.1 until Ctrl-C.
     """
-    server = _server(file, method, model, entailment, dict(settings), port)
-    click.echo(f"{file} is at {server.url}\nCtrl-C ends it.")
+    saved = read_reports(file)
+    make = _make_locator(method, model, entailment, dict(settings))
+    _serve(lambda: Server(saved, make, method=method, port=port), str(file), port, browser=browser)
+
+
+@click.command(cls=Command)
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[--documents DIR|FILE...]")
+@documents_option(required=False)
+@answering_options
+@_serving_options
+def app(
+    more: tuple[Path, ...],
+    documents: tuple[Path, ...],
+    model: str | None,
+    endpoint: str | None,
+    api_key: str | None,
+    top_k: int,
+    max_new_tokens: int,
+    max_sentences: int,
+    entailment: str,
+    detail_check: bool,
+    embedding_model: str | None,
+    port: int,
+    browser: bool,
+) -> None:
+    """Ask questions of documents in the browser, and review the answers.
+
+    The answer comes in sentence by sentence, each checked; the page takes more documents, shows what any words rest on,
+    and exports what a person says of the verdicts for calibrate and eval. Serves on 127.0.0.1 until Ctrl-C.
+    """
+    named = (*documents, *more)
+    reading = read_documents(named) if named else Reading([], [])
+    session = Session(
+        reading.documents,
+        Models(answering_engine(model, endpoint, api_key), entailment, embedding_model, detail_check),
+        Settings(top_k, max_new_tokens, max_sentences),
+        [f"Left out: {file}." for file in reading.left_out],
+    )
+    _serve(lambda: AppServer(session, port=port), "The page to ask", port, browser=browser)
+
+
+def _serve(make: Callable[[], LocalServer], what: str, port: int, *, browser: bool) -> None:
+    """Serve a page until Ctrl-C.
+
+    Args:
+        make: Takes the port.
+        what: Is served.
+        port: Where.
+        browser: Whether to open it.
+    """
+    try:
+        server = make()
+    except OSError as error:
+        raise ValueError(f"cannot serve at port {port}: {error}. Leave out --port for any that is free.") from error
+    click.echo(f"{what} is at {server.url}\nCtrl-C ends it.")
     sys.stdout.flush()
     if browser:
         server.open_browser()
@@ -59,8 +129,8 @@ def view(
         server.server_close()
 
 
-def _server(file: Path, method: str, model: str | None, entailment: str, options: dict[str, Any], port: int) -> Server:
-    """Read the file and take the port."""
+def _make_locator(method: str, model: str | None, entailment: str, options: dict[str, Any]) -> MakeLocator:
+    """Return what makes the locator of an answer."""
     judge = cache(load_entailment)
 
     @cache
@@ -80,8 +150,4 @@ def _server(file: Path, method: str, model: str | None, entailment: str, options
             **left,
         )
 
-    saved = read_reports(file)
-    try:
-        return Server(saved, make, method=method, port=port)
-    except OSError as error:
-        raise ValueError(f"cannot serve at port {port}: {error}. Leave out --port for any that is free.") from error
+    return make

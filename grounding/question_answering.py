@@ -105,7 +105,7 @@ def answer(
     step: StepProgress = progress or _no_progress
     passages, everything, embedding = _retrieved(question, documents, embedding_model, top_k, step)
     with step("Loading the language model", None):
-        writer = _engine(engine, drafts)
+        writer = load_engine(engine, drafts)
         prompt = writer.prompt(question, passages, max_new_tokens)
     sources = excerpts(prompt.passages)
     read_first = _read_first(sources, everything)
@@ -212,7 +212,17 @@ def _as_passages(found: Sequence[Passage | Document | str]) -> list[Passage]:
     return passages
 
 
-def _engine(engine: Engine | str | None, drafts: bool) -> Engine:
+def load_engine(engine: Engine | str | None, drafts: bool = True) -> Engine:
+    """Return an engine: the one given, a server by its address, else a language model in this process.
+
+    Args:
+        engine: As :func:`answer` takes it.
+        drafts: Likewise.
+
+    Raises:
+        ValueError: The server cannot be reached, or serves several models.
+        ModelLoadError: The model cannot be loaded.
+    """
     if engine is not None and not isinstance(engine, str):
         return engine
     if engine is not None and engine.startswith(("http://", "https://")):

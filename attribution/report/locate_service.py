@@ -31,13 +31,14 @@ class LocateService:
     Args:
         reports: What the page shows, in its order.
         make: Makes the locator of an answer for a method.
+        working: Held while a model works; one of its own by default.
     """
 
-    def __init__(self, reports: Sequence[Report], make: MakeLocator) -> None:
+    def __init__(self, reports: Sequence[Report], make: MakeLocator, *, working: threading.Lock | None = None) -> None:
         self._reports = reports
         self._make = make
         self._locators: OrderedDict[tuple[int, int, str], Locator] = OrderedDict()
-        self._working = threading.Lock()
+        self._working = working or threading.Lock()
         self._newest = 0
         self._doing: tuple[str, float] | None = None
 

@@ -69,6 +69,11 @@ def page_data(cases: Sequence[Case], *, title: str, summary: Summary | None = No
     return without_surrogates(written).translate(_ESCAPES)
 
 
+def case_data(case: Case) -> dict[str, Any]:
+    """Return what a page shows of one question; a server's answer has the same form."""
+    return as_data(_lean(case))
+
+
 def attribution_data(attribution: Attribution) -> dict[str, Any]:
     """Return what the page says of located words; a server's answer has the same form."""
     return as_data(_without_candidates(attribution))

@@ -6,7 +6,8 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,49 @@ ROOM = 4_000_000
 OVERRIDES = ("\u202d", "\u202e")
 """Characters that show letters in another order than they are read in; each is shut in where it can turn nothing."""
 
-SCRIPTS = ("text", "page", "answer", "sources", "finding", "selection", "live", "list", "start")
-"""The parts of the page's script, in the order in which they are put together."""
+PACKAGE = "counterfoil.attribution.report"
+SCRIPTS = ("text", "page", "answer", "sources", "finding", "influence", "selection", "live", "list")
+"""The parts of every page's script, in the order in which they are put together; one that starts it follows."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Style and script of a page.
+
+    Args:
+        scripts: Names of the parts of its script behind :data:`SCRIPTS`.
+        styles: Names of the parts of its style behind the common one.
+        package: In whose folder `web` these are.
+    """
+
+    scripts: tuple[str, ...]
+    styles: tuple[str, ...] = ()
+    package: str = PACKAGE
+
+    @cached_property
+    def script(self) -> str:
+        """Return the script."""
+        common = [_resource(PACKAGE, f"{name}.js") for name in SCRIPTS]
+        parts = "\n".join([*common, *(_resource(self.package, f"{name}.js") for name in self.scripts)])
+        return f'(() => {{\n"use strict";\n{parts}}})();\n'
+
+    @cached_property
+    def style(self) -> str:
+        """Return the style."""
+        own = (_resource(self.package, f"{name}.css") for name in self.styles)
+        return "\n".join([_resource(PACKAGE, "page.css"), *own])
+
+    def policy(self, *, live: bool = False) -> str:
+        """Return the content policy: its own style and script, and with `live` requests to its own server."""
+        asks = "connect-src 'self'; " if live else ""
+        return (
+            f"default-src 'none'; style-src {_hash(self.style)}; script-src {_hash(self.script)}; {asks}"
+            "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        )
+
+
+REPORT = Assets(("start",))
+"""What the pages of reports are made of."""
 
 
 def render(report: Report) -> str:
@@ -40,7 +82,14 @@ def render(report: Report) -> str:
     return render_cases([truncated(report, ROOM)], title=report.question or "Answer")
 
 
-def render_cases(cases: Sequence[Case], *, title: str, summary: Summary | None = None, live: Live | None = None) -> str:
+def render_cases(
+    cases: Sequence[Case],
+    *,
+    title: str,
+    summary: Summary | None = None,
+    live: Live | None = None,
+    assets: Assets = REPORT,
+) -> str:
     """Return the page of one or many questions as HTML.
 
     Args:
@@ -48,6 +97,7 @@ def render_cases(cases: Sequence[Case], *, title: str, summary: Summary | None =
         title: Of the page.
         summary: Of the corpus; `None` for a single question.
         live: How the script asks the server that the page comes from; `None` for a file.
+        assets: Its style and script.
     """
     page = _template().render(
         title=title,
@@ -56,20 +106,11 @@ def render_cases(cases: Sequence[Case], *, title: str, summary: Summary | None =
         labels=LABELS,
         likelihood=likelihood,
         data=page_data(cases, title=title, summary=summary, live=live),
-        style=_resource("page.css"),
-        script=_script(),
-        policy=policy(live=live is not None),
+        style=assets.style,
+        script=assets.script,
+        policy=assets.policy(live=live is not None),
     )
     return without_surrogates(page)
-
-
-def policy(*, live: bool = False) -> str:
-    """Return the content policy of every page: its own style and script, and with `live` requests to its own server."""
-    asks = "connect-src 'self'; " if live else ""
-    return (
-        f"default-src 'none'; style-src {_hash(_resource('page.css'))}; script-src {_hash(_script())}; {asks}"
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
@@ -87,7 +128,7 @@ def _template() -> Template:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["exact"] = _exact
-    return environment.from_string(_resource("page.html"))
+    return environment.from_string(_resource(PACKAGE, "page.html"))
 
 
 def _exact(text: str) -> Markup:
@@ -101,14 +142,8 @@ def _exact(text: str) -> Markup:
 
 
 @cache
-def _script() -> str:
-    parts = "\n".join(_resource(f"{name}.js") for name in SCRIPTS)
-    return f'(() => {{\n"use strict";\n{parts}}})();\n'
-
-
-@cache
-def _resource(name: str) -> str:
-    return files("counterfoil.attribution.report").joinpath("web", name).read_text(encoding="utf-8")
+def _resource(package: str, name: str) -> str:
+    return files(package).joinpath("web", name).read_text(encoding="utf-8")
 
 
 def _hash(source: str) -> str:

@@ -56,6 +56,34 @@ def test_it_serves_until_it_is_interrupted(answer):
     assert err == "\nended\n"
 
 
+def test_the_page_to_ask_is_served_until_it_is_interrupted(tmp_path):
+    (tmp_path / "a.md").write_text("# Alpha\n\nAlpha is so.")
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    (tmp_path / "b.txt").write_text("Beta is not.")
+    command = [sys.executable, "-c", "from counterfoil.cli import main; main()", "app", "--no-browser"]
+    process = interruptible(
+        [*command, "--documents", str(tmp_path / "b.txt"), str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    try:
+        line = process.stdout.readline()
+        url = re.search(r"The page to ask is at (http://127\.0\.0\.1:\d+/\?token=\S+)", line).group(1)
+        with urllib.request.urlopen(url, timeout=60) as response:
+            assert '"live":{"token":' in response.read().decode()
+        address, token = url.split("/?token=")
+        asked = urllib.request.Request(f"{address}/state", headers={"X-Counterfoil-Token": token})
+        with urllib.request.urlopen(asked, timeout=60) as response:
+            state = json.loads(response.read())
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert err == "\nended\n"
+    assert [(each["id"], each["title"]) for each in state["documents"]] == [("a.md", "Alpha"), ("b.txt", "")]
+    assert "photo.jpg: files that end in '.jpg' are not read" in state["notes"][0]
+
+
 def invoke(*arguments):
     return CliRunner().invoke(app, [*map(str, arguments)])
 
@@ -65,6 +93,9 @@ def invoke(*arguments):
     [
         (("view", "none.json"), "no such file"),
         (("view", "{}", "--method", "guess"), "'--method': 'guess' is not one of"),
+        (("app", "--documents", "none"), "cannot read 'none': there is no such file or folder"),
+        (("app", "--api-key", "x"), "--api-key has to stand beside --endpoint"),
+        (("app", "--endpoint", "http://127.0.0.1:9/v1"), "--endpoint has to be a server that answers"),
         (("export", "{}", "--format", "word"), "'--format': 'word' is not one of 'anthropic', 'cohere', 'openai'"),
         (("export", "{}", "--format", "cohere", "--json", "no/folder/x"), "there is no folder 'no/folder'"),
     ],

@@ -41,6 +41,8 @@ def test_setuptools_has_nothing_to_complain_of(built: tuple[str, zipfile.ZipFile
     "name",
     [
         "attribution/report/web/page.css",
+        "grounding/app/web/ask.js",
+        "grounding/app/web/app.css",
         "attribution/entailment/local/adapter.safetensors",
         "models/scenes/model.safetensors",
         "models/scenes/chat_template.jinja",

@@ -1,11 +1,13 @@
-"""An engine that writes what a test tells it to, word by word, and a judge that compares words."""
+"""An engine that writes what a test tells it to, word by word; a judge and an embedding model that compare words."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
+import numpy as np
 from counterfoil.attribution import Judgement
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.grounding import Generated, Limits, Prompt, Written
@@ -61,6 +63,38 @@ class WordsJudge:
     def judge(self, pairs):
         self.judged += pairs
         return [Judgement(float(_words(pair.hypothesis) <= _words(pair.premise))) for pair in pairs]
+
+
+class WordsTokenizer:
+    """Cuts a text at words; its ids are the words."""
+
+    def __call__(self, text: str, **_: object) -> dict[str, list]:
+        found = list(re.finditer(r"\w+|[^\w\s]", text))
+        return {"input_ids": [m.group() for m in found], "offset_mapping": [m.span() for m in found]}
+
+    def decode(self, ids: Sequence[str]) -> str:
+        return " ".join(ids)
+
+
+class WordsEmbedding:
+    """An embedding of the words of a text, without a network: texts with words in common are near."""
+
+    max_seq_length = 200
+    dimensions = 512
+
+    def __init__(self) -> None:
+        self.embedded: list[str] = []
+        self.tokenizer = WordsTokenizer()
+
+    def encode_query(self, text: str, **_: object) -> np.ndarray:
+        found = np.full(self.dimensions, 1e-3, dtype=np.float32)
+        for word in _words(text):
+            found[crc32(word.encode()) % self.dimensions] += 1.0
+        return found / np.linalg.norm(found)
+
+    def encode_document(self, texts: Sequence[str], **options: object) -> np.ndarray:
+        self.embedded += texts
+        return np.stack([self.encode_query(text) for text in texts])
 
 
 def _words(text: str) -> set[str]:

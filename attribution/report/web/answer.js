@@ -13,18 +13,37 @@ function drawAnswers(shown) {
     leaves: [],
   }));
   const eyebrow = data.summary ? shown.name || `Answer ${page.number + 1}` : "Question";
+  const mark = page.bar ? null : make("p", { class: "mark", "aria-hidden": "true" }, "counterfoil");
   fill(
-    main,
+    sheet,
     make(
       "header",
       null,
-      data.summary ? backToList() : make("p", { class: "mark", "aria-hidden": "true" }, "counterfoil"),
+      data.summary ? backToList() : mark,
       make("p", { class: "eyebrow", dir: "auto" }, eyebrow),
       make("h1", { dir: "auto", tabindex: "-1" }, shown.question || "Without a question"),
     ),
-    ...page.answers.map(answerSection),
+    make("div", { class: page.answers.length > 1 ? "pair" : null }, ...page.answers.map(answerSection)),
     footer(shown),
   );
+}
+
+// Draws an answer anew whose record has changed; what is chosen in it, and has the focus, keeps both.
+function redrawAnswer(answer) {
+  const before = answer.sentences;
+  const focused = before.findIndex(({ element }) => element === document.activeElement);
+  const found = page.finding && page.finding.answer === answer ? page.finding : null;
+  const old = answer.element;
+  const traced = old.querySelector(".by-trace");
+  const shaded = traced && traced.checked;
+  Object.assign(answer, { text: new Text(answer.record.text), sentences: [], leaves: [] });
+  old.replaceWith(answerSection(answer));
+  if (shaded && answer.record.trace.length) answer.element.querySelector(".by-trace").checked = true;
+  if (found && found.sentence) found.sentence = answer.sentences[before.indexOf(found.sentence)] || null;
+  markChosen(page.finding);
+  if (focused < 0 || !answer.sentences[focused]) return;
+  for (const each of answer.sentences) each.element.tabIndex = each === answer.sentences[focused] ? 0 : -1;
+  answer.sentences[focused].element.focus({ preventScroll: true });
 }
 
 function answerSection(answer) {
@@ -37,21 +56,22 @@ function answerSection(answer) {
     make("h2", { id: `label-${n}` }, letter ? make("b", null, letter) : null, letter ? " " : null, record.label || "Answer"),
     record.trace.length ? shading(n) : null,
   );
-  return make(
+  answer.element = make(
     "section",
-    { class: "answer", "aria-labelledby": `label-${n}` },
+    { class: "answer", "aria-labelledby": `label-${n}`, "aria-busy": record.pending ? "true" : null },
     heading,
     answer.prose,
     record.trace.length ? scale() : null,
-    figures(record),
+    record.pending ? null : figures(record),
     verdictList(answer),
   );
+  return answer.element;
 }
 
 function drawProse(answer) {
   const { record, text, prose } = answer;
   if (!record.text.trim()) {
-    prose.append(make("em", null, "The model wrote nothing."));
+    if (!record.pending) prose.append(make("em", null, "The model wrote nothing."));
     return;
   }
   const marks = [
@@ -148,6 +168,7 @@ function verdictList(answer) {
     if (statement.claim) rests.append(make("span", { class: "reason", dir: "auto" }, `read as “${statement.claim}”`));
     for (const { message } of statement.details) rests.append(make("span", { class: "reason", dir: "auto" }, message));
     if (statement.reason) rests.append(make("span", { class: "reason", dir: "auto" }, statement.reason));
+    rests.append(...page.remarks.map((remark) => remark(sentence)).filter(Boolean));
     sentence.row = make(
       "li",
       { class: statement.status },

@@ -93,6 +93,14 @@ function contentWords(answer, start, end) {
 
 function show(finding, wanted) {
   page.finding = finding;
+  markChosen(finding);
+  drawFinding(finding);
+  light(finding ? finding.spans : [], finding && finding.words, wanted);
+  if (finding) say(spoken(finding));
+}
+
+// Marks in the answers and their verdicts what is chosen.
+function markChosen(finding) {
   for (const answer of page.answers) {
     for (const sentence of answer.sentences) {
       const chosen = Boolean(finding) && finding.sentence === sentence;
@@ -104,9 +112,6 @@ function show(finding, wanted) {
   }
   const range = finding && !finding.sentence ? rangeOf(finding.answer, finding.start, finding.end) : null;
   paint("picked", range ? [range] : []);
-  drawFinding(finding);
-  light(finding ? finding.spans : [], finding && finding.words, wanted);
-  if (finding) say(spoken(finding));
 }
 
 function drawFinding(finding) {
@@ -134,9 +139,11 @@ function drawFinding(finding) {
       finding.of ? make("span", { class: "by" }, `verdict ${finding.of}`) : null,
       finding.by ? make("span", { class: "by method" }, finding.by) : null,
     ),
+    influenceLine(finding),
     spanList(finding),
     finding.notes.length ? make("ul", { class: "remarks" }, ...finding.notes.map((note) => make("li", { dir: "auto" }, note))) : null,
     liveControls(finding),
+    ...page.controls.map((control) => control(finding)),
   );
 }
 
@@ -199,7 +206,7 @@ function chooseWords(answer, start, end) {
   if (found && !found.sentence && found.answer === answer && found.start === from && found.end === to) return;
   const finding = wordsFinding(answer, from, to, from < start || to > end);
   show(finding);
-  if (data.live && finding.notLocated) ask(finding);
+  if (data.live && page.number >= 0 && finding.notLocated) ask(finding);
 }
 
 // White space at the ends is left out, and a word that is touched is taken whole.

@@ -3,7 +3,7 @@
 let pending = null;
 
 function liveControls(finding) {
-  if (!data.live || finding.sentence) return null;
+  if (!data.live || page.number < 0 || finding.sentence) return null;
   const method = make("select", { "aria-label": "Locating method" });
   for (const name of data.live.methods) method.append(make("option", { value: name, selected: name === data.live.method }, name));
   method.addEventListener("change", () => {
@@ -63,7 +63,7 @@ async function call(path, body, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is counterfoil view still running?");
+    throw new Error("The server does not answer. Is counterfoil still running?");
   }
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error || `The server answered ${response.status}.`);

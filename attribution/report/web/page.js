@@ -10,9 +10,15 @@ const page = {
   answers: [], // what answer.js drew
   documents: [], // what sources.js drew
   finding: null, // what the readout says
+  bar: false, // whether something else than the question stands at the top
+  library: null, // what stands above the sources
+  controls: [], // each makes an element of the readout for a finding, or null
+  remarks: [], // each makes an element beside the verdict of a sentence, or null
 };
 const main = make("main", { class: "answers", "aria-label": "Answer" });
+const sheet = make("div", { class: "sheet" });
 const aside = make("aside", { class: "sources", "aria-label": "Sources" });
+main.append(sheet);
 const status = make("p", { class: "unseen", role: "status", "aria-live": "polite" });
 
 function say(message) {

@@ -11,7 +11,7 @@ function drawSources(shown) {
   shelf.replaceChildren(...all.map((source) => source.element));
   if (none.length) shelf.append(leftOut(none));
   if (!page.documents.length) shelf.append(make("p", { class: "nothing" }, "There are no documents."));
-  aside.replaceChildren(readout, shelf);
+  fill(aside, page.library, readout, shelf);
 }
 
 function sourceOf(document_, n, read) {

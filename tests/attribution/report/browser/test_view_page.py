@@ -158,8 +158,9 @@ def test_the_page_is_served_to_who_has_the_address(served):
     assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert response.headers["Cache-Control"] == "no-store"
     assert b"How high?" in content
-    assert asked(served, "GET", "/etc/passwd")[0].status == 404
-    assert asked(served, "POST", "/", body=b"")[0].status == 404
+    for method, path in (("GET", "/etc/passwd"), ("POST", "/")):
+        assert asked(served, method, path, body=b"")[0].status == 403
+        assert asked(served, method, path, body=b"", X_Counterfoil_Token=served.token)[0].status == 404
     assert served.server_address[0] == "127.0.0.1"
 
 
