@@ -8,7 +8,7 @@ function openAsked(number, scroll) {
   page.number = number;
   page.case = data.cases[number];
   page.finding = null;
-  sheet.classList.remove("empty");
+  sheet.classList.remove("welcome");
   document.body.classList.toggle("two", page.case.answers.length > 1);
   drawAnswers(page.case);
   drawSources(page.case);
@@ -33,7 +33,7 @@ function drawHistory() {
 }
 
 function welcome(notes) {
-  sheet.classList.add("empty");
+  sheet.classList.add("welcome");
   fill(
     sheet,
     make("h1", null, "Answers that say what they rest on"),

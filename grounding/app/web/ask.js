@@ -127,7 +127,7 @@ function begin(shown) {
   page.finding = null;
   asked.answers = shown.answers;
   drawer.open = false;
-  sheet.classList.remove("empty");
+  sheet.classList.remove("welcome");
   document.body.classList.toggle("two", shown.answers.length > 1);
   drawAnswers(shown);
   drawSources(shown);

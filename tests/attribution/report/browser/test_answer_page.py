@@ -285,6 +285,20 @@ def test_shading_by_influence(opened):
     assert page.locator(".scale").is_visible()
 
 
+def test_the_word_under_the_pointer_tells_how_much_the_documents_raised_it(opened, drag):
+    page = opened()
+    pieces = page.locator(".sentence").first.locator("span")
+    pieces.filter(has_text="weighs").hover()
+    assert page.locator(".tip").inner_text() == "weighs\n150 times more probable with the documents (+5.0 nats)"
+    pieces.filter(has_text=" 2.6").hover()
+    assert page.locator(".tip").inner_text() == "2.6\n150 times less probable with the documents (−5.0 nats)"
+    page.locator(".sentence").nth(1).hover()
+    assert page.locator(".tip").count() == 0, "nothing was recorded of these words"
+    drag(page, "weighs 2.6")
+    assert "These words were as probable with the documents as without." in readout(page)
+    assert page.problems == []
+
+
 CONTRAST = """(selector) => {
   const rgb = (value) => value.match(/[\\d.]+/g).map(Number);
   const linear = (c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
