@@ -14,6 +14,7 @@ from counterfoil.attribution.loaders.documents import read_documents
 from counterfoil.eval.labelled_pairs import read_pairs
 from counterfoil.grounding.app import AppServer, Models, Session
 
+from tests.support.browser import WORDS
 from tests.support.scripted_engine import ScriptedEngine, WordsEmbedding, WordsJudge
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "documents"
@@ -392,7 +393,9 @@ def test_the_real_models_answer(open_page, lit, drag):
         assert statuses(page)[0] == "supported"
         page.locator(".sentence").first.click()
         assert "Isla Pentreath" in lit(page)[0]
-        page.locator(".sentence").first.locator("span").filter(has_text="Isla").first.hover()
+        left, middle, _, _ = page.evaluate(WORDS, ["Isla", 0])  # its pieces are elements of their own
+        page.mouse.move(left + 2, middle)
+        assert page.locator(".tip b").inner_text() == "Isla"
         assert "more probable with the documents" in page.locator(".tip").inner_text()
         drag(page, "Isla Pentreath")
         page.locator(".finding .method").wait_for()
