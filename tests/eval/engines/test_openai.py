@@ -81,7 +81,7 @@ def test_an_address_without_a_server_and_a_choice_of_models_are_named() -> None:
     with pytest.raises(ValueError, match=r"has to be a server that answers, but http://127\.0\.0\.1:9/v1 does"):
         OpenAIEngine("http://127.0.0.1:9/v1")
     with openai_server(models=("one", "two")) as (url, _):
-        with pytest.raises(ValueError, match=r"--model has to be given: .* serves one, two"):
+        with pytest.raises(ValueError, match=r"`model` has to be given: .* serves one, two"):
             OpenAIEngine(url)
         assert OpenAIEngine(url, "two").name == "two"
 
@@ -106,7 +106,7 @@ def test_a_key_is_sent_and_one_that_is_missing_is_named(monkeypatch: pytest.Monk
     (expected,) = LocalEngine(tiny_language()).answer([METHODS[0]], REQUESTS[:2])
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with openai_server(key="secret") as (url, _):
-        with pytest.raises(ValueError, match=r"--api-key has to be a key of http.*, or OPENAI_API_KEY has to be set"):
+        with pytest.raises(ValueError, match=r"`api_key` has to be a key of http.*, or OPENAI_API_KEY has to be set"):
             OpenAIEngine(url)
         for chat in (False, True):
             assert OpenAIEngine(url, chat=chat, api_key="secret").answer([METHODS[0]], REQUESTS[:2]) == [expected]
