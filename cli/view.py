@@ -82,6 +82,7 @@ def app(
     top_k: int,
     max_new_tokens: int,
     max_sentences: int,
+    drafts: bool,
     entailment: str,
     detail_check: bool,
     embedding_model: str | None,
@@ -97,7 +98,7 @@ def app(
     reading = read_documents(named) if named else Reading([], [])
     session = Session(
         reading.documents,
-        Models(answering_engine(model, endpoint, api_key), entailment, embedding_model, detail_check),
+        Models(answering_engine(model, endpoint, api_key), entailment, embedding_model, detail_check, drafts),
         Settings(top_k, max_new_tokens, max_sentences),
         [f"Left out: {file}." for file in reading.left_out],
     )

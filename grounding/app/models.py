@@ -28,12 +28,14 @@ class Models:
         entailment: What checks.
         embedding_model: What finds the passages.
         detail_check: As in :func:`~counterfoil.grounding.answer`.
+        drafts: Likewise.
     """
 
     engine: Engine | str | None = None
     entailment: EntailmentModel | str = "local"
     embedding_model: SentenceTransformer | str | None = None
     detail_check: bool = True
+    drafts: bool = True
     _locating: dict[str, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
 
     def load(self, step: StepProgress) -> tuple[Engine, EntailmentModel, SentenceTransformer]:
@@ -53,7 +55,7 @@ class Models:
             self.embedding_model = cast("SentenceTransformer", RememberedEmbeddings(self.embedding_model))
         if self.engine is None or isinstance(self.engine, str):
             with step("Loading the language model", None):
-                self.engine = load_engine(self.engine)
+                self.engine = load_engine(self.engine, self.drafts)
         if isinstance(self.entailment, str):
             with step("Loading the entailment model", None):
                 self.entailment = load_entailment(self.entailment)
