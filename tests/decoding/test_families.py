@@ -193,8 +193,13 @@ def searched(model: Any, prompt: list[int], penalty_alpha: float, top_k: int) ->
 
     @torch.no_grad()
     def forward(row: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        read: list[torch.Tensor] = []
+        head = model.get_output_embeddings().register_forward_pre_hook(lambda _, given: read.append(given[0]))
         output = model(input_ids=torch.tensor([row]), use_cache=False, output_hidden_states=True)
-        return output.logits[0, -1].double(), output.hidden_states[-1][0].double()
+        head.remove()
+        last = output.hidden_states[-1]
+        # Gemma 3n gives four streams, of which the head reads one thing.
+        return output.logits[0, -1].double(), (last if last.dim() == 3 else read[0])[0].double()
 
     for _ in range(NEW):
         logits, history = forward(ids)
