@@ -18,7 +18,9 @@ from counterfoil.models.language import DEFAULT_NAMES
 from .options import Command
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
+JUDGE = "COUNTERFOIL_JUDGE"
 MIDDLEWARE = "counterfoil.decoding.vllm.server.middleware.ContrastMiddleware"
+CITATION_MIDDLEWARE = "counterfoil.grounding.served.middleware.CitationMiddleware"
 
 
 class ServeCommand(Command):
@@ -59,6 +61,16 @@ class ServeCommand(Command):
     help="With --contrastive-search: the largest number of candidates that a request may ask for. Default: 8.",
 )  # fmt: skip
 @click.option(
+    "--cite",
+    is_flag=True,
+    help="Serve citations as well: a chat request with cf_cite and cf_documents gets an answer whose sentences are "
+    "checked against its documents.",
+)
+@click.option(
+    "--judge", metavar="NAME",
+    help="With --cite: the entailment model that checks, as --entailment of counterfoil score. Default: local.",
+)  # fmt: skip
+@click.option(
     "--rule", "rules", multiple=True, metavar="PACKAGE.MODULE:NAME",
     help="A method of your own, for requests to name: a function under @counterfoil.decoding.methods.rule. May be "
     "given several times. Modules are also looked for in the current folder.",
@@ -70,6 +82,8 @@ def serve(
     contrastive_search: bool,
     search_requests: int | None,
     largest_top_k: int | None,
+    cite: bool,
+    judge: str | None,
     rules: tuple[str, ...],
 ) -> None:
     """Serve a model to OpenAI clients, with contrasts: vllm serve with the plug-in.
@@ -84,7 +98,9 @@ def serve(
     search = {name: value for name, value in given.items() if value is not None}
     if search and not contrastive_search:
         raise ValueError(f"--{next(iter(search)).replace('_', '-')} has to go with --contrastive-search")
-    with with_rules(rules):
+    if judge is not None and not cite:
+        raise ValueError("--judge has to go with --cite")
+    with with_rules(rules), with_judge((judge or "local") if cite else None):
         serve_model(model, options, amateur, {"contrastive_search": True, **search} if contrastive_search else None)
 
 
@@ -102,21 +118,53 @@ def with_rules(places: Sequence[str]) -> Iterator[None]:
     from counterfoil.decoding.methods.loading import RULES, check_rule, load_rule
     from counterfoil.decoding.vllm.contrast_params import served_methods
 
-    given = {name: os.environ.get(name) for name in (RULES, "PYTHONPATH")}
     folder = os.getcwd()
+    known = {
+        "PYTHONPATH": os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH")))),
+        RULES: ",".join(filter(None, (os.environ.get(RULES), *places))),
+    }
     sys.path.insert(0, folder)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, given["PYTHONPATH"])))
-    os.environ[RULES] = ",".join(filter(None, (given[RULES], *places)))
     try:
-        for place in places:
-            method = load_rule(place)
-            check_rule(method)
-            register(method)
-            if method.name not in served_methods():
-                raise ValueError(f"the rule {place} has to compare with one other prompt to be served, but does not")
-        yield
+        with set_in_environment(known):
+            for place in places:
+                method = load_rule(place)
+                check_rule(method)
+                register(method)
+                if method.name not in served_methods():
+                    raise ValueError(
+                        f"the rule {place} has to compare with one other prompt to be served, but does not"
+                    )
+            yield
     finally:
         sys.path.remove(folder)
+
+
+@contextmanager
+def with_judge(name: str | None) -> Iterator[None]:
+    """Have all processes of a server know the judge of citations, for a `with` block; `None` serves no citations.
+
+    Raises:
+        ValueError: There is no such judge.
+    """
+    if name is None:
+        yield
+        return
+    from counterfoil.attribution.entailment.registry import JUDGES
+
+    if name.partition(":")[0] not in JUDGES.names:
+        raise ValueError(f"--judge has to be one of {', '.join(JUDGES.names)}, but is {name!r}")
+    with set_in_environment({JUDGE: name}):
+        yield
+
+
+@contextmanager
+def set_in_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a `with` block."""
+    given = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
         for name, value in given.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
@@ -197,6 +245,8 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None, search: Map
     arguments.middleware = [*arguments.middleware, MIDDLEWARE]
     if switched_off():
         return
+    if os.environ.get(JUDGE):
+        arguments.middleware.append(CITATION_MIDDLEWARE)
     if amateur is not None and search is not None:
         raise ValueError("--contrastive-search has to be served by one model, but --amateur names a second one")
     if search is not None:

@@ -7,7 +7,7 @@ answers, the next one their second questions, and no pair is asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..serialization import without_surrogates
@@ -38,17 +38,28 @@ def run(steps: Steps[T], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> 
             asked = next(steps) if answers is None else steps.send(answers)
         except StopIteration as stop:
             return stop.value
-        new = list(dict.fromkeys(pair for pair in asked if pair not in known))
-        known.update({pair: EMPTY_PREMISE for pair in new if not pair.premise.strip()})
-        unknown = [pair for pair in new if pair not in known]
-        judged = judge([Pair(*map(without_surrogates, pair)) for pair in unknown]) if unknown else []
-        if len(judged) != len(unknown):
-            raise ValueError(
-                f"an entailment model has to return one judgement a pair, but returned {len(judged)} for "
-                f"{len(unknown)} pairs"
-            )
-        known.update(zip(unknown, judged, strict=True))
+        known.update(judged_once([pair for pair in asked if pair not in known], judge))
         answers = [known[pair] for pair in asked]
+
+
+def judged_once(pairs: Iterable[Pair], judge: Callable[[Sequence[Pair]], list[Judgement]]) -> Mapping[Pair, Judgement]:
+    """Return the judgement of each pair; `judge` is called once, with different pairs, or not at all.
+
+    Args:
+        pairs: What is asked.
+        judge: As for :func:`run`.
+
+    Raises:
+        ValueError: As for :func:`run`.
+    """
+    known = dict.fromkeys(pairs, EMPTY_PREMISE)
+    asked = [pair for pair in known if pair.premise.strip()]
+    judged = judge([Pair(*map(without_surrogates, pair)) for pair in asked]) if asked else []
+    if len(judged) != len(asked):
+        raise ValueError(
+            f"an entailment model has to return one judgement a pair, but returned {len(judged)} for {len(asked)} pairs"
+        )
+    return {**known, **dict(zip(asked, judged, strict=True))}
 
 
 def together(all_steps: Iterable[Steps[T]]) -> Steps[list[T]]:

@@ -17,8 +17,7 @@ from ..entailment.premises import STRICT
 from ..entailment.registry import default_entailment
 from ..locating.decontextualization import Decontextualizer, understood
 from ..text.markers import without_markers
-from ..text.segmentation import TextSpan
-from ..text.statements import Status, statements
+from ..text.statements import Statement, Status, statements
 from .quotes import quote
 from .results import Citation, StatementVerdict
 
@@ -89,21 +88,46 @@ def cite(
     threshold = model.threshold if threshold is None else threshold
     sources = as_documents(documents)
     clean = without_markers(answer)
-    spans = [TextSpan(s.start, s.end, s.text) for s in statements(clean, 0)]
-    claims = [understood(decontextualize, clean, (span.start, span.end), question) for span in spans]
     checks = (
-        _supported(span, claim, sources, threshold, max_documents) for span, claim in zip(spans, claims, strict=True)
+        sentence_verdict(
+            clean,
+            sentence,
+            sources,
+            threshold=threshold,
+            max_documents=max_documents,
+            question=question,
+            decontextualize=decontextualize,
+        )
+        for sentence in statements(clean, 0)
     )
     verdicts = run(together(checks), model.judge)
     text, placed = _marked(clean, verdicts)
     return CitedAnswer(text, placed, tuple(d.id for d in sources), model.name, threshold)
 
 
-def _supported(
-    span: TextSpan, claim: str, documents: Sequence[Document], threshold: float, max_documents: int
+def sentence_verdict(
+    answer: str,
+    sentence: Statement,
+    documents: Sequence[Document],
+    *,
+    threshold: float,
+    max_documents: int = 3,
+    question: str | None = None,
+    decontextualize: Decontextualizer | str = "rules",
 ) -> Steps[StatementVerdict]:
-    """Return the verdict on one sentence, with the citations of the smallest set that supports it."""
-    hypothesis = claim or STRICT.hypothesis(span.text)
+    """Return the verdict on one sentence, with the citations of the smallest set that supports it, as :func:`cite`.
+
+    Args:
+        answer: The answer, or as much of it as there is: at least the sentence and what stands before it.
+        sentence: One of its statements.
+        documents: The sources; a citation's marker is the number of its document, from 1.
+        threshold: From which probability on it counts as support.
+        max_documents: The largest set that is tried, at least 1.
+        question: The question, if it is known.
+        decontextualize: See :class:`~counterfoil.attribution.scoring.score.Scoring`.
+    """
+    claim = understood(decontextualize, answer, (sentence.start, sentence.end), question)
+    hypothesis = claim or STRICT.hypothesis(sentence.text)
     singles = yield [Pair(STRICT.premise([document]), hypothesis) for document in documents]
     chosen, judgement = _most_supporting([(n,) for n in range(len(documents))], singles)
     judged = [n for n in range(len(documents)) if singles[n].supported is not None]
@@ -120,7 +144,7 @@ def _supported(
         if larger_judgement is not None and supports(larger_judgement, bonferroni_threshold(threshold, tried)):
             chosen, judgement = larger, larger_judgement
             break
-    verdict = StatementVerdict(span.text, span.start, span.end, Status.NOT_SUPPORTED, claim=claim)
+    verdict = StatementVerdict(sentence.text, sentence.start, sentence.end, Status.NOT_SUPPORTED, claim=claim)
     if judgement is None:
         failure = next((single.failure for single in singles), None)
         status = Status.NOT_CHECKED if failure else Status.NOT_SUPPORTED
@@ -131,7 +155,7 @@ def _supported(
         probability=judgement.supported,
         reason=judgement.reason,
         contradicted=judgement.contradicted,
-        details=STRICT.details(judgement.details, read, hypothesis, span.text, lambda n: span.start + n),
+        details=STRICT.details(judgement.details, read, hypothesis, sentence.text, sentence.place),
     )
     if not supports(judgement, threshold):
         return verdict
@@ -161,19 +185,19 @@ def _marked(text: str, verdicts: Sequence[StatementVerdict]) -> tuple[str, tuple
     placed = []
     position = shift = 0
     for verdict in verdicts:
-        marker = "".join(f"[{citation.marker}]" for citation in verdict.citations)
-        start, end = verdict.start + shift, verdict.end + shift
-        if marker:
-            place = verdict.start + _before_final_punctuation(text[verdict.start : verdict.end])
-            pieces += [text[position:place], " ", marker]
-            position = place
-            shift += len(marker) + 1
-            end += len(marker) + 1
-        placed.append(verdict.moved_to(start, end))
+        start = verdict.start + shift
+        marked = with_citation_markers(text[verdict.start : verdict.end], verdict.citations)
+        pieces += [text[position : verdict.start], marked]
+        position = verdict.end
+        shift += len(marked) - (verdict.end - verdict.start)
+        placed.append(verdict.moved_to(start, verdict.end + shift))
     return "".join([*pieces, text[position:]]), tuple(placed)
 
 
-def _before_final_punctuation(sentence: str) -> int:
-    """Return where a marker goes: before the final punctuation, else at the end, before closing tags."""
+def with_citation_markers(sentence: str, citations: Sequence[Citation]) -> str:
+    """Return a sentence with the markers of its citations before its final punctuation, else before closing tags."""
+    if not citations:
+        return sentence
     found = _FINAL_PUNCTUATION.search(sentence) or _CLOSING_TAGS.search(sentence)
-    return found.start() if found else len(sentence)
+    place = found.start() if found else len(sentence)
+    return f"{sentence[:place]} {''.join(f'[{citation.marker}]' for citation in citations)}{sentence[place:]}"

@@ -86,7 +86,7 @@ _OPENING_TAG = re.compile(
 )
 _JOINED = re.compile(r"[,;，；、/]?\s*(?:and|und|et|y|e|и|&)?")
 _LINE_START = re.compile(r"(?:\A|\n)[ \t>*•–+-]*\Z")
-_DASHES = re.compile(rf"\s*{_DASH}\s*")
+_DASHES = re.compile(rf"[^\S\r\n]*{_DASH}[^\S\r\n]*")  # one on a line of its own begins an item of a list
 _STOP = re.compile(r"[.!?…。！？][\"'”’»)]*\s*\Z")
 _UNREAD = re.compile(
     r"\[(?![ xX]?\])(?:[^\[\]\n]{0,60}\d[^\[\]\n]{0,60})\](?![(:])|【[^【】\n]{1,60}】|"

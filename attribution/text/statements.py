@@ -187,11 +187,12 @@ class _Reader:
             if found and orphans is not None:
                 found[0] = (orphans, found[0][1])
                 orphans = None
-            if not found and self.within(block.start, block.end):
+            if not found and (own := self.within(block.start, block.end)):
                 if ranges and ranges[-1][0] < ranges[-1][1]:
                     ranges[-1] = (ranges[-1][0], block.end)
                 elif not ranges:
-                    orphans = self.groups(block.start, block.end)[0][0]
+                    # Markers that run on into the next block are no group of this one.
+                    orphans = min([own[0].start, *(start for start, _ in self.groups(block.start, block.end)[:1])])
             ranges.extend(found)
         return [(start, end) for start, end in ranges if start < end]
 

@@ -6,7 +6,7 @@ Knows messages and prompts as OpenAI's API has them, and nothing of HTTP or toke
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .contrast_params import CONTRAST_IDS, TEXT_KEYS
@@ -63,9 +63,9 @@ def both_prompts(prompt: str | list[str], keys: Mapping[str, Any]) -> tuple[str 
     return prompt, _text(PROMPT_KEY, keys[PROMPT_KEY]) if PROMPT_KEY in keys else None
 
 
-def with_documents(documents: Sequence[str], question: str) -> str:
-    """Return the documents in front of the question, with an empty line after each."""
-    return "\n\n".join([*documents, question])
+def with_documents(documents: Sequence[str], *question: str) -> str:
+    """Return the documents in front of the question, if there is one, with an empty line between them."""
+    return "\n\n".join([*documents, *question])
 
 
 def check_text_keys(keys: Mapping[str, Any]) -> None:
@@ -76,23 +76,35 @@ def check_text_keys(keys: Mapping[str, Any]) -> None:
 
 
 def _with_documents(messages: Messages, documents: Sequence[str]) -> Messages:
-    """Put documents in front of the text of the user's last message.
+    """Put documents in front of the text of the user's last message."""
+    return with_last_user_text(messages, lambda text: with_documents(documents, *([text] if text else [])))
 
-    A message's content may be a text or a list of parts, and both make the same prompt: the documents go into the first
-    part of text, because servers put separators of their own between parts.
+
+def with_last_user_text(messages: Messages, change: Callable[[str], str]) -> Messages:
+    """Return the messages with another text in the user's last one.
+
+    A message's content may be a text or a list of parts, and both make the same prompt: it is the first part of text
+    that changes, because servers put separators of their own between parts.
+
+    Args:
+        messages: A conversation.
+        change: Returns the other text; it is given "" if the message holds images alone.
+
+    Raises:
+        ValueError: There is no message by a user.
     """
     position = _last_user(messages)
     content = messages[position].get("content")
     if not isinstance(content, list):
-        return _replaced(messages, position, with_documents(documents, _text("content", content)))
+        return _replaced(messages, position, change(_text("content", content)))
     for i, part in enumerate(content):
         text = part if isinstance(part, str) else part.get("text") if _is_text(part) else None
         if isinstance(text, str) and text:  # servers leave empty parts out
-            whole = with_documents(documents, text)
+            whole = change(text)
             changed = whole if isinstance(part, str) else {**part, "text": whole}
             return _replaced(messages, position, [*content[:i], changed, *content[i + 1 :]])
-    # Images alone: the documents are all the text there is.
-    return _replaced(messages, position, [{"type": "text", "text": "\n\n".join(documents)}, *content])
+    # Images alone.
+    return _replaced(messages, position, [{"type": "text", "text": change("")}, *content])
 
 
 def _is_text(part: object) -> bool:

@@ -97,6 +97,41 @@ def test_contrastive_search_that_cannot_be_switched_on(
     assert not command
 
 
+def test_citations_are_switched_on_behind_contrasts(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    judges: list[str | None] = []
+    switch_on = serving.switch_on
+    monkeypatch.setattr(
+        serving, "switch_on", lambda *given: judges.append(os.environ.get(serving.JUDGE)) or switch_on(*given)
+    )
+    for options in (["--cite"], ["--cite", "--judge", "nli:some/model"], []):
+        assert run(".", *options).exit_code == 0
+    cited = [serving.MIDDLEWARE, serving.CITATION_MIDDLEWARE]
+    assert [arguments.middleware for arguments in command] == [cited, cited, [serving.MIDDLEWARE]]
+    assert judges == ["local", "nli:some/model", None]
+
+
+def test_the_names_are_those_of_the_middleware() -> None:
+    pytest.importorskip("starlette", reason="a server brings it")
+    from counterfoil.grounding.served import middleware  # noqa: PLC0415
+
+    assert middleware.JUDGE == serving.JUDGE
+    assert f"{middleware.__name__}.{middleware.CitationMiddleware.__name__}" == serving.CITATION_MIDDLEWARE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--judge", "nli"), "--judge has to go with --cite"),
+        (("--cite", "--judge", "solomon"), "--judge has to be one of local, true, trueteacher, "),
+    ],
+)
+def test_citations_that_cannot_be_switched_on(command: list[Any], options: tuple[str, ...], message: str) -> None:
+    outcome = run(".", *options)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    assert not command
+
+
 def test_switched_off_it_only_refuses(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
     assert run(".").exit_code == 0

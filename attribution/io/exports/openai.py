@@ -30,14 +30,7 @@ def to_openai(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]
         document = cited_document(link, known)
         url = url_of(document)
         if url is None:
-            annotations.append(
-                {
-                    "type": "file_citation",
-                    "file_id": document.metadata.get("file_id", document.id),
-                    "filename": document.metadata.get("filename", document.id),
-                    "index": link.answer_end,
-                }
-            )
+            annotations.append({"type": "file_citation", **_file_citation(link, document)})
         else:
             annotations.append({"type": "url_citation", **_url_citation(link, document, url)})
     return {"type": "output_text", "text": cited.text, "annotations": annotations}
@@ -59,8 +52,21 @@ def to_openai_chat(cited: CitedText, documents: Sequence[Document]) -> dict[str,
                 f"a chat message can cite URLs only, but document {document.id!r} has none: "
                 'set its metadata["url"], or write an output_text with to_openai'
             )
-        annotations.append({"type": "url_citation", "url_citation": _url_citation(link, document, url)})
+        annotations.append(chat_annotation(link, document))
     return {"role": "assistant", "content": cited.text, "annotations": annotations}
+
+
+def chat_annotation(link: Link, document: Document) -> dict[str, Any]:
+    """Return an annotation of a chat message: a `url_citation`, or a `file_citation` for a document without a URL.
+
+    OpenAI's chat messages cite URLs only. The `file_citation` is that of its Responses API, with the two indices of the
+    `url_citation` beside its own.
+    """
+    url = url_of(document)
+    if url is not None:
+        return {"type": "url_citation", "url_citation": _url_citation(link, document, url)}
+    range_ = {"start_index": link.answer_start, "end_index": link.answer_end}
+    return {"type": "file_citation", **_file_citation(link, document), **range_}
 
 
 def from_openai(message: Any, documents: Sequence[Document] = ()) -> CitedText:  # noqa: ANN401 (JSON, or a vendor's object)
@@ -130,7 +136,7 @@ def _place(annotation: dict[str, Any]) -> tuple[int, int, str] | None:
         # Of the Assistants API: the range is that of the marker, which stands behind the words.
         return annotation["start_index"], annotation["start_index"], annotation["file_citation"]["file_id"]
     if kind == "file_citation":
-        return annotation["index"], annotation["index"], annotation["file_id"]
+        return annotation.get("start_index", annotation["index"]), annotation["index"], annotation["file_id"]
     raise ValueError(f"an annotation's `type` has to be one that is documented, but is {kind!r}")
 
 
@@ -147,6 +153,14 @@ def _url_citation(link: Link, document: Document, url: str) -> dict[str, Any]:
         "end_index": link.answer_end,
         "url": url,
         "title": document.title or document.id,
+    }
+
+
+def _file_citation(link: Link, document: Document) -> dict[str, Any]:
+    return {
+        "file_id": document.metadata.get("file_id", document.id),
+        "filename": document.metadata.get("filename", document.id),
+        "index": link.answer_end,
     }
 
 

@@ -40,7 +40,7 @@ class KeyCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or scope["method"] != "POST" or not _is_json(scope):
+        if not posts_json(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -48,11 +48,11 @@ class KeyCheck:
         except ClientDisconnect:
             return
         try:
-            check_body(body, scope["path"].removeprefix(scope.get("root_path", "")))
+            check_body(body, endpoint_of(scope))
         except ValueError as error:
-            await _bad_request(str(error))(scope, receive, send)
+            await bad_request(str(error))(scope, receive, send)
             return
-        await self._app(scope, _replayed(body, receive), send)
+        await self._app(scope, replayed(body, receive), send)
 
 
 def check_body(body: bytes, path: str) -> None:
@@ -66,16 +66,11 @@ def check_body(body: bytes, path: str) -> None:
         ValueError: If a key is misspelt, is not in `vllm_xargs`, has a value that vLLM would change, or comes to an
             endpoint that takes no contrast, or if contrasts are switched off; names the key.
     """
-    try:
-        # As `json.loads` reads bytes, and so as vLLM's server reads a body: UTF-8, UTF-16 or UTF-32.
-        text = body.decode(json.detect_encoding(body), "surrogatepass")
-        request = json.loads(text) if _KEY.search(text) else None
-    except (ValueError, RecursionError):
-        return  # not JSON: the server says so itself
-    if not isinstance(request, dict):
+    request = request_with_keys(body)
+    if request is None:
         return
     found = list(asked_guidance(request))
-    for key, value, place in _keys(request):
+    for key, value, place in keys_of(request):
         check_case(key)
         if place != "vllm_xargs":
             raise ValueError(f"`{key}` has to be in `vllm_xargs`, but stands {place}")
@@ -86,6 +81,17 @@ def check_body(body: bytes, path: str) -> None:
         raise ValueError(f"contrasts are switched off on this server: {DISABLE} is set")
     if found and path not in (CHAT, COMPLETIONS):
         raise ValueError(f"`{found[0]}` is understood at {CHAT} and {COMPLETIONS}, but not at {path}")
+
+
+def request_with_keys(body: bytes) -> dict[str, Any] | None:
+    """Return the request that a body holds if it may have keys of this library, else `None`."""
+    try:
+        # As `json.loads` reads bytes, and so as vLLM's server reads a body: UTF-8, UTF-16 or UTF-32.
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        request = json.loads(text) if _KEY.search(text) else None
+    except (ValueError, RecursionError):
+        return None  # not JSON: the server says so itself
+    return request if isinstance(request, dict) else None
 
 
 def _check_fields(request: Mapping[str, Any]) -> None:
@@ -106,8 +112,8 @@ def _check_flags(key: str, value: object) -> None:
                 )
 
 
-def _keys(request: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    """Iterate over the contrast keys of a request, their values and the places where they stand."""
+def keys_of(request: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Yield the keys of a request that are this library's, their values and the places where they stand."""
     places = [("beside it", request), ("vllm_xargs", request.get("vllm_xargs"))]
     for name in _WRAPPERS:
         inner = request.get(name)
@@ -119,14 +125,22 @@ def _keys(request: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
                 yield key, value, place
 
 
-def _is_json(scope: Scope) -> bool:
+def posts_json(scope: Scope) -> bool:
+    """Return whether a connection posts a body that a server reads as JSON."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return False
     for name, value in scope["headers"]:
         if name == b"content-type":
             return b"json" in value.lower()
     return True
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def endpoint_of(scope: Scope) -> str:
+    """Return the path of the endpoint that a connection asks for."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives `body` again, then whatever the client still sends: that it has left."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -136,6 +150,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _bad_request(message: str) -> Response:
+def bad_request(message: str) -> Response:
+    """Return an error of status 400 in OpenAI's form."""
     content = {"message": message, "type": "BadRequestError", "param": "vllm_xargs", "code": 400}
     return JSONResponse({"error": content}, 400)

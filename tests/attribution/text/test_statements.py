@@ -75,6 +75,11 @@ def test_equal_sentences_are_found_one_after_the_other():
     assert [(s.start, s.end) for s in located("Yes. Yes.", ["Yes.", "Yes."])] == [(0, 4), (5, 9)]
 
 
+def test_a_marker_before_a_list_whose_items_begin_with_markers_hides_no_item():
+    assert [s.text for s in statements("[1]\n- [2]\nIt rained.", 3)] == ["-\nIt rained."]
+    assert statements("[1]\n- [2],\n|---|---|\n", 3) == []
+
+
 @given(
     st.lists(
         st.sampled_from(["It rained.", " ", "[1]", "[2, 9]", "no", "\r\n", "\n", "😀", "e\u0301", "`", "- "]),
