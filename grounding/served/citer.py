@@ -19,6 +19,9 @@ from counterfoil.attribution.text.statements import Statement
 from ..sentence_reader import Segment, SentenceReader
 from .judge_queue import JudgeQueue, QueueFullError
 
+PATIENCE = 30.0
+"""Seconds that a verdict may take before its sentence goes out unchecked."""
+
 CITATION, STATEMENTS, DROPPED = "cf_citation", "cf_statements", "cf_dropped"
 """Names of what OpenAI's form has no place for: in an annotation, and beside `annotations` in a message."""
 
@@ -181,7 +184,7 @@ class Citer:
 
 
 def asked(sentence: Statement, answer: str, sources: Sources, queue: JudgeQueue) -> Future[StatementVerdict]:
-    """Return the verdict that a sentence of an answer will have; read it with :func:`known`.
+    """Return the verdict that a sentence of an answer will have within :data:`PATIENCE`; read it with :func:`known`.
 
     Args:
         sentence: The sentence.
@@ -198,11 +201,13 @@ def asked(sentence: Statement, answer: str, sources: Sources, queue: JudgeQueue)
         answer, sentence, sources.documents, threshold=queue.model.threshold, question=sources.question
     )
     try:
-        return queue.submit(check)
+        verdict = queue.submit(check)
     except QueueFullError as error:
         refused: Future[StatementVerdict] = Future()
         refused.set_exception(error)
         return refused
+    asyncio.get_running_loop().call_later(PATIENCE, verdict.cancel)
+    return verdict
 
 
 def cited(
@@ -229,8 +234,10 @@ def known(verdict: Future[StatementVerdict], sentence: Statement) -> StatementVe
     """Return the verdict that a check came to; `not_checked` if it failed."""
     try:
         return verdict.result()
-    except (Exception, CancelledError) as error:
-        failure = str(error) if isinstance(error, QueueFullError) else f"{type(error).__name__}: {error}"
-        return StatementVerdict(
-            sentence.text, sentence.start, sentence.end, Status.NOT_CHECKED, failure=failure or "the check was given up"
-        )
+    except CancelledError:
+        failure = f"the judge gave no verdict within {PATIENCE:g} seconds"
+    except QueueFullError as error:
+        failure = str(error)
+    except Exception as error:  # a fault of a check fails no answer
+        failure = f"{type(error).__name__}: {error}"
+    return StatementVerdict(sentence.text, sentence.start, sentence.end, Status.NOT_CHECKED, failure=failure)

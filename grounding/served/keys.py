@@ -15,10 +15,9 @@ from counterfoil.attribution.documents import as_documents
 from counterfoil.decoding.methods.parameters import check_choice, check_flag
 from counterfoil.decoding.vllm.contrast_params import check_case
 from counterfoil.decoding.vllm.contrast_prompts import DOCUMENTS_KEY
-from counterfoil.decoding.vllm.server.key_check import CHAT, keys_of
+from counterfoil.decoding.vllm.server.key_check import CHAT, CITATION_KEYS, keys_of
 
-CITE, MARKERS, UNSUPPORTED = "cf_cite", "cf_markers", "cf_unsupported"
-KEYS = (CITE, MARKERS, UNSUPPORTED)
+CITE, MARKERS, UNSUPPORTED = KEYS = CITATION_KEYS
 """The keys of this layer alone; the documents' key is one of contrasts as well."""
 
 VERIFY = "verify"

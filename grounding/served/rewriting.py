@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 
 from .citer import Citer, Sent
@@ -27,13 +27,13 @@ async def cited_response(body: bytes, new_citer: NewCiter) -> bytes:
         # All are asked before one is waited for.
         begun = []
         for message, citer in zip(answers, citers, strict=True):
-            begun.append(citer.feed(message.get("content") or ""))
+            begun.append(citer.feed(_text(message)))
             citer.finish()
         for message, citer, sent in zip(answers, citers, begun, strict=True):
             async for more in citer.rest():
                 sent += more  # noqa: PLW2901
-            content = message.get("content")
-            message.update({**sent.message(), **({"content": content} if content is None else {})})
+            cited = sent.message() if _text(message) else {**sent.message(), "content": message.get("content")}
+            message.update(cited)
     finally:
         for citer in citers:
             citer.leave()
@@ -81,7 +81,7 @@ class CitedStream:
         shown, changed = [], False
         for choice in chunk["choices"]:
             citer = self._citers.setdefault(choice["index"], self._new_citer())
-            text = (choice.get("delta") or {}).get("content") or ""
+            text = _text(choice.get("delta") or {})
             sent = citer.feed(text)
             if sent.text != text:
                 choice["delta"]["content"] = sent.text
@@ -125,6 +125,11 @@ class CitedStream:
         choice = {"index": index, "delta": sent.delta(), "logprobs": None, "finish_reason": None}
         whole = {name: value for name, value in chunk.items() if name != "usage"}
         return [event_of({**whole, "choices": [choice]})]
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else ""
 
 
 def _without_tokens(choice: dict[str, Any]) -> dict[str, Any]:

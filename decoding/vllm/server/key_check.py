@@ -24,6 +24,9 @@ CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 _KEY = re.compile(rf"cf_|\\u00(?:[46]3|[46]6|5f)|{'|'.join(FIELDS)}", re.IGNORECASE)
 """Found in every body with one of our keys, however JSON spells it; other bodies are not even parsed."""
 
+CITATION_KEYS = ("cf_cite", "cf_markers", "cf_unsupported")
+"""Keys that a layer in front of the server takes out of a request, if the server was started with one."""
+
 _WRAPPERS = ("extra_body", "extra_args")
 """What clients and engines wrap keys in, and what a server that gets it ignores."""
 
@@ -74,6 +77,8 @@ def check_body(body: bytes, path: str) -> None:
         check_case(key)
         if place != "vllm_xargs":
             raise ValueError(f"`{key}` has to be in `vllm_xargs`, but stands {place}")
+        if key in CITATION_KEYS:
+            raise ValueError(f"`{key}` is not served here: start the server with counterfoil serve --cite")
         _check_flags(key, value)
         found.append(key)
     _check_fields(request)

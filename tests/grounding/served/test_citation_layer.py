@@ -16,6 +16,7 @@ from counterfoil.attribution import cite
 from counterfoil.attribution.entailment.base import Judgement
 from counterfoil.attribution.io.exports.openai import from_openai
 from counterfoil.grounding.messages import INSTRUCTION
+from counterfoil.grounding.served import citer
 from counterfoil.grounding.served.citation_layer import CitationLayer
 from counterfoil.grounding.served.judge_queue import JudgeQueue
 from hypothesis import given, settings
@@ -291,6 +292,41 @@ def test_a_full_queue_leaves_a_sentence_unchecked() -> None:
     assert [each["status"] for each in message["cf_statements"]] == ["supported", "not_checked", "not_checked"]
     assert message["cf_statements"][1]["failure"] == "the judge's queue is full (1 sentences)"
     queue.close()
+
+
+def test_a_judge_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(citer, "PATIENCE", 0.2)
+    let_go = threading.Event()
+
+    class Slow(SameWords):
+        def judge(self, pairs: Any) -> list[Judgement]:
+            let_go.wait(20)
+            return super().judge(pairs)
+
+    queue = JudgeQueue(Slow())
+    for markers in (False, True):
+        chat = ScriptedChat(["The tower was built in 1874. ", "It is red."])
+        message = streamed(CitationLayer(chat, queue), asking(cf_markers=markers))[0]
+        assert message["content"] == "The tower was built in 1874. It is red."
+        assert {each["failure"] for each in message["cf_statements"]} == {
+            "the judge gave no verdict within 0.2 seconds"
+        }
+    let_go.set()
+    queue.close()
+
+
+def test_an_answer_without_text_has_no_citations(queue: JudgeQueue) -> None:
+    for content in (None, "", [{"type": "text", "text": "A."}]):
+        message = {"role": "assistant", "content": content, "tool_calls": []}
+        body = json.dumps({"choices": [{"index": 0, "message": message}]}).encode()
+
+        async def calling(scope: Any, receive: Any, send: Any, body: bytes = body) -> None:
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        (choice,) = answered(CitationLayer(calling, queue), asking())["choices"]
+        assert choice["message"] == {**message, "annotations": [], "cf_statements": []}
 
 
 def test_a_client_that_leaves_ends_the_answer_and_its_checks() -> None:

@@ -157,6 +157,14 @@ def test_guidance_that_is_none_is_none() -> None:
     assert posted(body, "/v1/responses") == (200, b"answered", [body])
 
 
+@pytest.mark.parametrize("key", ["cf_cite", "cf_markers", "cf_unsupported"])
+def test_citations_are_refused_by_a_server_that_was_started_without(key: str) -> None:
+    keys = {key: True, "cf_documents": [{"text": "A"}]}
+    assert (
+        refused({"vllm_xargs": keys}) == f"`{key}` is not served here: start the server with counterfoil serve --cite"
+    )
+
+
 def test_a_server_that_is_switched_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
     assert "COUNTERFOIL_DISABLE is set" in refused({"messages": [], "vllm_xargs": CAD})
