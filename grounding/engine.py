@@ -120,7 +120,7 @@ class Engine(Protocol[Tokens]):
 def finished(text: str, limits: Limits, *, ended: bool = False) -> tuple[int, int]:
     """Return where the whole sentences stand in a text that is being written, without white space around them.
 
-    A sentence is finished when the next one has begun, because a full stop alone may be that of "2.4".
+    A sentence is counted when the next one has begun, because a full stop alone may be that of "2.4".
 
     Args:
         text: What was written.

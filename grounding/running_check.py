@@ -1,4 +1,4 @@
-"""An answer checked while it is written: each sentence as soon as the next one has begun."""
+"""An answer checked while it is written: each sentence as soon as it has ended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .citations import cited_statements
 from .engine import Generated, Limits, Written, finished
 from .excerpts import Excerpt
 from .results import Event, GroundedSentence, TextWritten
+from .sentence_reader import SentenceReader
 
 
 class RunningCheck:
@@ -42,19 +43,24 @@ class RunningCheck:
     ) -> None:
         self._question, self._sources, self._entailment = question, sources, entailment
         self._limits, self._on_event, self._number = limits, on_event, number
-        self._checked = 0
+        self._reader = SentenceReader()
         self._told: list[GroundedSentence] = []
 
     def written(self, so_far: Written) -> None:
         """Take what was written so far; ends with the last event on it."""
-        start, end = finished(so_far.text, self._limits)
-        enough = len(sentences(so_far.text)) > self._limits.max_sentences
-        shown = without_markers(so_far.text[:end] if enough else so_far.text).lstrip()
+        text = so_far.text
+        last = finished(text, self._limits)[1]
+        enough = len(sentences(text)) > self._limits.max_sentences
+        shown = without_markers(text[:last] if enough else text).lstrip()
         if shown:
             self._on_event(TextWritten(shown, self._number))
-        if end > self._checked:
-            self._checked = end
-            self._tell(so_far.text[start:end], within(so_far.trace, start, end, start))
+        if not text.startswith(self._reader.text):  # a tokenizer that takes back a space
+            self._reader = SentenceReader()
+        parts = self._reader.feed(text[len(self._reader.text) :])
+        ends = [part.end for part in parts if part.sentence is not None and part.end <= last]
+        if ends:
+            start = len(text) - len(text.lstrip())
+            self._tell(text[start : ends[-1]], within(so_far.trace, start, ends[-1], start))
 
     def ended(self, answer: Generated) -> None:
         """Take the whole answer."""

@@ -148,7 +148,7 @@ def test_a_reader_who_leaves_ends_the_decoding_and_lets_the_next_one_in():
 
     with pytest.raises(BrokenPipeError):
         of.ask("How high is the tower?", "cad", 0.5, leave)
-    assert len(written) == 7, "the word that shows that the sentence is finished is the last"
+    assert len(written) == 8, "the word that shows that the sentence has ended is the last"
     assert of.reports == []
     assert ask(of)[-1]["event"] == "done"
 
