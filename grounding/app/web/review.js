@@ -77,6 +77,7 @@ async function saveReview(sentence, label, note) {
   await call("review", { ...place, label, note });
   if (label) reviews.set(keyOf(place), { ...place, label, note });
   else reviews.delete(keyOf(place));
+  unsaved = reviews.size > 0;
   countReviews();
   if (sentence.row.isConnected) {
     sentence.row.querySelectorAll(".reviewed").forEach((tag) => tag.remove());
@@ -108,16 +109,16 @@ exporter.addEventListener("click", async () => {
     const address = URL.createObjectURL(await response.blob());
     make("a", { href: address, download: "reviews.jsonl" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
-    exported = reviews.size;
+    unsaved = false;
   } catch (error) {
     tellStep(error.message, true);
   }
 });
 
 // Reviews live as long as the server: whoever leaves without a file is asked.
-let exported = 0;
+let unsaved = false;
 addEventListener("beforeunload", (event) => {
-  if (reviews.size > exported) event.preventDefault();
+  if (unsaved) event.preventDefault();
 });
 
 page.controls.push(reviewControls);
