@@ -109,7 +109,7 @@ def with_rules(places: Sequence[str]) -> Iterator[None]:
     """Have all processes of a server know rules, for a `with` block.
 
     Raises:
-        ValueError: A rule is not there, breaks its contract on drawn views, or reads several contrasts.
+        ValueError: A rule is not there, breaks its contract on drawn views, or does not compare prompts.
     """
     if not places:
         yield
@@ -131,9 +131,7 @@ def with_rules(places: Sequence[str]) -> Iterator[None]:
                 check_rule(method)
                 register(method)
                 if method.name not in served_methods():
-                    raise ValueError(
-                        f"the rule {place} has to compare with one other prompt to be served, but does not"
-                    )
+                    raise ValueError(f"the rule {place} has to compare with other prompts to be served, but does not")
             yield
     finally:
         sys.path.remove(folder)

@@ -115,9 +115,11 @@ def served_table(_: object = None) -> str:
     rows = [f"| `{METHOD}` | | {names} | the method |"]
     for name, found in having.items():
         parameter = found[0][1]
-        methods = ", ".join(f"`{method}` {_default(p)}" for method, p in found)
+        methods = ", ".join(f"`{method}` {_served_default(p)}" for method, p in found)
         choices = parameter.served_choices
-        values = ", ".join(f"`{choice}`" for choice in choices) if choices else parameter.described_range
+        # A key that is left out is none: `vllm_xargs` has no null.
+        described = parameter.described_range.removesuffix(", or none")
+        values = ", ".join(f"`{choice}`" for choice in choices) if choices else described
         if PREFIX + name == CUT_CONTEXT:
             values = "at least 2"  # an engine's prompt has two tokens, and a key that is left out is none
         rows.append(f"| `{PREFIX}{name}` | {methods} | {values} | {parameter.help} |")
@@ -139,6 +141,11 @@ def _part(match: re.Match[str]) -> str:
     kind, name, _ = match.groups()
     made = PARTS[kind](METHODS[name] if name else None)
     return f"<!-- derived: {kind}{f' {name}' if name else ''} -->\n{made}\n<!-- end -->"
+
+
+def _served_default(parameter: Parameter) -> str:
+    """Return a default as a request says it: several numbers are a list there."""
+    return f"`{list(parameter.default)}`" if parameter.kind is tuple else _default(parameter)
 
 
 def _default(parameter: Parameter) -> str:

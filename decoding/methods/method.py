@@ -135,14 +135,19 @@ class Method:
         """
         return {}
 
-    def check_contrasts(self, given: int) -> None:
+    def check_contrasts(self, given: int, *, prefix: str = "") -> None:
         """Reject another number of contrasts than the rule reads.
+
+        Args:
+            given: How many there are.
+            prefix: What the message has in front of the name of a parameter that says how many there must be.
 
         Raises:
             ValueError: With both numbers.
         """
         if given != (self.contrasts or given):
-            raise ValueError(f"{self.name} has to be given {self.contrasts} contrasts, but is given {given}")
+            wanted = "one contrast" if self.contrasts == 1 else f"{self.contrasts} contrasts"
+            raise ValueError(f"{self.name} has to be given {wanted}, but is given {given}")
 
     def served_scores(self, main: Tensor, contrast: Tensor, **context: Tensor) -> Tensor:
         """Return the scores for rows of an engine, which must go on whatever one of them holds; by default `scores`."""

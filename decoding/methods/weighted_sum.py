@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .masked_logits import finite_floor, forbidden_as_in, masked_to_plausible
+from .masked_logits import finite_floor, masked_to_plausible
 from .method import Method
 from .parameters import LARGEST, parameter, plausibility
 
@@ -61,10 +61,12 @@ class WeightedSum(Method):
     main_weight: float = parameter(1.5, help="weight of the prompt's own logits", above=0)
     plausibility: float = plausibility(0.1)
 
-    def check_contrasts(self, given: int) -> None:
-        """Reject another number of contrasts than there are weights."""
+    def check_contrasts(self, given: int, *, prefix: str = "") -> None:
+        """Reject another number of contrasts than there are weights; arguments are those of the overridden method."""
         if given != len(self.weights):
-            raise ValueError(f"`weights` has to hold a number for each of {given} contrasts, but is {self.weights}")
+            raise ValueError(
+                f"`{prefix}weights` has to hold a number for each of {given} contrasts, but is {list(self.weights)}"
+            )
 
     def scores(self, main: Tensor, contrast: Tensor) -> Tensor:
         """Return the rule's scores `[rows, vocab]`, float32.
@@ -74,8 +76,9 @@ class WeightedSum(Method):
             contrast: `[contrasts, rows, vocab]` logits of the other views, or `[rows, vocab]` of one.
         """
         base = main.float()
-        total = self.main_weight * base.masked_fill(base == -math.inf, 0.0)
+        forbidden = base == -math.inf
+        total = base.masked_fill(forbidden, 0.0).mul_(self.main_weight)
         others = contrast if contrast.dim() > main.dim() else contrast[None]
-        for weight, other in zip(self.weights, finite_floor(others), strict=True):
-            total = total + weight * other
-        return masked_to_plausible(forbidden_as_in(base, total), main, self.plausibility)
+        for weight, other in zip(self.weights, others, strict=True):
+            total.add_(finite_floor(other), alpha=weight)
+        return masked_to_plausible(total.masked_fill_(forbidden, -math.inf), main, self.plausibility)

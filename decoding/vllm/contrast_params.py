@@ -7,6 +7,7 @@ its dataclass.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ SEARCH = "_cf_search"
 
 LEAST_TOKENS = 2
 """The shortest prompt of a pair: its requests read up to their last token before they sample together."""
+MOST_CONTRASTS = 7
+"""How many contrasts one request may have: its group has eight sequences."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ContrastParams:
 
     Args:
         method: The method with its parameters.
-        contrast_ids: Token ids of the contrast prompt, if they are given.
+        contrast_ids: Token ids of each contrast prompt; empty if none is given.
         without_adapter: Whether the contrast runs without the request's LoRA adapter, on the main prompt unless another
             one is given.
         seed: The seed of what is drawn for the contrast's images: the i-th draws with `seed + i`.
@@ -50,16 +53,21 @@ class ContrastParams:
     """
 
     method: Method
-    contrast_ids: tuple[int, ...] | None = None
+    contrast_ids: tuple[tuple[int, ...], ...] = ()
     without_adapter: bool = False
     seed: int = 0
     trace: bool = False
 
     @property
+    def count(self) -> int:
+        """Return how many contrasts there are."""
+        return len(self.contrast_ids) or 1
+
+    @property
     def cut_context(self) -> int | None:
         """Return how many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
         asked = getattr(self.method, "cut_context", None)
-        if asked is not None or self.contrast_ids is not None or self.without_adapter:
+        if asked is not None or self.contrast_ids or self.without_adapter:
             return asked
         return max(self.method.unconditional_tokens, LEAST_TOKENS) if self.method.unconditional_tokens else None
 
@@ -73,17 +81,17 @@ class ContrastParams:
         """Return whether the contrast is the main prompt with its images changed."""
         return self.method.contrast == "image"
 
-    def contrast_prompt(self, prompt: Sequence[int]) -> list[int]:
-        """Return the token ids of the contrast prompt, given those of the main prompt."""
-        if self.contrast_ids is not None:
-            return list(self.contrast_ids)
-        return list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)
+    def contrast_prompts(self, prompt: Sequence[int]) -> list[list[int]]:
+        """Return the token ids of each contrast prompt, given those of the main prompt."""
+        if self.contrast_ids:
+            return [list(ids) for ids in self.contrast_ids]
+        return [list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)]
 
-    def contrast_tokens(self, prompt_tokens: int) -> int:
-        """Return the length of the contrast prompt, given that of the main prompt."""
-        if self.contrast_ids is not None:
-            return len(self.contrast_ids)
-        return prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)
+    def contrast_tokens(self, prompt_tokens: int) -> list[int]:
+        """Return the length of each contrast prompt, given that of the main prompt."""
+        if self.contrast_ids:
+            return [len(ids) for ids in self.contrast_ids]
+        return [prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)]
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,8 @@ class PairMember:
     Args:
         pair: An id that the requests of one pair share.
         is_main: Whether it is the request that the client sent.
+        index: Which of the contrasts it is, if it is one.
+        size: How many requests the pair has; more than two for a method of several contrasts.
         method: The method with its parameters.
         seed: The client's seed, if this package applies it; see
             :mod:`counterfoil.decoding.vllm.worker.logits_processor`.
@@ -102,6 +112,8 @@ class PairMember:
     is_main: bool
     method: Method
     seed: int | None = None
+    index: int = 0
+    size: int = 2
 
 
 def member_of(extra_args: Mapping[str, Any] | None) -> PairMember | None:
@@ -187,6 +199,16 @@ def check_case(key: str) -> None:
         raise ValueError(f"`{key}` is not known: keys are in lower case, `{key.lower()}`")
 
 
+def check_count(key: str, contrasts: Sequence[object]) -> None:
+    """Reject more contrasts than one request may have.
+
+    Raises:
+        ValueError: Names the key and both numbers.
+    """
+    if len(contrasts) > MOST_CONTRASTS:
+        raise ValueError(f"`{key}` has to hold at most {MOST_CONTRASTS} contrasts, but holds {len(contrasts)}")
+
+
 def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = False) -> ContrastParams | None:
     """Return the contrast that `extra_args` asks for, or `None` for a plain request.
 
@@ -219,7 +241,7 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
         check_integer(SEED, given[SEED], 0)
     params = ContrastParams(
         method(**{p.name: _checked(p, given[PREFIX + p.name]) for p in _served(method) if PREFIX + p.name in given}),
-        contrast_ids=_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else None,
+        contrast_ids=_several_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else (),
         without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
         seed=given.get(SEED, 0),
         trace=is_traced(given),
@@ -228,17 +250,18 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
     return params
 
 
-def is_one_sequence(method: type[Method]) -> bool:
-    """Return whether the contrast of a method is one other sequence of tokens, read at every step alike."""
-    return method.contrast in ("prompt", "image", "model") and not method.needs_step and method.contrasts == 1
+def reads_sequences(method: type[Method]) -> bool:
+    """Return whether the contrasts of a method are other sequences of tokens, and no more than one request may have."""
+    most = {"prompt": MOST_CONTRASTS, "model": MOST_CONTRASTS, "image": 1}.get(method.contrast, -1)
+    return (method.contrasts or 1) <= most
 
 
 def served_methods() -> dict[str, type[Method]]:
     """Return the methods that an engine serves, by name.
 
-    Their contrast is another sequence of tokens, or the other candidates for the next one.
+    Their contrasts are other sequences of tokens, or the other candidates for the next one.
     """
-    return {name: method for name, method in METHODS.items() if method is ContrastiveSearch or is_one_sequence(method)}
+    return {name: method for name, method in METHODS.items() if method is ContrastiveSearch or reads_sequences(method)}
 
 
 def _served(method: type[Method]) -> list[Parameter]:
@@ -257,7 +280,7 @@ def _method_class(given: Mapping[str, Any], amateur_model: bool) -> type[Method]
         if key.startswith(RESERVED):
             raise ValueError(f"`{key}` has to be left out: keys that begin with {RESERVED} are the engine's own")
     served = served_methods()
-    known = [name for name, method in served.items() if method.contrast == "model" or not amateur_model]
+    known = [name for name, method in served.items() if _contrasts_models(method) or not amateur_model]
     names = ", ".join(map(repr, known))
     if METHOD not in given:
         raise ValueError(f"`{METHOD}` has to be one of {names}, but is missing beside `{next(iter(given))}`")
@@ -267,6 +290,11 @@ def _method_class(given: Mapping[str, Any], amateur_model: bool) -> type[Method]
         reason = ", not served here (an engine with an amateur model)" if elsewhere else ""
         raise ValueError(f"`{METHOD}` has to be one of {names}, but is {method!r}{reason}")
     return served[method]
+
+
+def _contrasts_models(method: type[Method]) -> bool:
+    """Return whether an engine with an amateur serves a method: of a contrast that is another model, one of them."""
+    return method.contrast == "model" and method.contrasts == 1 and not method.needs_step
 
 
 def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
@@ -297,9 +325,9 @@ def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
 def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
     if params.searches:
         return
-    if params.cut_context is not None and params.contrast_ids is not None:
+    if params.cut_context is not None and params.contrast_ids:
         raise ValueError(f"`{CUT_CONTEXT}` has to be the only contrast, but `{CONTRAST_IDS}` is given as well")
-    given = params.contrast_ids is not None or params.cut_context is not None or params.without_adapter
+    given = params.contrast_ids or params.cut_context is not None or params.without_adapter
     if amateur_model:
         if given:
             raise ValueError(
@@ -310,11 +338,26 @@ def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
             raise ValueError(
                 f"the contrast of {params.method.name} is an image made from the request's own: leave it out"
             )
-    elif not given:
+    elif given:
+        params.method.check_contrasts(params.count, prefix=PREFIX)
+    else:
         raise ValueError(
             f"{params.method.name} has to be given something to contrast with, but has none: give "
             f"{', '.join(TEXT_KEYS[:2])}, {TEXT_KEYS[2]} or {CONTRAST_IDS}"
         )
+
+
+def _several_ids(value: object) -> tuple[tuple[int, ...], ...]:
+    """Return the token ids of each contrast: of one, or of several, which over HTTP have to be JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return (_ids(value),)
+    if isinstance(value, (list, tuple)) and value and all(isinstance(one, (list, tuple)) for one in value):
+        check_count(CONTRAST_IDS, value)
+        return tuple(_ids(one) for one in value)
+    return (_ids(value),)
 
 
 def _ids(value: object) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .contrast_params import CONTRAST_IDS, TEXT_KEYS
+from .contrast_params import CONTRAST_IDS, TEXT_KEYS, check_count
 
 PROMPT_KEY, MESSAGES_KEY, DOCUMENTS_KEY = TEXT_KEYS
 
@@ -61,6 +61,31 @@ def both_prompts(prompt: str | list[str], keys: Mapping[str, Any]) -> tuple[str 
             raise ValueError(f"`{DOCUMENTS_KEY}` has to go with one prompt of text, but `prompt` is a list")
         return with_documents(_documents(keys[DOCUMENTS_KEY]), prompt), _text("prompt", prompt)
     return prompt, _text(PROMPT_KEY, keys[PROMPT_KEY]) if PROMPT_KEY in keys else None
+
+
+def each_contrast(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a request's keys once for each contrast that it gives as text, as if that were the only one.
+
+    Args:
+        keys: The request's keys. Several contrasts are a list of texts in `cf_contrast_prompt`, or a list of
+            conversations in `cf_contrast_messages`.
+
+    Raises:
+        ValueError: The list is empty or too long, or a conversation is no JSON.
+    """
+    check_text_keys(keys)
+    prompts = keys.get(PROMPT_KEY)
+    if isinstance(prompts, (list, tuple)):
+        if not prompts:
+            raise ValueError(f"`{PROMPT_KEY}` has to be a text, or a list of texts, but is empty")
+        check_count(PROMPT_KEY, prompts)
+        return [{**keys, PROMPT_KEY: one} for one in prompts]
+    if MESSAGES_KEY in keys:
+        conversations = _parsed(keys[MESSAGES_KEY])
+        if isinstance(conversations, list) and conversations and all(isinstance(one, list) for one in conversations):
+            check_count(MESSAGES_KEY, conversations)
+            return [{**keys, MESSAGES_KEY: json.dumps(one)} for one in conversations]
+    return [dict(keys)]
 
 
 def with_documents(documents: Sequence[str], *question: str) -> str:

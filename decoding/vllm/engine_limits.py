@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ..methods.parameters import check_integer
@@ -69,7 +70,7 @@ class EngineLimits:
 
     Args:
         max_model_len: The longest sequence, in tokens.
-        max_num_seqs: How many sequences run at a time; a pair takes two.
+        max_num_seqs: How many sequences run at a time; a pair takes two, a request of n contrasts n + 1.
         vocabulary_size: How many logits the model gives.
         blocks: How many blocks the KV cache has, if known.
         block_size: Tokens in a block.
@@ -106,14 +107,14 @@ class EngineLimits:
             logprobs_mode=model.logprobs_mode,
         )
 
-    def room(self, prompt_tokens: int, contrast_tokens: int) -> int:
-        """Return how many tokens can be generated after prompts of these lengths."""
-        room = self.max_model_len - max(prompt_tokens, contrast_tokens)
+    def room(self, *lengths: int) -> int:
+        """Return how many tokens can be generated after prompts of these lengths, the main one and its contrasts."""
+        room = self.max_model_len - max(lengths)
         if self.blocks is None:
             return room
         # One block is vLLM's own, and the last block of each sequence may hold a single token.
-        tokens = (self.blocks - 1) * self.block_size - 2 * (self.block_size - 1)
-        return min(room, (tokens - prompt_tokens - contrast_tokens) // 2)
+        tokens = (self.blocks - 1) * self.block_size - len(lengths) * (self.block_size - 1)
+        return min(room, (tokens - sum(lengths)) // len(lengths))
 
     def check(self, params: ContrastParams, prompt_tokens: int, new_tokens: int | None = None) -> None:
         """Reject a contrast that this engine cannot serve.
@@ -136,13 +137,14 @@ class EngineLimits:
                 f"`{TRACE}` has to go with --logprobs-mode raw_logprobs, but the engine's is {self.logprobs_mode}: its "
                 "log-probabilities are not those of the main view"
             )
-        if self.max_num_seqs < 2:
+        if self.max_num_seqs < 1 + params.count:
+            needed = "two" if params.count == 1 else str(1 + params.count)
             raise ValueError(
-                f"a contrast needs two sequences at a time, but --max-num-seqs is {self.max_num_seqs}: start the "
-                "server with 2 or more"
+                f"a contrast needs {needed} sequences at a time, but --max-num-seqs is {self.max_num_seqs}: start the "
+                f"server with {1 + params.count} or more"
             )
         contrast_tokens = params.contrast_tokens(prompt_tokens)
-        for name, length in (("the prompt", prompt_tokens), ("the contrast", contrast_tokens)):
+        for name, length in (("the prompt", prompt_tokens), *(("the contrast", length) for length in contrast_tokens)):
             if length < LEAST_TOKENS:
                 raise ValueError(f"{name} has to have at least {LEAST_TOKENS} tokens for a pair, but has {length}")
             if length >= self.max_model_len:
@@ -150,18 +152,18 @@ class EngineLimits:
                     f"{name} has to be shorter than the model's longest sequence of {self.max_model_len} tokens, but "
                     f"has {length}: shorten it, or start the server with a larger --max-model-len"
                 )
-        for token in params.contrast_ids or ():
+        for token in chain.from_iterable(params.contrast_ids):
             if token >= self.vocabulary_size:
                 raise ValueError(
                     f"`{CONTRAST_IDS}` has to hold token ids of this model, below {self.vocabulary_size}, but holds "
                     f"{token}"
                 )
-        room = self.room(prompt_tokens, contrast_tokens)
+        room = self.room(prompt_tokens, *contrast_tokens)
         if room < (new_tokens or 1):
             raise ValueError(
-                f"prompt ({prompt_tokens} tokens), contrast ({contrast_tokens}) and {new_tokens or 1} new tokens have "
-                f"to fit the engine together, but there is room for {max(room, 0)} new tokens: shorten them, or give "
-                "the server more memory or a larger --max-model-len"
+                f"prompt ({prompt_tokens} tokens), contrast ({', '.join(map(str, contrast_tokens))}) and "
+                f"{new_tokens or 1} new tokens have to fit the engine together, but there is room for {max(room, 0)} "
+                "new tokens: shorten them, or give the server more memory or a larger --max-model-len"
             )
 
     def _check_search(self, params: ContrastParams) -> None:

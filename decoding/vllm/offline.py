@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .contrast_params import CONTRAST_IDS, METHOD, PREFIX, TEXT_KEYS, general_keys, parse_contrast
-from .contrast_prompts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts
+from .contrast_prompts import DOCUMENTS_KEY, MESSAGES_KEY, PROMPT_KEY, both_conversations, both_prompts, each_contrast
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -37,8 +37,8 @@ def chat_request(
     method: str,
     *,
     documents: Sequence[str] | None = None,
-    contrast_prompt: str | None = None,
-    contrast_messages: Sequence[Mapping[str, Any]] | None = None,
+    contrast_prompt: str | Sequence[str] | None = None,
+    contrast_messages: Sequence[Any] | None = None,
     template: Mapping[str, Any] | None = None,
     **parameters: Any,  # noqa: ANN401
 ) -> OfflineRequest:
@@ -49,8 +49,8 @@ def chat_request(
         messages: The conversation.
         method: The name of a method that an engine serves.
         documents: Texts put in front of the user's last message, and left out of the contrast.
-        contrast_prompt: Or: what the user says last in the contrast.
-        contrast_messages: Or: the whole conversation of the contrast.
+        contrast_prompt: Or: what the user says last in the contrast; a list for several contrasts.
+        contrast_messages: Or: the whole conversation of the contrast; a list of them for several.
         template: Further arguments for the chat template.
         parameters: The method's own parameters, and `cut_context` or `without_adapter`; for CFG `negative_prompt` or
             `negative_messages` in the place of those above.
@@ -64,11 +64,14 @@ def chat_request(
         MESSAGES_KEY: contrast_messages,
     }
     keys = _keys(method, texts, parameters)
-    conversations = both_conversations([dict(message) for message in messages], keys)
+    pairs = [both_conversations([dict(message) for message in messages], one) for one in each_contrast(keys)]
     options = {"add_generation_prompt": True, **(template or {}), "tokenize": True, "return_dict": True}
     templated: Any = tokenizer.apply_chat_template
-    main, contrast = (view and templated(list(map(_as_text, view)), **options)["input_ids"] for view in conversations)
-    return _request(keys, main, contrast)
+
+    def ids(view: Any) -> Any:  # noqa: ANN401
+        return view and templated(list(map(_as_text, view)), **options)["input_ids"]
+
+    return _request(keys, ids(pairs[0][0]), [ids(contrast) for _, contrast in pairs])
 
 
 def prompt_request(
@@ -77,14 +80,15 @@ def prompt_request(
     method: str,
     *,
     documents: Sequence[str] | None = None,
-    contrast_prompt: str | None = None,
+    contrast_prompt: str | Sequence[str] | None = None,
     **parameters: Any,  # noqa: ANN401
 ) -> OfflineRequest:
     """Return the request for a prompt with a contrast; arguments and errors are those of :func:`chat_request`."""
     keys = _keys(method, {DOCUMENTS_KEY: documents, PROMPT_KEY: contrast_prompt}, parameters)
     encoded: Any = tokenizer
-    main, contrast = (view and encoded(view)["input_ids"] for view in both_prompts(prompt, keys))
-    return _request(keys, main, contrast)
+    pairs = [both_prompts(prompt, one) for one in each_contrast(keys)]
+    contrasts = [contrast and encoded(contrast)["input_ids"] for _, contrast in pairs]
+    return _request(keys, encoded(pairs[0][0])["input_ids"], contrasts)
 
 
 def _keys(method: str, texts: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,9 +114,9 @@ def _as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "content": texts[0]}
 
 
-def _request(keys: Mapping[str, Any], main: Any, contrast: Any) -> OfflineRequest:  # noqa: ANN401
+def _request(keys: Mapping[str, Any], main: Any, contrasts: Sequence[Any]) -> OfflineRequest:  # noqa: ANN401
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
-    if contrast is not None:
-        extra_args[CONTRAST_IDS] = list(contrast)
+    if contrasts[0] is not None:
+        extra_args[CONTRAST_IDS] = list(contrasts[0]) if len(contrasts) == 1 else [list(one) for one in contrasts]
     parse_contrast(extra_args)
     return OfflineRequest({"prompt_token_ids": list(main)}, extra_args)

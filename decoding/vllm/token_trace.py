@@ -1,16 +1,16 @@
 # pyright: reportMissingImports=false
 """The trace of a pair: each token's log-probability under the main view and under the contrast, from worker to client.
 
-vLLM computes the log-probability of a sampled token for any request that asks, from the raw logits of its row, and both
-requests of a pair sample the same token. So the contrast request asks, the scheduler puts what it got beside that of
-the main request, as one column more, and here the server's process takes the column off again: from then on the number
-belongs to the token, through streaming, several samples and stop strings, wherever vLLM carries the token's own.
+vLLM computes the log-probability of a sampled token for any request that asks, from the raw logits of its row, and all
+requests of a pair sample the same token. So each contrast request asks, the scheduler puts what it got beside that of
+the main request, as one column more, and here the server's process takes the columns off again: from then on the
+numbers belong to the token, through streaming, several samples and stop strings, wherever vLLM carries the token's own.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,12 @@ from vllm.v1.engine import EngineCoreOutput
 from vllm.v1.engine.logprobs import LogprobsProcessor
 from vllm.v1.outputs import LogprobsLists
 
-from .contrast_params import has_contrast_keys, is_traced
+from .contrast_params import MOST_CONTRASTS, has_contrast_keys, is_traced, parse_contrast
 
 WRAPPED = "_counterfoil"
 """The mark of a method that reads traces already."""
 _TRACED = "_counterfoil_traced"
-"""Attribute of a :class:`LogprobsProcessor`: whether its tokens come with a trace; absent without a contrast."""
+"""Attribute of a :class:`LogprobsProcessor`: how many contrasts its tokens are traced under; absent without any."""
 
 
 @dataclass
@@ -39,36 +39,43 @@ class TracedLogprob(Logprob):
     contrasts: tuple[float, ...] = ()
 
 
-def with_contrast(main: LogprobsLists, contrast: LogprobsLists, tokens: list[int]) -> LogprobsLists:
-    """Return a main request's log-probabilities with those of its contrast request as a last column.
+def with_contrasts(main: LogprobsLists, contrasts: Sequence[LogprobsLists], tokens: list[int]) -> LogprobsLists:
+    """Return a main request's log-probabilities with those of its contrast requests as last columns.
 
     Args:
         main: Of the main request, `[tokens, k]`.
-        contrast: Of the contrast request.
-        tokens: The tokens that both sampled.
+        contrasts: Of each contrast request.
+        tokens: The tokens that all sampled.
     """
-    column = np.array([[chosen(contrast, i, token)] for i, token in enumerate(tokens)], main.logprobs.dtype)
-    ids = np.array(tokens, main.logprob_token_ids.dtype)[:, None]
+    values = [[chosen(contrast, i, token) for contrast in contrasts] for i, token in enumerate(tokens)]
+    columns = np.array(values, main.logprobs.dtype).reshape(len(tokens), len(contrasts))
+    ids = np.array(tokens, main.logprob_token_ids.dtype)[:, None].repeat(len(contrasts), 1)
     return main._replace(
         logprob_token_ids=np.concatenate([main.logprob_token_ids, ids], 1),
-        logprobs=np.concatenate([main.logprobs, column], 1),
+        logprobs=np.concatenate([main.logprobs, columns], 1),
     )
 
 
-def with_traces(outputs: Sequence[EngineCoreOutput], suffix: str) -> list[tuple[EngineCoreOutput, LogprobsLists]]:
-    """Return the main requests' outputs that have a trace, each with its log-probabilities and those of its contrast.
+def with_traces(
+    outputs: Sequence[EngineCoreOutput], contrast_id: Callable[[str, int], str]
+) -> list[tuple[EngineCoreOutput, LogprobsLists]]:
+    """Return the main requests' outputs that have a trace, each with its log-probabilities and those of its contrasts.
 
     Args:
         outputs: What a client hears in a step.
-        suffix: What the contrast request's id has behind the main request's.
+        contrast_id: Returns the id of a main request's contrast request, by its index.
     """
     given = {output.request_id: output.new_logprobs for output in outputs if output.new_logprobs is not None}
-    pairs = ((output, given.get(output.request_id), given.get(output.request_id + suffix)) for output in outputs)
-    return [
-        (output, with_contrast(main, contrast, output.new_token_ids))
-        for output, main, contrast in pairs
-        if main is not None and contrast is not None
-    ]
+    found = []
+    for output in outputs:
+        main = given.get(output.request_id)
+        if main is None:
+            continue
+        asked = (given.get(contrast_id(output.request_id, index)) for index in range(MOST_CONTRASTS))
+        contrasts = [one for one in asked if one is not None]
+        if contrasts:
+            found.append((output, with_contrasts(main, contrasts, output.new_token_ids)))
+    return found
 
 
 def chosen(lists: LogprobsLists, position: int, token: int) -> float:
@@ -89,23 +96,24 @@ def read_traces() -> None:
 
     @functools.wraps(update)
     def updated(self: Any, logprobs_lists: LogprobsLists) -> None:  # noqa: ANN401
-        is_traced_here = getattr(self, _TRACED, None)
-        if is_traced_here is None:
+        traced = getattr(self, _TRACED, None)
+        if traced is None:
             update(self, logprobs_lists)
             return
-        columns = logprobs_lists.logprobs[:, -1:] if is_traced_here else logprobs_lists.logprobs[:, :0]
-        if is_traced_here:
-            logprobs_lists = logprobs_lists._replace(
-                logprob_token_ids=logprobs_lists.logprob_token_ids[:, :-1], logprobs=logprobs_lists.logprobs[:, :-1]
-            )
-        update(self, logprobs_lists)
+        own = logprobs_lists.logprobs.shape[1] - traced
+        columns = logprobs_lists.logprobs[:, own:]
+        lists = logprobs_lists._replace(
+            logprob_token_ids=logprobs_lists.logprob_token_ids[:, :own], logprobs=logprobs_lists.logprobs[:, :own]
+        )
+        update(self, lists)
         _mark(self.logprobs[-len(columns) :], columns)
 
     def made(cls: type[LogprobsProcessor], tokenizer: Any, request: Any) -> LogprobsProcessor:  # noqa: ANN401
         processor = make.__func__(cls, tokenizer, request)  # type: ignore[attr-defined]
         extra_args = request.sampling_params.extra_args
         if has_contrast_keys(extra_args) and not request.sampling_params.flat_logprobs:
-            setattr(processor, _TRACED, is_traced(extra_args))
+            params = parse_contrast(extra_args) if is_traced(extra_args) else None
+            setattr(processor, _TRACED, 0 if params is None else params.count)
         return processor
 
     setattr(updated, WRAPPED, True)

@@ -200,7 +200,7 @@ def test_rules_are_known_to_all_processes_while_the_server_runs(
         ("nothing", "a rule has to be named as package.module:name, but is 'nothing'"),
         ("no_such_module:rule", "has to be there to be loaded, but: No module named 'no_such_module'"),
         (f"{RULES}:resurrecting", "the rule `tests_resurrecting` has to keep -inf where the main view has it"),
-        (f"{RULES}:two", "has to compare with one other prompt to be served, but does not"),
+        (f"{RULES}:Layers", "has to compare with other prompts to be served, but does not"),
     ],
 )
 def test_a_rule_that_cannot_be_served_is_refused_before_anything_starts(

@@ -26,6 +26,7 @@ class Sequence:
     prompt: int
     pair: str | None
     is_main: bool
+    size: int
     blocks: list[list[int]] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
 
@@ -85,9 +86,9 @@ class FakeWorker:
             if known is not None:
                 self._forget(new.req_id, tokens)
             member = member_of(new.sampling_params.extra_args)
-            pair, is_main = (member.pair, member.is_main) if member else (None, True)
+            pair, is_main, size = (member.pair, member.is_main, member.size) if member else (None, True, 1)
             self.sequences[new.req_id] = Sequence(
-                tokens, len(new.prompt_token_ids), pair, is_main, [list(group) for group in new.block_ids]
+                tokens, len(new.prompt_token_ids), pair, is_main, size, [list(group) for group in new.block_ids]
             )
             computed[new.req_id] = new.num_computed_tokens
         cached = output.scheduled_cached_reqs
@@ -144,14 +145,15 @@ class FakeWorker:
                     raise WorkerError(f"the cache of {request_id} does not hold its token {position} of {end}")
 
     def _check_pairs(self, sampling: set[str]) -> None:
-        positions: dict[str, list[int]] = {}
+        pairs: dict[str, list[Sequence]] = {}
         for request_id in sampling:
             sequence = self.sequences[request_id]
             if sequence.pair is not None:
-                positions.setdefault(sequence.pair, []).append(len(sequence.tokens) - sequence.prompt)
-        for pair, found in positions.items():
-            if len(found) != 2 or found[0] != found[1]:
-                raise WorkerError(f"of pair {pair} these positions are sampled at once: {found}")
+                pairs.setdefault(sequence.pair, []).append(sequence)
+        for pair, found in pairs.items():
+            positions = [len(sequence.tokens) - sequence.prompt for sequence in found]
+            if len(found) != found[0].size or len(set(positions)) != 1 or sum(one.is_main for one in found) != 1:
+                raise WorkerError(f"of pair {pair} of {found[0].size} these positions are sampled at once: {positions}")
 
     def _sample(self, request_id: str) -> int:
         sequence = self.sequences[request_id]

@@ -56,8 +56,10 @@ def interpret() -> None:
 def main(path: str) -> None:
     """Write what was found and what is right, `{"runner": ..., "cases": {name: [found, right]}}`."""
     interpret()
+    import numpy as np  # noqa: PLC0415
     from vllm import SamplingParams  # noqa: PLC0415
 
+    from tests.support import oracles  # noqa: PLC0415
     from tests.support.pair_cases import all_logits  # noqa: PLC0415
     from tests.support.search_cases import greedily, keys, searched  # noqa: PLC0415
     from tests.support.tiny_engine import VOCABULARY, tiny_engine  # noqa: PLC0415
@@ -89,6 +91,17 @@ def main(path: str) -> None:
     cases["plain beside others"] = [found[10:15], plain]
     pairs = [contrasted(*job) for job in zip(drawn[1:4], others, found[15:], strict=True)]
     cases["pairs beside others"] = [found[15:], pairs]
+    views = [drawn[1], *others]
+    weights = [-0.4, 0.3, -0.2]
+    three = {"cf_method": "weighted_sum", "cf_weights": weights, "cf_plausibility": 0, "cf_contrast_ids": others}
+    counting = {"cf_method": "m3id", "cf_decay": 0.3, "cf_gate": 1, "cf_contrast_ids": others[0]}
+    found = tiny.engine.tokens([drawn[1], drawn[2], drawn[3]], [asked(three), asked(counting), asked()])
+    sums = zip(*(all_logits(tiny.model, ids, found[0]) for ids in views), strict=True)
+    summed = [oracles.weighted_sum(main, np.stack(rest), weights, plausibility=0) for main, *rest in sums]
+    cases["group of four"] = [found[0], [int(row.argmax()) for row in summed]]
+    steps = zip(*(all_logits(tiny.model, ids, found[1]) for ids in (drawn[2], others[0])), strict=True)
+    counted = [oracles.m3id(a, b, step, decay=0.3, gate=1) for step, (a, b) in enumerate(steps)]
+    cases["a method that counts tokens"] = [found[1], [int(row.argmax()) for row in counted]]
     preempted = tiny.engine.count_preempted()
     with tiny.engine.scarce(blocks=5):
         cases["search preempted"] = [tiny.engine.tokens(drawn[2:], [asked(keys())] * 3), right[2:]]

@@ -29,6 +29,7 @@ class Case:
     Args:
         prompt: Token ids of the main view.
         other: Of the other view.
+        more: Of further views.
         keys: The request's `extra_args`.
         rule: The oracle: `(main, other) -> scores`, one row.
     """
@@ -37,6 +38,7 @@ class Case:
     other: list[int]
     keys: dict[str, Any]
     rule: Callable[[np.ndarray, np.ndarray], np.ndarray] = field(repr=False)
+    more: list[list[int]] = field(default_factory=list)
 
 
 RULES = {
@@ -78,6 +80,30 @@ def cases(lm: LanguageModel, count: int) -> list[Case]:
     return found
 
 
+GROUPS = {
+    3: ({"cf_method": "dexperts", "cf_strength": 0.6}, functools.partial(oracles.dexperts, strength=0.6)),
+    4: (
+        {"cf_method": "weighted_sum", "cf_weights": [-0.4, 0.3, -0.2], "cf_main_weight": 1.3},
+        functools.partial(oracles.weighted_sum, weights=(-0.4, 0.3, -0.2), main_weight=1.3),
+    ),
+}
+"""Keys and rule of a group, by how many views it has."""
+
+
+def group_cases(lm: LanguageModel, count: int) -> list[Case]:
+    """`count` groups of three and of four views in turn, with prompts of 2 to 110 tokens, the others of 2 to 130."""
+    ids = lm.tokenizer(TEXT)["input_ids"]
+    found = []
+    for i, length in enumerate(np.linspace(2, len(ids) - 40, count).astype(int)):
+        views = 3 + i % 2
+        keys, rule = GROUPS[views]
+        prompt = ids[i % 20 : i % 20 + int(length)]
+        lengths = [2 + (37 * (i + k)) % (len(ids) - 40) for k in range(views - 1)]
+        others = [ids[5 * k : 5 * k + n] for k, n in enumerate(lengths)]
+        found.append(Case(prompt, others[0], {**keys, "cf_contrast_ids": others}, rule, others[1:]))
+    return found
+
+
 @torch.no_grad()
 def all_logits(model: Any, prompt: list[int], new: list[int]) -> np.ndarray:
     """Float64 logits `[new, vocab]` before each new token, from one full forward."""
@@ -96,8 +122,9 @@ def expected(lm: LanguageModel, case: Case, new: list[int], base: Any = None) ->
         base: The other view's model, if it is another one.
     """
     main = all_logits(lm.model, case.prompt, new)
-    other = all_logits(base or lm.model, case.other, new)
-    return [int(case.rule(m, o).argmax()) for m, o in zip(main, other, strict=True)]
+    others = [all_logits(base or lm.model, prompt, new) for prompt in (case.other, *case.more)]
+    read = np.stack(others, 1) if case.more else others[0]
+    return [int(case.rule(m, o).argmax()) for m, o in zip(main, read, strict=True)]
 
 
 def plainly(lm: LanguageModel, prompt: list[int], new: list[int]) -> list[int]:

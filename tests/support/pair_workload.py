@@ -54,10 +54,14 @@ class Workload:
         seed: Decides everything.
         mode: Of :data:`MODES`.
         scheduler_classes: The synchronous and the asynchronous scheduler.
+        groups: How often a contrast is one of three to eight views instead of two.
     """
 
-    def __init__(self, seed: int, mode: str, scheduler_classes=(PairScheduler, AsyncPairScheduler)) -> None:
+    def __init__(
+        self, seed: int, mode: str, scheduler_classes=(PairScheduler, AsyncPairScheduler), groups: float = 0.0
+    ) -> None:
         self.random = random.Random(seed)
+        self.groups = groups
         self.ahead, self.v2 = MODES[mode]
         self.scheduler = self._engine(scheduler_classes[self.ahead])
         self.worker = FakeWorker(seed, BLOCK, self.windows, self.scheduler.max_num_running_reqs, rebuilds=not self.v2)
@@ -115,6 +119,10 @@ class Workload:
                 extra = {"cf_method": "contrastive_decoding", "cf_contrast_ids": prompt()}
                 if chance.random() < 0.2:
                     extra = {"cf_method": "contrastive_decoding", "cf_cut_context": chance.choice([2, 3, 5])}
+                if chance.random() < self.groups:
+                    others = [prompt() for _ in range(chance.choice([2, 2, 2, 3, 3, 4, 5, 6, 7]))]
+                    weights = [-0.1] * len(others)
+                    extra = {"cf_method": "weighted_sum", "cf_weights": weights, "cf_contrast_ids": others}
                 if chance.random() < 0.05:
                     extra = {"cf_method": "cad", "cf_contrast_ids": chance.choice([[99, 99], [4] * 70])}
             params = SamplingParams(
@@ -165,7 +173,7 @@ class Workload:
     def _hear(self, client) -> None:
         for output in client.outputs:
             name = output.request_id
-            assert not name.endswith(CONTRAST_SUFFIX), f"a client hears of {name}"
+            assert CONTRAST_SUFFIX not in name, f"a client hears of {name}"
             assert name not in self.finished, f"{name} speaks after its end"
             self.text[name] += output.new_token_ids
             if output.finished:
@@ -177,12 +185,13 @@ class Workload:
         chance, scheduler = self.random, self.scheduler
         if chance.random() < 0.03:
             name = chance.choice(list(self.asked))
-            lost = name + CONTRAST_SUFFIX if chance.random() < 0.2 else name
+            lost = chance.choice(scheduler.pairs.partners(name) or (name,)) if chance.random() < 0.2 else name
             if name in scheduler.requests and lost in scheduler.requests:
                 scheduler.finish_requests(lost, RequestStatus.FINISHED_ABORTED)
                 self.aborted.add(name)
                 alive = {request_id for request_id, r in scheduler.requests.items() if not r.is_finished()}
-                assert not {name, name + CONTRAST_SUFFIX} & alive, "a pair is left in part"
+                left = [other for other in alive if other == name or other.startswith(name + CONTRAST_SUFFIX)]
+                assert not left, "a pair is left in part"
         if chance.random() < 0.01:
             self.worker.may_forget({r.request_id for r in scheduler.requests.values() if r.num_in_flight_tokens})
             scheduler.reset_prefix_cache(reset_running_requests=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from counterfoil.decoding.methods import rule
+from counterfoil.decoding.methods import Method, rule
 
 
 @rule("tests_served", strength=1.0)
@@ -19,9 +21,16 @@ def careless(main, contrasts, params):
     return torch.where(huge > 0, (main - contrasts[0]) * torch.inf * 0, main)
 
 
-@rule("tests_two", contrasts=2)
-def two(main, contrasts, params):
-    return main + contrasts[0] - contrasts[1]
+@dataclass(frozen=True, kw_only=True)
+class Layers(Method):
+    """A method that no engine serves."""
+
+    name = "tests_layers"
+    title = "A contrast of layers"
+    contrast = "layer"
+
+    def scores(self, main: torch.Tensor, contrast: torch.Tensor) -> torch.Tensor:
+        return main.float()
 
 
 @rule("tests_resurrecting")

@@ -45,8 +45,9 @@ def contrast_features(main: Request, contrast: ContrastParams, config: ModelConf
     features = main.mm_features
     if contrast.changes_image:
         return _changed_features(features, contrast, config)
-    if contrast.contrast_ids is not None:
-        _check_text_alone(main, contrast.contrast_ids)
+    if contrast.contrast_ids:
+        for contrast_ids in contrast.contrast_ids:
+            _check_text_alone(main, contrast_ids)
         return []
     if features and contrast.cut_context is not None:
         raise ValueError("`cf_cut_context` has to go with a prompt of text alone, but there are images in it")

@@ -1,13 +1,13 @@
 """Decide what the requests of a pair may do in the next step. Functions here read values and return values.
 
-A pair is a main request, which a client sent, and its contrast request. One rule makes the two a pair:
+A pair is a main request, which a client sent, and its contrast request, or several. One rule makes them a pair:
 
     A request of a pair may fill its KV cache up to its last known token, but a step that *samples* is taken by all
     requests of the pair or by none.
 
 The rule covers everything that makes prompts advance unevenly (chunked prompts, cached prefixes, preemption, few
 slots), because it looks only at how many tokens a request still has to read. It holds for a main request with several
-contrasts too: the functions take a pair as a sequence with the main request first.
+contrasts too: a pair is here a sequence of two to eight requests with the main request first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vllm.v1.request import Request  # pyright: ignore[reportMissingImports]
 
     Pair = tuple[Request, ...]
-    """The main request, then its contrast request."""
+    """The main request, then its contrast requests."""
 
 
 def tokens_left(request: Request) -> int:
@@ -66,6 +66,15 @@ def may_sample(pair: Pair, *, prefills_wait: bool = False) -> bool:
     return not (prefills_wait and any(request.is_prefill_chunk for request in pair))
 
 
+def all_run(pair: Pair) -> bool:
+    """Return whether all requests of a pair are running."""
+    return all(map(_runs, pair))
+
+
+def _runs(request: Request) -> bool:
+    return request.status == RequestStatus.RUNNING
+
+
 def may_enter(taken: int, slots: int, needed: int, free: int, *, size: int = 2) -> bool:
     """Return whether the first request of a pair may leave the waiting queue: there must be room for the whole pair.
 
@@ -100,20 +109,21 @@ def requests_to_pull(pairs: Iterable[Pair], next_in_queue: Request | None) -> li
     return [] if next_in_queue in pulled else pulled
 
 
-def stuck_request(pairs: Iterable[Pair]) -> Request | None:
-    """Return the request to preempt if a step scheduled nothing and nothing is in flight, or `None`.
+def stuck_requests(pairs: Iterable[Pair]) -> list[Request]:
+    """Return the requests to preempt if a step scheduled nothing and nothing is in flight.
 
     Every running request then waits for the rest of its pair, which waits for the memory or the slots that the running
-    ones hold. The youngest of them gives way.
+    ones hold. The youngest pair of the least urgent gives way, with all that it holds: a request of it that stayed
+    would be joined by the others as soon as these are preempted, and nothing would be won.
+
+    Returns:
+        In the order in which they must be preempted, see :func:`victims`. Empty if no pair runs in part.
     """
-    stuck = [
-        request
-        for pair in pairs
-        if any(request.status != RequestStatus.RUNNING for request in pair)
-        for request in pair
-        if request.status == RequestStatus.RUNNING
-    ]
-    return max(stuck, key=lambda request: request.arrival_time) if stuck else None
+    stuck = [pair for pair in pairs if 0 < sum(map(_runs, pair)) < len(pair)]
+    if not stuck:
+        return []
+    victim = max(stuck, key=lambda pair: (pair[0].priority, pair[0].arrival_time))
+    return [request for request in reversed(victim) if _runs(request)]
 
 
 def victims(running: Sequence[Request], pairs: Iterable[Pair], spared: Collection[str]) -> list[Request]:
@@ -126,14 +136,14 @@ def victims(running: Sequence[Request], pairs: Iterable[Pair], spared: Collectio
 
     Returns:
         In the order in which they must be preempted: each goes to the head of the queue, where a main request must
-        come to stand before its contrast request. Empty if every running request is spared.
+        come to stand before its contrast requests. Empty if every running request is spared.
     """
     others = [request for request in running if request.request_id not in spared]
     if not others:
         return []
     victim = max(others, key=lambda request: (request.priority, request.arrival_time))
     pair = next((pair for pair in pairs if victim in pair), (victim,))
-    return [request for request in reversed(pair) if request.status == RequestStatus.RUNNING]
+    return [request for request in reversed(pair) if _runs(request)]
 
 
 def sampling_alone(pairs: Iterable[Pair], scheduled: Container[str]) -> list[Request]:

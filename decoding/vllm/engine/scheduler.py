@@ -22,10 +22,15 @@ from ..contrast_params import has_contrast_keys, parse_contrast
 from ..engine_limits import EngineLimits, SearchLimits, switched_off
 from ..metrics import PAIR_COUNTERS, EngineCounters
 from ..search.compat import check_cache
-from ..token_trace import with_traces
 from . import compat, pair_policy
 from .kv_blocks import blocks_for, blocks_for_next, free_blocks, without_last_blocks
-from .pair_requests import CONTRAST_SUFFIX, PairTable, make_contrast_request, make_main_request, room_for_pair
+from .pair_requests import (
+    PairTable,
+    leave_main_requests,
+    make_contrast_requests,
+    make_main_request,
+    room_for_pair,
+)
 from .search_requests import admit_search, count_searches, tokens_beside_candidates
 
 if TYPE_CHECKING:
@@ -90,15 +95,15 @@ class PairScheduling(Base):
                 self._metrics.publish(self.pair_stats)
                 return
             room = room_for_pair(request, contrast, self._limits(), self.kv_cache_manager)
-            made = make_contrast_request(request, contrast, max_tokens=room, config=self.vllm_config)
+            made = make_contrast_requests(request, contrast, max_tokens=room, config=self.vllm_config)
         except ValueError as error:
             self._refuse(request, str(error))
             return
         # Model Runner V2 draws by seed and position whatever else happens; V1 needs our seeds.
         make_main_request(request, contrast, max_tokens=room, own_seed=not self.use_v2_model_runner)
-        self.pairs.add(request.request_id, made.request_id)
-        super().add_request(request)
-        super().add_request(made)
+        self.pairs.add(request.request_id, *(one.request_id for one in made))
+        for one in (request, *made):
+            super().add_request(one)
         self.pair_stats["pairs"] += 1
 
     def _limits(self) -> EngineLimits:
@@ -141,8 +146,7 @@ class PairScheduling(Base):
         if not output.num_scheduled_tokens and not any(
             request.num_in_flight_tokens for request in self.requests.values()
         ):
-            stuck = pair_policy.stuck_request(self._pairs())
-            if stuck is not None:
+            for stuck in pair_policy.stuck_requests(self._pairs()):
                 self._preempt(stuck)
         self._metrics.publish(self.pair_stats)
         return output
@@ -187,11 +191,11 @@ class PairScheduling(Base):
         needed = 0
         for pair in ready:
             blocks = sum(blocks_for_next(self.kv_cache_manager, request) for request in pair)
-            while _all_run(pair) and needed + blocks > free_blocks(self.kv_cache_manager):
+            while pair_policy.all_run(pair) and needed + blocks > free_blocks(self.kv_cache_manager):
                 spared = {request.request_id for one in (*kept, pair) for request in one}
                 for victim in pair_policy.victims(self.running, self._pairs(), spared) or reversed(pair):
                     self._preempt(victim)
-            if _all_run(pair):
+            if pair_policy.all_run(pair):
                 kept.append(pair)
                 needed += blocks
         return kept
@@ -337,7 +341,7 @@ class PairScheduling(Base):
         if self.pairs or self._refused:
             self._end_orphans()
             for client in outputs.values():
-                self._edit(client)
+                leave_main_requests(client, self.pairs, self._refused)
             self.pairs.forget()
             self._refused = {key: reason for key, reason in self._refused.items() if key in self.requests}
         return outputs
@@ -350,23 +354,6 @@ class PairScheduling(Base):
             self._end_with_error(request_id, "its contrast ended before it")
         self.finish_requests(contrasts, RequestStatus.FINISHED_ABORTED)
         self._orphans.clear()
-
-    def _edit(self, client: EngineCoreOutputs) -> None:
-        """Remove contrast requests from what a client hears, but for traces, and say why refused requests ended."""
-        for output, logprobs in with_traces(client.outputs, CONTRAST_SUFFIX):
-            output.new_logprobs = logprobs
-        client.outputs = [output for output in client.outputs if not self.pairs.is_contrast(output.request_id)]
-        if client.finished_requests:
-            client.finished_requests = {
-                request_id for request_id in client.finished_requests if not self.pairs.is_contrast(request_id)
-            }
-        for output in client.outputs:
-            if output.finished and output.request_id in self._refused:
-                output.stop_reason = f"counterfoil: {self._refused[output.request_id]}"
-
-
-def _all_run(pair: pair_policy.Pair) -> bool:
-    return all(request.status == RequestStatus.RUNNING for request in pair)
 
 
 class PairScheduler(PairScheduling, Scheduler):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -29,7 +30,7 @@ from ..contrast_params import (
     parse_contrast,
     takes_contrast,
 )
-from ..contrast_prompts import both_conversations, both_prompts
+from ..contrast_prompts import both_conversations, both_prompts, each_contrast
 from ..engine_limits import EngineLimits, check_prompt_logprobs
 from .guidance_fields import asked_guidance, with_guidance
 
@@ -181,20 +182,24 @@ async def _rendered_args(request: Request, endpoint: _Endpoint) -> dict[str, Any
     if is_traced(keys) and not request.logprobs:
         # The trace stands beside them. A chat asks by true, a prompt by how many other tokens it wants to see.
         request.logprobs = 0 if hasattr(request, "prompt") else True
-    contrast = endpoint.contrast_of(request, keys)
     extra_args = {key: value for key, value in keys.items() if key not in TEXT_KEYS}
-    if contrast is None:
-        return extra_args
-    try:
-        rendered = await endpoint.render(contrast)
-    except Exception as error:  # vLLM's own handlers answer any exception by its kind; so does this.
-        rendered = create_error_response(error)
-    if isinstance(rendered, ErrorResponse):
-        rendered.error.message = f"the contrast: {rendered.error.message}"
-        return rendered
-    if rendered[0].get("mm_kwargs"):
-        raise ValueError("the contrast has to be text alone, but has images of its own")
-    return {**extra_args, CONTRAST_IDS: list(_token_ids(endpoint.serving, rendered[0], "the contrast"))}
+    found: list[list[int]] = []
+    for one in each_contrast(keys):
+        contrast = endpoint.contrast_of(request, one)
+        if contrast is None:
+            return extra_args
+        try:
+            rendered = await endpoint.render(contrast)
+        except Exception as error:  # vLLM's own handlers answer any exception by its kind; so does this.
+            rendered = create_error_response(error)
+        if isinstance(rendered, ErrorResponse):
+            rendered.error.message = f"the contrast: {rendered.error.message}"
+            return rendered
+        if rendered[0].get("mm_kwargs"):
+            raise ValueError("the contrast has to be text alone, but has images of its own")
+        found.append(list(_token_ids(endpoint.serving, rendered[0], "the contrast")))
+    # `vllm_xargs` is flat: several lists are one text.
+    return {**extra_args, CONTRAST_IDS: found[0] if len(found) == 1 else json.dumps(found)}
 
 
 def _token_ids(serving: Serving, prompt: Inputs, name: str) -> Sequence[int]:

@@ -1,12 +1,12 @@
-"""The logits processor that combines the rows of pairs, and the sampler that gives both requests one token.
+"""The logits processor that combines the rows of pairs, and the sampler that gives all requests of a pair one token.
 
 An engine loads one class by name before it is known which model runner will use it, so one class serves both. V1 calls
 `update_state` and `apply(logits)`, V2 `add_request` and `apply(logits, ctx)`.
 
-One token. Both requests could sample for themselves from equal rows with equal seeds, but would not always agree:
+One token. All requests could sample for themselves from equal rows with equal seeds, but would not always agree:
 penalties look at the prompts, which differ, and generators advance with every chunk of a prompt. So vLLM samples the
-main row, with everything that it can do to a row, and the token is copied to the contrast row on the device, before
-anything else reads either.
+main row, with everything that it can do to a row, and the token is copied to each contrast row on the device, before
+anything else reads them.
 
 Seeds. Model Runner V1 gives a seeded request a generator and rewinds it for every sample that is thrown away, which a
 generator on a CPU cannot do: the engine stops. Requests of pairs always have such samples, so their seed is kept from
@@ -29,10 +29,10 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
     LogitsProcessor as SlotLogitsProcessor,
 )
 
-from ..contrast_params import member_of, parse_contrast
+from ..contrast_params import parse_contrast
 from ..engine_limits import check_sampling, check_switch
 from ..token_trace import read_traces
-from .pair_rows import PairBatchRows, SlotRows, pairs_of
+from .pair_rows import PairBatchRows, PairSlotRows
 
 if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
@@ -54,11 +54,11 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
         rows: Where the pairs of a step are.
     """
 
-    rows: Any  # PairBatchRows under V1, SlotRows under V2; each runner calls only the methods that its rows have
+    rows: Any  # PairBatchRows under V1, PairSlotRows under V2; each runner calls only the methods that its rows have
 
     def __init__(self, vllm_config: Any, second: Any, is_pin_memory: bool | None = None) -> None:  # noqa: ANN401
         if is_pin_memory is None:
-            self.rows = SlotRows(lambda params: member_of(params.extra_args), pairs_of)
+            self.rows = PairSlotRows(second)
             copy_sampled_tokens(_slot_sampler(), _sample_by_slot)
         else:
             self.rows = PairBatchRows()
@@ -91,7 +91,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each main row of `logits` `[rows, vocab]`, in place."""
-        self.rows.of_step(ctx and ctx.idx_mapping_np).put_scores(logits, logits)
+        self.rows.of_step(ctx and ctx.idx_mapping_np).put_scores(logits, logits, self.rows.steps(ctx))
         return logits
 
     def copy_tokens(self, sampled: Tensor, slots: Any = None) -> None:  # noqa: ANN401

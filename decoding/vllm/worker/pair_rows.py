@@ -13,106 +13,131 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import torch
+from torch import Tensor
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates  # pyright: ignore[reportMissingImports]
 
 from ...methods.method import Method, on_device
 from ..contrast_params import PairMember, member_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from vllm.sampling_params import SamplingParams  # pyright: ignore[reportMissingImports]
     from vllm.v1.sample.logits_processor import BatchUpdate  # pyright: ignore[reportMissingImports]
 
 Entry = TypeVar("Entry")
-Pair = tuple[Method, int, int]
-"""A method with its parameters, its main row and its contrast row."""
+Pair = tuple[Method, int, tuple[int, ...]]
+"""A method with its parameters, its main row and the rows of its contrasts, in the order in which it reads them."""
+Steps = Callable[[Tensor], Tensor]
+"""Returns how many tokens requests have produced, `[rows]`, given their rows on the device."""
 
 AT_ONCE = 64 << 20
-"""How many bytes of logits, both views together, a method is given at once. It needs at most 2.5 times as many for
+"""How many bytes of logits, all views together, a method is given at once. It needs at most 2.5 times as many for
 itself, so that this is what bounds the memory of large batches."""
 
 
 class _Call(NamedTuple):
-    """Pairs that one call of a method combines: their parameters as columns, and their rows on the device."""
+    """Pairs that one call of a method combines: their parameters as columns, and their rows on the device.
+
+    `contrast` has the contrasts of a pair one after the other, `contrasts` for each main row.
+    """
 
     method: Method
     main: Tensor
     contrast: Tensor
+    contrasts: int
 
 
 class PairRows:
     """The rows of a batch that are combined, as long as the batch stays as it is.
 
     Args:
-        pairs: Each pair's method and rows. Those of one :attr:`.Method.group` are combined by one call.
+        pairs: Each pair's method and rows. Those of one :attr:`.Method.group` with as many contrasts are combined by
+            one call.
 
     Attributes:
-        main: The row of each main request, group by group.
-        contrast: The row of each contrast request, in the same order.
+        main: The row of each main request, call by call.
+        contrast: The rows of each pair's contrast requests, in the same order.
     """
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         groups: dict[tuple[object, ...], list[Pair]] = {}
         for pair in pairs:
-            groups.setdefault(pair[0].group, []).append(pair)
+            groups.setdefault((len(pair[2]), *pair[0].group), []).append(pair)
+        ordered = [pair for group in groups.values() for pair in group]
         self._groups = [[method for method, _, _ in group] for group in groups.values()]
-        self.main = [main for group in groups.values() for _, main, _ in group]
-        self.contrast = [contrast for group in groups.values() for _, _, contrast in group]
+        self.main = [main for _, main, _ in ordered]
+        self.contrast = [contrasts for _, _, contrasts in ordered]
         self._on_device: tuple[Tensor, Tensor] | None = None
         self._calls: list[_Call] | None = None
 
-    def put_scores(self, logits: Tensor, contrast: Tensor) -> None:
+    def put_scores(self, logits: Tensor, contrast: Tensor, steps: Steps | None = None) -> None:
         """Put each method's scores into the main rows of `logits`, in place.
 
         Args:
             logits: `[rows, vocab]` logits of a step.
             contrast: `[rows, vocab]` logits with the contrast rows; `logits` itself if they are rows of the same step.
+            steps: Counts tokens, for methods that need it.
         """
         if not self.main:
             return
         if self._calls is None:
             self._calls = list(self._made_calls(logits))
         for call in self._calls:
-            views = logits.index_select(0, call.main), contrast.index_select(0, call.contrast)
-            logits.index_copy_(0, call.main, call.method.served_scores(*views).to(logits.dtype))
+            context = {"step": steps(call.main)[:, None]} if call.method.needs_step and steps is not None else {}
+            views = logits.index_select(0, call.main), _views(contrast.index_select(0, call.contrast), call.contrasts)
+            logits.index_copy_(0, call.main, call.method.served_scores(*views, **context).to(logits.dtype))
             del views  # before those of the next call are made
 
     def copy_tokens(self, sampled: Tensor) -> None:
         """Give each contrast request the token of its main request: `sampled` is `[rows]` ids, changed in place."""
         if self.main:
-            main, contrast = self._rows(sampled)
-            sampled.index_copy_(0, contrast, sampled.index_select(0, main))
+            sources, contrast = self._rows(sampled)
+            sampled.index_copy_(0, contrast, sampled.index_select(0, sources))
 
     def _rows(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows of all contrast requests, and beside each that of its main request, on the device."""
         if self._on_device is None:
-            main, contrast = on_device(torch.tensor([self.main, self.contrast]), like)
-            self._on_device = main, contrast
+            sources = [main for main, rows in zip(self.main, self.contrast, strict=True) for _ in rows]
+            contrast = [row for rows in self.contrast for row in rows]
+            on = on_device(torch.tensor([sources, contrast]), like)
+            self._on_device = on[0], on[1]
         return self._on_device
 
     def _made_calls(self, logits: Tensor) -> Iterable[_Call]:
-        main, contrast = self._rows(logits)
-        most = max(1, AT_ONCE // (2 * 4 * logits.shape[-1]))
-        start = 0
+        sources, contrast = self._rows(logits)
+        start = first = 0  # among the pairs, and among the rows of their contrasts
         for group in self._groups:
-            for first in range(0, len(group), most):
-                methods = group[first : first + most]
-                rows = slice(start, start + len(methods))
-                yield _Call(type(methods[0]).stacked(methods, logits), main[rows], contrast[rows])
-                start += len(methods)
+            contrasts = len(self.contrast[start])
+            most = max(1, AT_ONCE // ((1 + contrasts) * 4 * logits.shape[-1]))
+            for begin in range(0, len(group), most):
+                methods = group[begin : begin + most]
+                rows = slice(first, first + contrasts * len(methods))
+                stacked = type(methods[0]).stacked(methods, logits)
+                yield _Call(stacked, sources[rows][::contrasts].contiguous(), contrast[rows], contrasts)
+                first = rows.stop
+            start += len(group)
+
+
+def _views(rows: Tensor, contrasts: int) -> Tensor:
+    """Return logits `[pairs * contrasts, vocab]` as a method reads them, `[contrasts, pairs, vocab]` if several."""
+    return rows if contrasts == 1 else rows.unflatten(0, (-1, contrasts)).transpose(0, 1)
 
 
 def pairs_of(members: Mapping[int, PairMember]) -> Iterable[Pair]:
-    """Yield the pairs of which both requests have a row.
+    """Yield the pairs of which all requests have a row.
 
     A request alone is still reading its prompt; vLLM throws away what it samples.
 
     Args:
         members: The request in each row.
     """
-    contrasts = {member.pair: row for row, member in members.items() if not member.is_main}
+    contrasts: dict[str, dict[int, int]] = {}
     for row, member in members.items():
-        if member.is_main and member.pair in contrasts:
-            yield member.method, row, contrasts[member.pair]
+        if not member.is_main:
+            contrasts.setdefault(member.pair, {})[member.index] = row
+    for row, member in members.items():
+        found = contrasts.get(member.pair, {})
+        if member.is_main and len(found) == member.size - 1:
+            yield member.method, row, tuple(found[index] for index in sorted(found))
 
 
 @dataclass(frozen=True)
@@ -165,6 +190,30 @@ class PairBatchRows(BatchRows[BatchRow]):
 
     def __init__(self) -> None:
         super().__init__(BatchRow.of, lambda rows: pairs_of({row: entry.member for row, entry in rows.items()}))
+        self._counts: dict[int, int] = {}
+        self._counted: Tensor | None = None
+
+    def steps(self, _context: Any = None) -> Steps:  # noqa: ANN401
+        """Return what counts the tokens of this step's requests, see :data:`Steps`."""
+        return self._steps
+
+    def _steps(self, rows: Tensor) -> Tensor:
+        """Count on the host, where the runner keeps the tokens, and on the device where all counts have risen by one.
+
+        That is what most steps do; a copy from the host would be one more of each.
+        """
+        counts = {
+            row: len(entry.output_ids)
+            for row, entry in self.entries.items()
+            if entry.member.is_main and entry.member.method.needs_step
+        }
+        if self._counted is not None and counts == {row: count + 1 for row, count in self._counts.items()}:
+            self._counted.add_(1)
+        elif self._counted is None or counts != self._counts:
+            host = torch.tensor([counts.get(row, 0) for row in range(1 + max(counts))])
+            self._counted = on_device(host, rows)
+        self._counts = counts
+        return self._counted.index_select(0, rows)
 
     def seeds(self) -> dict[int, tuple[int, int]]:
         """Return the seed and the output position of each main row of this step that has a seed."""
@@ -214,3 +263,29 @@ class SlotRows(Generic[Entry]):
             found = {row: self._entries[slot] for row, slot in enumerate(now) if slot in self._entries}
             self._slots, self._rows = now, PairRows(self._pairs(found))
         return self._rows
+
+
+class PairSlotRows(SlotRows[PairMember]):
+    """The rows of pairs of requests under Model Runner V2.
+
+    Args:
+        states: The state of all requests, vLLM's `LogitsProcRequestState`.
+    """
+
+    def __init__(self, states: Any) -> None:  # noqa: ANN401
+        super().__init__(lambda params: member_of(params.extra_args), pairs_of)
+        self._states = states
+
+    def steps(self, context: Any) -> Steps:  # noqa: ANN401
+        """Return what counts the tokens of a step's requests, from the runner's own counts on the device.
+
+        Args:
+            context: The step, vLLM's `LogitsContext`.
+        """
+
+        def counted(rows: Tensor) -> Tensor:
+            slots = context.idx_mapping.index_select(0, rows)
+            total, prompt = self._states.total_len.gpu, self._states.prompt_len.gpu
+            return total.index_select(0, slots) - prompt.index_select(0, slots)
+
+        return counted

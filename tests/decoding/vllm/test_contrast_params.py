@@ -38,7 +38,9 @@ PARAMETERS = {
     for name, method in METHODS.items()
     if method.contrast != "image"
 }
-TEXT_METHODS = [name for name, parameters in PARAMETERS.items() if set(parameters) <= set(RANGES)]
+TEXT_METHODS = [
+    name for name, parameters in PARAMETERS.items() if set(parameters) <= set(RANGES) and METHODS[name].contrasts == 1
+]
 
 
 @st.composite
@@ -58,7 +60,7 @@ def test_what_is_given_is_taken_and_the_rest_is_the_methods_default(keys: dict[s
 
     assert params is not None
     assert params.method.name == keys["cf_method"]
-    assert params.contrast_ids == tuple(keys["cf_contrast_ids"])
+    assert params.contrast_ids == (tuple(keys["cf_contrast_ids"]),)
     parameters = {key[3:]: value for key, value in keys.items() if key[3:] in PARAMETERS[params.method.name]}
     assert params.method == METHODS[params.method.name](**parameters)
 
@@ -159,9 +161,11 @@ def test_what_is_wrong_is_named_with_its_value(keys: dict[str, Any], message: st
 def test_an_engine_with_an_amateur_contrasts_with_that_alone() -> None:
     params = parse_contrast({"cf_method": "contrastive_decoding", "cf_strength": 1.0}, amateur_model=True)
     assert params is not None
-    assert params.contrast_ids is None
+    assert params.contrast_ids == ()
     with pytest.raises(ValueError, match="not served here"):
         parse_contrast(CAD, amateur_model=True)
+    with pytest.raises(ValueError, match="'dexperts', not served here"):
+        parse_contrast({"cf_method": "dexperts", "cf_contrast_ids": [IDS, IDS]}, amateur_model=True)
     with pytest.raises(ValueError, match="contrasts with its amateur model"):
         parse_contrast({"cf_method": "contrastive_decoding", "cf_contrast_ids": IDS}, amateur_model=True)
 
@@ -180,8 +184,8 @@ def test_the_contrast_prompt_is_the_given_one_the_end_of_the_main_one_or_the_mai
     ]:
         params = parse_contrast(keys)
         assert params is not None
-        assert params.contrast_prompt(prompt) == expected
-        assert params.contrast_tokens(len(prompt)) == len(expected)
+        assert params.contrast_prompts(prompt) == [expected]
+        assert params.contrast_tokens(len(prompt)) == [len(expected)]
 
 
 def test_what_is_parsed_is_not_parsed_again_in_the_same_process() -> None:
@@ -212,6 +216,42 @@ def test_a_negative_prompt_is_the_contrast_of_guidance_by_its_own_name() -> None
 
 def test_flags_are_what_takes_true_and_false() -> None:
     assert flag_keys() == {"cf_without_adapter", "cf_trace", "cf_normalize"}
+
+
+def test_several_contrasts_are_lists_or_over_http_their_json() -> None:
+    lists = [[5, 7], [9, 9, 9], [4, 4]]
+    for ids in (lists, json.dumps(lists), tuple(map(tuple, lists))):
+        params = parse_contrast({"cf_method": "weighted_sum", "cf_weights": [1, -1, 0.5], "cf_contrast_ids": ids})
+        assert params is not None
+        assert params.count == 3
+        assert params.contrast_prompts([1, 2]) == lists
+        assert params.contrast_tokens(2) == [2, 3, 2]
+    two = {"cf_method": "dexperts", "cf_contrast_ids": lists[:2]}
+    assert parse_contrast(two) == parse_contrast({**two, "cf_contrast_ids": json.dumps(lists[:2])})
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"cf_method": "dexperts", "cf_contrast_ids": [1, 2]}, "dexperts has to be given 2 contrasts, but is given 1"),
+        ({"cf_method": "dexperts", "cf_contrast_ids": [[1, 2]] * 3}, "2 contrasts, but is given 3"),
+        ({"cf_method": "dexperts", "cf_without_adapter": 1}, "2 contrasts, but is given 1"),
+        ({"cf_method": "cad", "cf_contrast_ids": [[1, 2]] * 2}, "cad has to be given one contrast, but is given 2"),
+        (
+            {"cf_method": "weighted_sum", "cf_contrast_ids": [[1, 2]] * 2},
+            r"`cf_weights` has to hold a number for each of 2 contrasts, but is \[-0.5\]",
+        ),
+        ({"cf_method": "dexperts", "cf_contrast_ids": [[1, 2], [3]]}, "at least 2 token ids, but holds 1"),
+        ({"cf_method": "dexperts", "cf_contrast_ids": [[1, 2], []]}, "at least 2 token ids, but is empty"),
+        ({"cf_method": "dexperts", "cf_contrast_ids": "[[1, 2], 3]"}, r"a list of token ids, but holds \[1, 2\]"),
+        ({"cf_method": "dexperts", "cf_contrast_ids": "[" * 10**6}, "has to be a list of token ids"),
+        ({"cf_method": "dexperts", "cf_contrast_ids": [[1, 2]] * 8}, "has to hold at most 7 contrasts, but holds 8"),
+        ({"cf_method": "weighted_sum", "cf_weights": "1", "cf_contrast_ids": IDS}, "`cf_weights` has to be a number"),
+    ],
+)
+def test_contrasts_that_do_not_fit_are_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_contrast(keys)
 
 
 def test_a_trace_is_asked_for_by_a_flag() -> None:

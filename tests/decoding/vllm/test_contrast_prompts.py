@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from counterfoil.decoding.vllm.contrast_prompts import both_conversations, both_prompts
+from counterfoil.decoding.vllm.contrast_prompts import both_conversations, both_prompts, each_contrast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +111,20 @@ def test_a_prompt_has_documents_or_another_one_beside_it() -> None:
 def test_a_text_that_is_none_is_refused(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         both_conversations(CHAT, keys)
+
+
+def test_several_contrasts_are_each_the_only_one_in_turn() -> None:
+    one = {"cf_method": "cad", "cf_contrast_prompt": "A"}
+    assert each_contrast(one) == [one]
+    assert each_contrast({**one, "cf_contrast_prompt": ["A", "B"]}) == [one, {**one, "cf_contrast_prompt": "B"}]
+    conversations = [[{"role": "user", "content": text}] for text in "AB"]
+    keys = {"cf_contrast_messages": json.dumps(conversations)}
+    assert each_contrast(keys) == [{"cf_contrast_messages": json.dumps(one)} for one in conversations]
+    single = {"cf_contrast_messages": json.dumps(conversations[0])}
+    assert each_contrast(single) == [single]
+    assert each_contrast({"cf_contrast_ids": [1, 2]}) == [{"cf_contrast_ids": [1, 2]}]
+    with pytest.raises(ValueError, match="`cf_contrast_prompt` has to be a text, or a list of texts, but is empty"):
+        each_contrast({"cf_contrast_prompt": []})
 
 
 def test_what_goes_with_a_chat_alone_or_a_prompt_alone_is_refused_elsewhere() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CAD = {"cf_method": "cad", "cf_contrast_ids": [5, 7, 9]}
+THREE = {"cf_method": "dexperts", "cf_contrast_ids": [[5, 7], [8] * 6]}
 LIMITS = EngineLimits(max_model_len=64, max_num_seqs=4, vocabulary_size=100, blocks=9, block_size=8)
 
 
@@ -24,6 +25,10 @@ LIMITS = EngineLimits(max_model_len=64, max_num_seqs=4, vocabulary_size=100, blo
         (LIMITS, {**CAD, "cf_contrast_ids": [1, 100]}, 8, None, "below 100, but holds 100"),
         (LIMITS, {**CAD, "cf_contrast_ids": [1] * 40}, 40, None, "there is room for 0 new tokens"),
         (LIMITS, CAD, 8, 57, r"prompt \(8 tokens\), contrast \(3\) and 57 new tokens .* room for 19 new tokens"),
+        (EngineLimits(64, 2, 100), THREE, 8, None, "needs 3 sequences at a time, but --max-num-seqs is 2"),
+        (LIMITS, THREE, 8, 11, r"contrast \(2, 6\) and 11 new tokens .* room for 9 new tokens"),
+        (LIMITS, {**THREE, "cf_contrast_ids": [[5, 7], [1, 100]]}, 8, None, "below 100, but holds 100"),
+        (LIMITS, {**THREE, "cf_contrast_ids": [[5, 7], [1] * 64]}, 8, None, "the contrast has to be shorter than"),
     ],
 )
 def test_what_does_not_fit_the_engine_is_refused(
@@ -36,11 +41,11 @@ def test_what_does_not_fit_the_engine_is_refused(
 
 
 @settings(deadline=None)
-@given(st.integers(2, 60), st.integers(2, 60), st.integers(4, 200), st.sampled_from([1, 4, 16]))
-def test_a_pair_that_fits_has_a_block_for_each_of_its_tokens(main: int, contrast: int, blocks: int, size: int) -> None:
+@given(st.lists(st.integers(2, 60), min_size=2, max_size=8), st.integers(4, 200), st.sampled_from([1, 4, 16]))
+def test_a_pair_that_fits_has_a_block_for_each_of_its_tokens(lengths: list[int], blocks: int, size: int) -> None:
     limits = EngineLimits(max_model_len=64, max_num_seqs=2, vocabulary_size=10, blocks=blocks, block_size=size)
-    room = limits.room(main, contrast)
+    room = limits.room(*lengths)
     if room > 0:
-        needed = sum(-(-(length + room) // size) for length in (main, contrast))
+        needed = sum(-(-(length + room) // size) for length in lengths)
         assert needed <= blocks - 1
-        assert max(main, contrast) + room <= 64
+        assert max(lengths) + room <= 64

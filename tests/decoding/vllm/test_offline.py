@@ -49,6 +49,19 @@ def test_a_prompt_without_a_template(lm: LanguageModel) -> None:
     assert request.extra_args["cf_contrast_ids"] == lm.tokenizer("Who built it?")["input_ids"]
 
 
+def test_several_contrasts_are_given_as_lists(lm: LanguageModel) -> None:
+    texts = ["Who?", "Who built the lighthouse?"]
+    alone = [chat_request(lm.tokenizer, CHAT, "cad", contrast_prompt=text) for text in texts]
+    one = [request.extra_args["cf_contrast_ids"] for request in alone]
+    conversations = [[{"role": "user", "content": text}] for text in texts]
+    for given in ({"contrast_prompt": texts}, {"contrast_messages": conversations}):
+        assert chat_request(lm.tokenizer, CHAT, "dexperts", **given).extra_args["cf_contrast_ids"] == one
+    plain = prompt_request(lm.tokenizer, "Q", "weighted_sum", contrast_prompt=texts, weights=[-1, 0.5])
+    assert plain.extra_args["cf_contrast_ids"] == [lm.tokenizer(text)["input_ids"] for text in texts]
+    with pytest.raises(ValueError, match="dexperts has to be given 2 contrasts, but is given 1"):
+        chat_request(lm.tokenizer, CHAT, "dexperts", documents=DOCUMENTS)
+
+
 def test_what_a_server_refuses_is_refused(lm: LanguageModel) -> None:
     with pytest.raises(ValueError, match="`cf_strength` has to be a number of at least 0"):
         prompt_request(lm.tokenizer, "Who?", "cad", contrast_prompt="What?", strength=-1.0)

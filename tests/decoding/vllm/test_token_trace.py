@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("vllm", reason="the classes are vLLM's")
 
 from counterfoil.decoding.vllm.server.traced_logprobs import traced, view_of
-from counterfoil.decoding.vllm.token_trace import TracedLogprob, chosen, read_traces, with_contrast
+from counterfoil.decoding.vllm.token_trace import TracedLogprob, chosen, read_traces, with_contrasts
 from vllm.sampling_params import SamplingParams
 from vllm.v1.engine.logprobs import LogprobsProcessor
 from vllm.v1.outputs import LogprobsLists
@@ -37,15 +37,23 @@ def reading() -> None:
 
 
 def test_the_column_reaches_the_token_that_was_sampled() -> None:
-    found = processor({"cf_method": "cad", "cf_trace": True})
+    found = processor({"cf_method": "cad", "cf_trace": True, "cf_contrast_ids": [1, 2]})
     for main, contrast in ((-0.25, -3.0), (-1.0, -0.5)):
-        found._update_sample_logprobs(with_contrast(lists(main), lists(contrast, 3), [TOKEN]))
+        found._update_sample_logprobs(with_contrasts(lists(main), [lists(contrast, 3)], [TOKEN]))
     assert found.logprobs is not None
     assert [position[TOKEN].logprob for position in found.logprobs] == [-0.25, -1.0]
     assert [position[TOKEN].contrasts for position in found.logprobs] == [(-3.0,), (-0.5,)]  # type: ignore[attr-defined]
     assert [list(position) for position in found.logprobs] == [[TOKEN, 0]] * 2
     assert found.cumulative_logprob == -1.25
     assert [len(traced([TOKEN] * 2, found.logprobs))] == [2]
+
+
+def test_each_of_several_contrasts_has_a_column() -> None:
+    found = processor({"cf_method": "dexperts", "cf_trace": True, "cf_contrast_ids": [[1, 2], [3, 4]]})
+    given = with_contrasts(lists(-0.25), [lists(-3.0, 3), lists(-2.0)], [TOKEN])
+    found._update_sample_logprobs(given)
+    assert found.logprobs is not None
+    assert found.logprobs[0][TOKEN] == TracedLogprob(-0.25, 2, None, (-3.0, -2.0))
 
 
 def test_a_contrast_without_a_trace_is_marked_and_a_plain_request_is_not() -> None:

@@ -31,7 +31,15 @@ def test_the_model_runner_is_the_second_one(found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    ["search beside others", "plain beside others", "pairs beside others", "search preempted", "seeded pairs"],
+    [
+        "search beside others",
+        "plain beside others",
+        "pairs beside others",
+        "search preempted",
+        "seeded pairs",
+        "group of four",
+        "a method that counts tokens",
+    ],
 )
 def test_tokens_are_the_same_as_in_transformers(found: dict[str, Any], case: str) -> None:
     new, right = found["cases"][case]

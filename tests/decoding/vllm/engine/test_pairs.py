@@ -18,7 +18,7 @@ from vllm import SamplingParams
 from vllm.exceptions import VLLMValidationError
 
 from tests.support.engine import Engine
-from tests.support.pair_cases import RULES, Case, all_logits, cases, expected, plainly
+from tests.support.pair_cases import RULES, Case, all_logits, cases, expected, group_cases, plainly
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
 
@@ -91,6 +91,34 @@ def test_beside_plain_requests(lm: LanguageModel, pairs: list[Case], engine: Eng
     check(lm, pairs, found[::2])
     for case, new in zip(pairs, found[1::2], strict=True):
         assert new == plainly(lm, case.prompt, new)
+
+
+def test_groups_of_three_and_four_views(lm: LanguageModel, pairs: list[Case], engine: Engine) -> None:
+    groups = group_cases(lm, 24 if SOAK else 8)
+    found = engine.tokens([case.prompt for case in groups], [greedy(case) for case in groups])
+    check(lm, groups, found)
+    differing = sum(plainly(lm, case.prompt, new) != new for case, new in zip(groups, found, strict=True))
+    assert differing > len(groups) // 2
+    # In chunks, short of slots, and beside pairs and plain requests.
+    mixed = [case for both in zip(groups, pairs, strict=False) for case in both]
+    with engine.scarce(budget=48, slots=9):
+        tokens = engine.tokens(
+            [prompt for case in mixed for prompt in (case.prompt, case.prompt)],
+            [params for case in mixed for params in (greedy(case), greedy())],
+        )
+    check(lm, mixed, tokens[::2])
+    for case, new in zip(mixed, tokens[1::2], strict=True):
+        assert new == plainly(lm, case.prompt, new)
+
+
+def test_a_group_that_is_preempted_goes_on_where_it_was(lm: LanguageModel, engine: Engine) -> None:
+    before = engine.scheduler.pair_stats["preempted"]
+    groups = group_cases(lm, 6)
+    params = [greedy(case, new=40, skip_reading_prefix_cache=True) for case in groups]
+    with engine.scarce(budget=256, blocks=24):
+        found = engine.tokens([case.prompt for case in groups], params)
+    assert engine.scheduler.pair_stats["preempted"] > before
+    check(lm, groups, found)
 
 
 def test_a_rule_of_no_strength_is_plain(lm: LanguageModel, pairs: list[Case], engine: Engine) -> None:

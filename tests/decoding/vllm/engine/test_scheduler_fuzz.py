@@ -33,18 +33,19 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.timeout(3 * 3600 if LONG else 300)
+@pytest.mark.parametrize("groups", [0.0, 0.6], ids=["pairs", "groups of two to eight"])
 @pytest.mark.parametrize("mode", MODES)
-def test_no_workload_goes_wrong(mode: str) -> None:
+def test_no_workload_goes_wrong(mode: str, groups: float) -> None:
     """No pair is misaligned, no block, slot or request is left behind, no client hears of a contrast request."""
     total: Counter[str] = Counter()
     for seed in itertools.count():
         try:
-            total.update(Workload(seed, mode).run())
+            total.update(Workload(seed, mode, groups=groups).run())
         except AssertionError as error:
             raise AssertionError(f"{mode}, seed {seed}: {error}") from error
         if total["steps"] >= STEPS / len(MODES):
             break
-    print(f"{mode}: {dict(total)}")
+    print(f"{mode}, groups {groups}: {dict(total)}")
     # A workload in which nothing happens proves nothing.
     for happened in ("pairs", "held", "preempted", "refused", "aborted", "resets", "pauses"):
         assert total[happened] > 0, happened
@@ -81,15 +82,31 @@ def without_shorter_hit(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(kind, "_get_local_prefix_cache_hit", Scheduler._get_local_prefix_cache_hit)
 
 
+def without_the_last(patch: pytest.MonkeyPatch) -> None:
+    """Groups that sample as soon as two of their requests are ready."""
+    may_sample = pair_policy.may_sample
+    patch.setattr(pair_policy, "may_sample", lambda pair, **options: may_sample(pair[:2], **options))
+
+
 @pytest.mark.parametrize("mode", ["sync, V1", "async, V2"])
 @pytest.mark.parametrize(
-    "without", [without_hold, without_reservation, without_order, without_protection, without_shorter_hit]
+    ("without", "groups"),
+    [
+        (without_hold, 0.0),
+        (without_reservation, 0.0),
+        (without_order, 0.0),
+        (without_protection, 0.0),
+        (without_shorter_hit, 0.0),
+        (without_hold, 0.6),
+        (without_reservation, 0.6),
+        (without_the_last, 0.6),
+    ],
 )
-def test_every_part_is_needed(without, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_part_is_needed(without, groups: float, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch)
     for seed in range(TRIES):
         try:
-            Workload(seed, mode).run()
+            Workload(seed, mode, groups=groups).run()
         except AssertionError:
             return
     pytest.fail(f"{TRIES} workloads did as well without it")

@@ -48,7 +48,7 @@ class Engine:
         behind = tokens[:-1] if self.fault == "one token behind" else tokens
         if self.fault == "own tokens":
             behind = [(token + 1) % VOCABULARY for token in tokens]
-        other = logits([*(prompt if self.fault == "same prompt" else pair.contrast_ids), *behind])
+        other = logits([*(prompt if self.fault == "same prompt" else pair.contrast_ids[0]), *behind])
         if self.fault == "other way round":
             scores, other = other, scores
         return pair.method.scores(scores[None], other[None])[0]

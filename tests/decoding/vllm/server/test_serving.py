@@ -190,6 +190,40 @@ def test_guidance_without_a_negative_prompt_is_unconditional(client: OpenAI, lm:
         assert tokens == right(lm, prompt, prompt[-2:], tokens, guided(1.5))
 
 
+def test_a_method_that_counts_tokens_is_its_rule_at_every_step(client: OpenAI, lm: LanguageModel) -> None:
+    offline = prompt_request(lm.tokenizer, PROMPT, "m3id", contrast_prompt=SHORT)
+    keys = {"cf_method": "m3id", "cf_decay": 0.2, "cf_gate": 1.0, "cf_max_weight": 5, "cf_contrast_prompt": SHORT}
+    answer = client.completions.create(
+        model="smollm2", prompt=PROMPT, temperature=0, max_tokens=12, extra_body=asked(keys)
+    )
+    tokens = answer.choices[0].token_ids  # type: ignore[attr-defined]
+    prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    views = zip(*(all_logits(lm, prompt, tokens) for prompt in prompts), strict=True)
+    scores = [oracles.m3id(a, b, step, decay=0.2, gate=1.0, max_weight=5) for step, (a, b) in enumerate(views)]
+    assert tokens == [int(row.argmax()) for row in scores]
+
+
+def test_several_contrasts_are_one_rule_and_each_has_its_trace(client: OpenAI, lm: LanguageModel) -> None:
+    told = f"{' '.join(DOCUMENTS)} {QUESTION}"
+    offline = chat_request(lm.tokenizer, CHAT, "dexperts", contrast_prompt=[told, NEGATIVE], strength=0.8)
+    main, others = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
+    keys = {"cf_method": "dexperts", "cf_strength": 0.8, "cf_trace": True}
+    conversations = [[{"role": "user", "content": text}] for text in (told, NEGATIVE)]
+    forms = [{"cf_contrast_prompt": [told, NEGATIVE]}, {"cf_contrast_messages": json.dumps(conversations)}]
+    for form in forms:
+        choice = chatted(client, {**keys, **form}).choices[0]
+        views = [all_logits(lm, prompt, choice.token_ids) for prompt in (main, *others)]
+        scores = [oracles.dexperts(m, np.stack([e, a]), strength=0.8) for m, e, a in zip(*views, strict=True)]
+        assert choice.token_ids == [int(row.argmax()) for row in scores]
+        columns = [
+            [float(oracles.log_softmax(row)[token]) for row, token in zip(view, choice.token_ids, strict=True)]
+            for view in views
+        ]
+        assert_traces(
+            choice.logprobs.cf_trace, [{"main": m, "contrasts": [e, a]} for m, e, a in zip(*columns, strict=True)]
+        )
+
+
 def test_a_rule_of_ones_own_is_served_by_its_name(client: OpenAI, lm: LanguageModel) -> None:
     offline = prompt_request(lm.tokenizer, PROMPT, "cad", contrast_prompt=SHORT)
     prompts = offline.prompt["prompt_token_ids"], offline.extra_args["cf_contrast_ids"]
@@ -321,7 +355,7 @@ def assert_traces(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -
     assert [entry["main"] for entry in found] == pytest.approx([entry["main"] for entry in expected], abs=1e-4)
     flat = [[value for entry in given for value in entry["contrasts"]] for given in (found, expected)]
     assert flat[0] == pytest.approx(flat[1], abs=1e-4)
-    assert len(flat[0]) == len(found)
+    assert len(flat[0]) == sum(len(entry["contrasts"]) for entry in found)
 
 
 def test_the_trace_is_that_of_the_logits_processor_streamed_or_not(client: OpenAI, lm: LanguageModel) -> None:
@@ -473,6 +507,11 @@ IDS = {"cf_method": "cad", "cf_contrast_ids": [1, 2, 3]}
         (None, {"extra": {"guidance_scale": True}}, "`cf_guidance_scale` has to be a number of at least 0"),
         ({"cf_method": "cad", "cf_negative_prompt": "A"}, {}, "`cf_negative_prompt` is not known: cad takes"),
         ({**IDS, "cf_trace": "yes"}, {}, "`cf_trace` has to be true or false"),
+        ({"cf_method": "cad", "cf_contrast_prompt": ["A", "B"]}, {}, "cad has to be given one contrast"),
+        ({"cf_method": "dexperts", "cf_contrast_prompt": "A"}, {}, "dexperts has to be given 2 contrasts"),
+        ({"cf_method": "weighted_sum", "cf_contrast_prompt": ["A"] * 8}, {}, "at most 7 contrasts, but holds 8"),
+        ({"cf_method": "weighted_sum", "cf_contrast_prompt": ["A", "B"]}, {}, "`cf_weights` has to hold a number"),
+        ({"cf_method": "dexperts", "cf_contrast_prompt": []}, {}, "has to be a text, or a list of texts, but is empty"),
         ({**IDS, "cf_trace": True}, {"extra": {"echo": True}}, "`prompt_logprobs` has to be left out"),
         (IDS, {"max_tokens": 10**6}, "max_tokens"),
         (IDS, {"temperature": -1}, "temperature"),

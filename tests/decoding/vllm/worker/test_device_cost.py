@@ -13,7 +13,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding.methods import CAD, METHODS, VCD, Method
+from counterfoil.decoding.methods import CAD, METHODS, VCD, DExperts, Method, WeightedSum
 from counterfoil.decoding.vllm.amateur.logits_processor import AmateurLogitsProcessor
 from counterfoil.decoding.vllm.amateur.model import NAME
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember, served_methods
@@ -33,12 +33,22 @@ RULES = [
     METHODS["cid"](rule="log_ratio"),
     METHODS["contrastive_decoding"](formulation="li"),
     METHODS["ritual"](normalize=True),
+    WeightedSum(weights=(-0.4, 0.3, 0.2, -0.1, 0.1, -0.2, 0.3), main_weight=1.2),
 ]
 
 
+def contrasts_of(method: Method) -> int:
+    """How many contrasts a request for the method has."""
+    return len(method.settings.get("weights", ())) or method.contrasts
+
+
 def requests(methods: list[Method]) -> list[SamplingParams]:
-    """Main and contrast request of each pair, one after the other."""
-    members = [PairMember(str(pair), main, method) for pair, method in enumerate(methods) for main in (True, False)]
+    """Main and contrast requests of each pair, one after the other."""
+    members = []
+    for pair, method in enumerate(methods):
+        size = 1 + contrasts_of(method)
+        members.append(PairMember(str(pair), True, method, size=size))
+        members += [PairMember(str(pair), False, method, index=index, size=size) for index in range(size - 1)]
     return [SamplingParams(extra_args={MEMBER: member}) for member in members]
 
 
@@ -48,14 +58,18 @@ class Runner:
     def __init__(self, methods: list[Method], version: str) -> None:
         given = requests(methods)
         self.order = np.arange(len(given))
+        self.produced: list[list[int]] = [[] for _ in given]
         if version == "V1":
             self.processor = PairLogitsProcessor(None, torch.device("cpu"), False)
             self.slots, self.context = None, None
-            added = [(row, params, [1], []) for row, params in enumerate(given)]
+            added = [(row, params, [1], self.produced[row]) for row, params in enumerate(given)]
             self.processor.update_state(BatchUpdate(len(given), [], added, []))
         else:
-            self.processor = PairLogitsProcessor(None, SimpleNamespace(device=torch.device("cpu")))
-            self.slots, self.context = self.order, SimpleNamespace(idx_mapping_np=self.order)
+            lengths = torch.full((len(given),), 5, dtype=torch.int32)
+            states = SimpleNamespace(prompt_len=SimpleNamespace(gpu=lengths), total_len=SimpleNamespace(gpu=lengths))
+            self.processor = PairLogitsProcessor(None, states)
+            slots = torch.arange(len(given), dtype=torch.int32)
+            self.slots, self.context = self.order, SimpleNamespace(idx_mapping_np=self.order, idx_mapping=slots)
             for slot, params in enumerate(given):
                 self.processor.add_request(slot, params)
 
@@ -68,6 +82,8 @@ class Runner:
                 self.processor.update_state(None)
             self.processor.apply(logits, self.context)
             self.processor.copy_tokens(tokens, self.slots)
+        for produced in self.produced:
+            produced.append(0)
         return counted
 
 
@@ -80,6 +96,18 @@ def test_many_strengths_are_one_call(version: str) -> None:
     assert steps[0].operations <= 30, steps[0].calls
     assert steps[0].calls == steps[1].calls
     assert not any(step.of(COPIES | WAITS) for step in steps)
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_a_group_costs_no_more_operations_than_its_rule(version: str) -> None:
+    """Gathering takes as many as for a pair, however many contrasts there are."""
+    steps = []
+    for method in (CAD(strength=1.0), DExperts(strength=1.0, plausibility=0.0)):
+        runner = Runner([method] * PAIRS, version)
+        runner.step()
+        steps.append(runner.step().calls)
+    for gathering in ("index_select", "index_copy_"):
+        assert steps[0][gathering] == steps[1][gathering], steps
 
 
 @pytest.mark.parametrize("version", ["V1", "V2"])
@@ -98,7 +126,7 @@ def test_a_step_neither_copies_nor_waits(method: Method, version: str) -> None:
 def test_memory_is_at_most_two_and_a_half_times_the_rows(method: Method, pairs: int) -> None:
     runner = Runner([method] * pairs, "V2")
     runner.step()
-    rows = 2 * pairs * VOCABULARY * 4
+    rows = (1 + contrasts_of(method)) * pairs * VOCABULARY * 4
     assert runner.step().peak <= 2.5 * rows
 
 

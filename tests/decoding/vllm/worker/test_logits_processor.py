@@ -16,7 +16,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import numpy as np
 import torch
-from counterfoil.decoding.methods import CAD, Method
+from counterfoil.decoding.methods import CAD, M3ID, DExperts, Method, WeightedSum
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
@@ -34,11 +34,14 @@ from vllm.v1.sample.sampler import Sampler
 from vllm.v1.worker.gpu.sample.logits_processor.loader import _load_v2_logitsprocs_by_fqcns
 from vllm.v1.worker.gpu.sample.sampler import Sampler as SlotSampler
 
+from tests.support import oracles
+
 pytestmark = pytest.mark.engine
 
 VOCABULARY = 11
 ONE = CAD(strength=1.0)
 TWO = CAD(strength=2.0)
+SIZES = range(2, 9)
 
 
 def params(pair: str | None = None, main: bool = True, method: Method = ONE, seed: int | None = None):
@@ -92,6 +95,73 @@ def test_rules_and_parameters_do_not_mix() -> None:
     found = processor.apply(given.clone())
     torch.testing.assert_close(found[:1], CAD(strength=1.0).scores(given[:1], given[3:]))
     torch.testing.assert_close(found[1:2], CAD(strength=2.0).scores(given[1:2], given[2:3]))
+
+
+def test_a_method_that_needs_it_gets_the_number_of_tokens_of_each_row() -> None:
+    method = M3ID(decay=0.3, gate=1.0)
+    written: dict[str, list[int]] = {"a": [], "b": [1, 2, 3, 4]}
+    processor = PairLogitsProcessor(None, torch.device("cpu"), False)
+    pairs = [(2 * i + (not main), pair, main) for i, pair in enumerate(written) for main in (True, False)]
+    change(processor, added=[(row, params(pair, main, method), [1], written[pair]) for row, pair, main in pairs])
+    given = logits(4)
+    for _ in range(3):
+        found = processor.apply(given.clone())
+        for row, pair in ((0, "a"), (2, "b")):
+            expected = method.scores(given[row : row + 1], given[row + 1 : row + 2], step=len(written[pair]))
+            torch.testing.assert_close(found[row : row + 1], expected)
+            written[pair].append(5)  # the runner's own list, which grows
+
+
+GROUP = DExperts(strength=0.7, plausibility=0.0)
+
+
+def member(pair: str, index: int | None, method: Method = GROUP, size: int = 3) -> SamplingParams:
+    """The main request of a group, or by its index a contrast request."""
+    return SamplingParams(extra_args={MEMBER: PairMember(pair, index is None, method, index=index or 0, size=size)})
+
+
+def test_a_group_of_three_is_its_rule_once_all_its_rows_are_there() -> None:
+    method = GROUP
+    processor = v1((0, member("a", 1)), (1, member("b", None)), (2, member("a", None)), (3, member("b", 0)))
+    change(processor, added=[(4, member("a", 0), [1], [])])
+    given = logits(5)
+    found = processor.apply(given.clone())
+    torch.testing.assert_close(found[2:3], method.scores(given[2:3], torch.stack([given[4:5], given[0:1]])))
+    # Of group b a contrast is missing: it reads its prompt.
+    assert torch.equal(found[[0, 1, 3, 4]], given[[0, 1, 3, 4]])
+    sampled = torch.arange(5)
+    processor.copy_tokens(sampled)
+    assert sampled.tolist() == [2, 1, 2, 3, 2]
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_groups_of_all_sizes_in_one_batch_are_their_sums(version: str) -> None:
+    """Two groups of each size from two to eight, their rows in any order, beside a plain request, in float64."""
+    sums = {size: WeightedSum(weights=[0.3 - 0.1 * i for i in range(size - 1)], plausibility=0.01) for size in SIZES}
+    members = [
+        (name, index, size)
+        for size in SIZES
+        for name in (f"{size} a", f"{size} b")
+        for index in (None, *range(size - 1))
+    ]
+    order = np.random.default_rng(0).permutation(len(members))
+    rows = {members[place][:2]: row for row, place in enumerate(order)}
+    seated = [(rows[name, index], member(name, index, sums[size], size)) for name, index, size in members]
+    plain = len(members)
+    given, slots = logits(plain + 1), np.arange(plain + 1)
+    if version == "V1":
+        found = v1(*seated, (plain, params())).apply(given.clone())
+    else:
+        found = v2(*seated, (plain, params())).apply(given.clone(), SimpleNamespace(idx_mapping_np=slots))
+    assert torch.equal(found[plain], given[plain])
+    for name, index, size in members:
+        row = rows[name, index]
+        if index is not None:
+            assert torch.equal(found[row], given[row])
+            continue
+        others = given[[rows[name, i] for i in range(size - 1)]].double().numpy()
+        expected = oracles.weighted_sum(given[row].double().numpy(), others, sums[size].weights, 1.5, 0.01)
+        np.testing.assert_allclose(found[row].double().numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_rows_move_and_go() -> None:
@@ -182,7 +252,8 @@ def test_seeds_of_positions_are_apart() -> None:
 
 
 def v2(*slots: tuple[int, SamplingParams]) -> PairLogitsProcessor:
-    processor = PairLogitsProcessor(None, SimpleNamespace(device=torch.device("cpu"), max_num_reqs=8))
+    lengths = {name: SimpleNamespace(gpu=torch.zeros(8, dtype=torch.int32)) for name in ("prompt_len", "total_len")}
+    processor = PairLogitsProcessor(None, SimpleNamespace(device=torch.device("cpu"), max_num_reqs=8, **lengths))
     for slot, given in slots:
         processor.add_request(slot, given)
     return processor
@@ -234,6 +305,20 @@ def test_a_request_without_its_pair_in_the_batch_is_left_alone() -> None:
     given = logits(1)
     for slot in (5, 0):
         assert torch.equal(sampled(processor, given.clone(), [slot])[1], given)
+
+
+def test_the_number_of_tokens_is_the_runners_own_count_on_the_device() -> None:
+    method = M3ID(decay=0.3, gate=1.0)
+    processor = v2((5, params("a", True, method)), (0, params("a", False, method)), (3, params()))
+    states, given = processor.rows._states, logits(3)
+    states.prompt_len.gpu[5] = 7
+    slots = np.array([3, 0, 5])
+    context = SimpleNamespace(idx_mapping_np=slots, idx_mapping=torch.tensor(slots, dtype=torch.int32))
+    for produced in (0, 1, 2, 9):
+        states.total_len.gpu[5] = 7 + produced
+        found = processor.apply(given.clone(), context)
+        torch.testing.assert_close(found[2:], method.scores(given[2:], given[1:2], step=produced))
+        assert torch.equal(found[:2], given[:2])
 
 
 def test_a_recycled_slot_forgets() -> None:
