@@ -175,13 +175,15 @@ class Method:
         """Return what is equal for methods that :meth:`stacked` can make one of: all of the rule but its numbers."""
         rule = (parameter for parameter in self.parameters() if not parameter.makes_contrast)
         values = ((parameter, getattr(self, parameter.name)) for parameter in rule)
-        return (type(self), *(value for parameter, value in values if value is None or not parameter.is_number))
+        other = ((parameter, value) for parameter, value in values if value is None or not parameter.is_number)
+        return (type(self), *(len(value) if _are_numbers(value) else value for _, value in other))
 
     @classmethod
     def stacked(cls, methods: Sequence[Method], like: Tensor) -> Self:
         """Return one method for a batch in which each row has parameters of its own.
 
-        Each number of the rule becomes a column, so that one call of `scores` serves all rows:
+        Each number of the rule becomes a column, and a tuple of numbers a tuple of columns, so that one call of
+        `scores` serves all rows:
 
             CAD.stacked([CAD(strength=0.5), CAD(strength=2.0)], logits).scores(logits[:2], logits[2:])
 
@@ -203,9 +205,18 @@ class Method:
         numbers = like.new_empty(0, device="cpu").float()
         for parameter in made.parameters():
             values = [getattr(method, parameter.name) for method in methods]
-            if parameter.is_number and not parameter.makes_contrast and None not in values:
+            if parameter.makes_contrast or None in values:
+                continue
+            if parameter.is_number:
                 object.__setattr__(made, parameter.name, on_device(numbers.new_tensor(values), like)[:, None])
+            elif _are_numbers(values[0]):
+                columns = on_device(numbers.new_tensor(values), like).split(1, dim=1)
+                object.__setattr__(made, parameter.name, columns)
         return made
+
+
+def _are_numbers(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, tuple) and all(type(one) in (int, float) for one in value)
 
 
 def on_device(host: Tensor, like: Tensor) -> Tensor:

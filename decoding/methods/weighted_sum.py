@@ -80,5 +80,5 @@ class WeightedSum(Method):
         total = base.masked_fill(forbidden, 0.0).mul_(self.main_weight)
         others = contrast if contrast.dim() > main.dim() else contrast[None]
         for weight, other in zip(self.weights, others, strict=True):
-            total.add_(finite_floor(other), alpha=weight)
+            total.add_(finite_floor(other).mul_(weight))
         return masked_to_plausible(total.masked_fill_(forbidden, -math.inf), main, self.plausibility)

@@ -98,6 +98,17 @@ def test_many_strengths_are_one_call(version: str) -> None:
     assert not any(step.of(COPIES | WAITS) for step in steps)
 
 
+def test_many_weights_are_one_call_too() -> None:
+    """32 requests with weights of their own cost as many operations as one."""
+    steps = []
+    for count in (1, PAIRS):
+        runner = Runner([WeightedSum(weights=(-0.1 * pair, 0.2)) for pair in range(count)], "V2")
+        runner.step()
+        steps.append(runner.step())
+    assert steps[0].calls == steps[1].calls
+    assert not steps[1].of(COPIES | WAITS), steps[1].calls
+
+
 @pytest.mark.parametrize("version", ["V1", "V2"])
 def test_a_group_costs_no_more_operations_than_its_rule(version: str) -> None:
     """Gathering takes as many as for a pair, however many contrasts there are."""

@@ -137,16 +137,12 @@ def test_a_group_of_three_is_its_rule_once_all_its_rows_are_there() -> None:
 @pytest.mark.parametrize("version", ["V1", "V2"])
 def test_groups_of_all_sizes_in_one_batch_are_their_sums(version: str) -> None:
     """Two groups of each size from two to eight, their rows in any order, beside a plain request, in float64."""
-    sums = {size: WeightedSum(weights=[0.3 - 0.1 * i for i in range(size - 1)], plausibility=0.01) for size in SIZES}
-    members = [
-        (name, index, size)
-        for size in SIZES
-        for name in (f"{size} a", f"{size} b")
-        for index in (None, *range(size - 1))
-    ]
+    weights = {f"{size} {first}": [first - 0.1 * i for i in range(size - 1)] for size in SIZES for first in (0.3, 0.5)}
+    sums = {name: WeightedSum(weights=given, plausibility=0.01) for name, given in weights.items()}
+    members = [(name, index) for name, given in weights.items() for index in (None, *range(len(given)))]
     order = np.random.default_rng(0).permutation(len(members))
-    rows = {members[place][:2]: row for row, place in enumerate(order)}
-    seated = [(rows[name, index], member(name, index, sums[size], size)) for name, index, size in members]
+    rows = {members[place]: row for row, place in enumerate(order)}
+    seated = [(rows[name, index], member(name, index, sums[name], 1 + len(weights[name]))) for name, index in members]
     plain = len(members)
     given, slots = logits(plain + 1), np.arange(plain + 1)
     if version == "V1":
@@ -154,13 +150,13 @@ def test_groups_of_all_sizes_in_one_batch_are_their_sums(version: str) -> None:
     else:
         found = v2(*seated, (plain, params())).apply(given.clone(), SimpleNamespace(idx_mapping_np=slots))
     assert torch.equal(found[plain], given[plain])
-    for name, index, size in members:
+    for name, index in members:
         row = rows[name, index]
         if index is not None:
             assert torch.equal(found[row], given[row])
             continue
-        others = given[[rows[name, i] for i in range(size - 1)]].double().numpy()
-        expected = oracles.weighted_sum(given[row].double().numpy(), others, sums[size].weights, 1.5, 0.01)
+        others = given[[rows[name, i] for i in range(len(weights[name]))]].double().numpy()
+        expected = oracles.weighted_sum(given[row].double().numpy(), others, weights[name], 1.5, 0.01)
         np.testing.assert_allclose(found[row].double().numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
