@@ -6,12 +6,12 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from statistics import median
 
 import torch
-from transformers import StoppingCriteria
+from transformers import PreTrainedModel, StoppingCriteria
 
 # glibc gives large blocks back to the system and faults them in again at every step; algorithms that copy caches pay
 # for that several times over. The same settings for all contenders measure the algorithms.
@@ -51,39 +51,74 @@ def _cpu() -> str:
 
 
 class StepClock(StoppingCriteria):
-    """Notes when each token was decided."""
+    """Notes when each token was decided.
 
-    def __init__(self) -> None:
+    Args:
+        now: The clock to read, in seconds: by default that on the wall.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self.times: list[float] = []
+        self._now = now
 
     def tick(self) -> None:
         """Take note that a token has been decided."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.times.append(time.perf_counter())
+        self.times.append(self._now())
 
     def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:  # type: ignore[override]
         self.tick()
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
-    @property
-    def per_second(self) -> float:
-        """Return the steps a second after the first, which has the prefill in it."""
-        return (len(self.times) - 1) / (self.times[-1] - self.times[0])
+
+@dataclass
+class Spans:
+    """Seconds of several runs.
+
+    Attributes:
+        first: Each run's first token, with what comes before it: the prompt.
+        step: Each run's steps behind it, the mean of the run.
+    """
+
+    first: list[float] = field(default_factory=list)
+    step: list[float] = field(default_factory=list)
 
 
-def interleaved(contenders: Mapping[str, Callable[[StepClock], object]], repetitions: int) -> dict[str, list[float]]:
-    """Return steps per second of each contender, all taking turns; a first round of warming up is thrown away."""
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
+def busy_seconds() -> Callable[[], float]:
+    """Return the clock to measure with: that of this process, which others on the machine disturb less, unless a GPU
+    works while the process waits."""
+    return time.perf_counter if torch.cuda.is_available() else time.process_time
+
+
+def taking_turns(contenders: Mapping[str, Callable[[StepClock], object]], repetitions: int) -> dict[str, Spans]:
+    """Return the spans of each contender, all taking turns; a first round of warming up is thrown away."""
+    spans = {name: Spans() for name in contenders}
     for round_number in range(repetitions + 1):
         for name, run in contenders.items():
-            clock = StepClock()
+            clock = StepClock(busy_seconds())
+            clock.tick()
             run(clock)
             if round_number:
-                rates[name].append(clock.per_second)
-    return rates
+                begun, first, *rest = clock.times
+                spans[name].first.append(first - begun)
+                spans[name].step.append((rest[-1] - first) / len(rest))
+    return spans
 
 
-def medians(rates: Mapping[str, list[float]]) -> dict[str, float]:
-    """Return the median of each contender."""
-    return {name: median(values) for name, values in rates.items()}
+def cost_of_rows(model: PreTrainedModel, rows: Sequence[int], repetitions: int) -> dict[int, list[float]]:
+    """Return the seconds that a model's linear layers take for so many rows each: what bounds a step of theirs."""
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    times: dict[int, list[float]] = {count: [] for count in rows}
+    with torch.inference_mode():
+        for round_number in range(repetitions + 1):
+            for count in rows:
+                inputs = {layer.in_features: layer.weight.new_ones(1, count, layer.in_features) for layer in layers}
+                clock = StepClock(busy_seconds())
+                clock.tick()
+                for layer in layers:
+                    layer(inputs[layer.in_features])
+                clock.tick()
+                if round_number:
+                    times[count].append(clock.times[1] - clock.times[0])
+    return times

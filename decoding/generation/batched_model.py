@@ -2,6 +2,8 @@
 
     rows of one forward:   [ main 0 .. n-1 | view 1: 0 .. n-1 | view 2: 0 .. n-1 | ... ]      padded on the left
 
+The prompts alone are read apart if their lengths differ, see :mod:`.side_by_side`.
+
 transformers' own decoding loops ask a model to prepare inputs, to run them, and to reorder its cache. Given an object
 that does these three for the rows of all views and shows the main ones alone, they decode, sample, stop and search as
 with any model.
@@ -19,18 +21,17 @@ from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from ..prompts.collate import collate
 from ..prompts.prompt import Prompt
-from ..views.cached_sequences import CachedSequences
 from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
-from ..views.probes import check_reorderable, why_rows_differ
+from ..views.probes import check_reorderable
 from ..views.prompt_view import PromptView
+from .side_by_side import SideBySide
 
 REBUILT_INPUTS = ("attention_mask", "position_ids", "use_cache", "logits_to_keep", "next_sequence_length", "labels")
 """Inputs that generate() prepares for the main rows alone; besides the cache, they are rebuilt for the batch."""
 
 
-class BatchedSequences(CachedSequences):
+class BatchedSequences(SideBySide):
     """The rows of all views. A decoding loop holds them in the place of its cache."""
 
     is_croppable = False
@@ -47,13 +48,17 @@ class SharedForward:
     def __init__(self, model: PreTrainedModel, views: Sequence[PromptView]) -> None:
         self.model = model
         self.views = views
-        self._sequences = CachedSequences(model)
+        self._sequences = SideBySide(model)
+
+    def why_not_together(self, masks: Sequence[Tensor], new_tokens: int) -> str | None:
+        """Return why the rows cannot share forwards, see :meth:`.SideBySide.why_not_together`."""
+        return self._sequences.why_not_together(masks, new_tokens)
 
     def prefill(self, input_ids: Tensor, mask: Tensor) -> Sequence[Tensor]:
         """Return the logits `[rows, vocab]` of each view behind the main prompts `[rows, length]` and their mask."""
         ids, mask = (values.to(self._sequences.model.device) for values in (input_ids, mask))
-        prompts = collate([view.prompt(ids, mask) for view in self.views])
-        return self._sequences.prefill(prompts, ids.new_empty(prompts.rows, 0)).chunk(len(self.views))
+        prompts = [view.prompt(ids, mask) for view in self.views]
+        return self._sequences.prefill_prompts(prompts).chunk(len(self.views))
 
     def step(self, tokens: Tensor) -> Sequence[Tensor]:
         """Return the logits of each view behind the main rows' new tokens `[rows, 1]`."""
@@ -115,13 +120,12 @@ class BatchedModel(GenerationMixin):
         """
         mask = mask if mask is not None and mask.dim() == 2 else torch.ones_like(input_ids)
         new = max(max_length - input_ids.shape[1], 1) if max_length else 1
-        forwards = [(self._model, self._views, [mask])] if self._views else []
-        forwards += [(forward.model, forward.views, []) for forward in self._shared]
-        for model, views, masks in forwards:
+        forwards: list[tuple[SideBySide | SharedForward, Sequence[PromptView], list[Tensor]]]
+        forwards = [(self._sequences, self._views, [mask])] if self._views else []
+        forwards += [(forward, forward.views, []) for forward in self._shared]
+        for forward, views, masks in forwards:
             read = [*masks, *(view.contrast_prompts(input_ids, mask).attention_mask for view in views)]
-            lengths = [length for each in read for length in each.sum(-1).tolist()]
-            # Without padding no row knows of another.
-            if min(lengths) < max(lengths) and (reason := why_rows_differ(model, [length + new for length in lengths])):
+            if reason := forward.why_not_together(read, new):
                 return reason
         return None
 
@@ -139,11 +143,11 @@ class BatchedModel(GenerationMixin):
         self, input_ids: Tensor, prefill: dict[str, Any] | None, return_dict: bool = True
     ) -> CausalLMOutputWithPast:
         """Run all rows; return the main ones' logits `[rows, 1, vocab]` and keep those of the views."""
-        rows, copies = len(input_ids), 1 + len(self._views)
+        rows = len(input_ids)
         main_prompt = None if prefill is None else self._main_prompt(input_ids, prefill)
         if main_prompt is not None:
             prompts = [view.prompt(input_ids, main_prompt.attention_mask) for view in self._views]
-            logits = self._sequences.prefill(collate([main_prompt, *prompts]), input_ids.new_empty(rows * copies, 0))
+            logits = self._sequences.prefill_prompts([main_prompt, *prompts])
         else:
             logits = self._step(input_ids)
         main, *contrasts = logits.split(rows)

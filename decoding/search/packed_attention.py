@@ -55,6 +55,8 @@ def packed_attention_forward(
     Returns:
         The output `[batch, width, heads, value_dim]`, and None for the weights.
     """
+    if _thread.attention is not None:
+        return _thread.attention(module, query, key, value, attention_mask, **kwargs)
     if not isinstance(attention_mask, Tensor) or attention_mask.dim() != 4:
         return backend(module, query, key, value, attention_mask, **kwargs)
     batch, heads, width, _ = query.shape
@@ -115,6 +117,21 @@ class PackedAttention:
                     self._config._attn_implementation = own
 
 
+@contextmanager
+def standing_in(attention: AttentionFunction) -> Iterator[None]:
+    """Let another function compute what packed attention is asked for by this thread, in a `with` block."""
+    before, _thread.attention = _thread.attention, attention
+    try:
+        yield
+    finally:
+        _thread.attention = before
+
+
+class _Thread(threading.local):
+    attention: AttentionFunction | None = None
+
+
+_thread = _Thread()
 _lock = threading.Lock()
 _users: dict[int, int] = {}  # by id of the configuration, which a user holds: how many use packed attention now
 

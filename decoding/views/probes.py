@@ -28,6 +28,8 @@ from .rope_state import switching_rope
 from .unwrap_model import eval_mode, input_device
 
 SHORT, LONGER, STEPS = 5, 9, 3
+ReadTogether = Callable[[PreTrainedModel, Sequence[Prompt]], tuple[CachedSequences, Tensor]]
+"""Reads prompts and returns their rows, ready to be continued, with the logits `[rows, vocab]` of the next token."""
 LENGTHS = re.compile("window|chunk|topk|block_size|original_max_position|compress_rates|local_attention")
 """Names of what a configuration has for lengths beyond which attention, positions or a recurrence change."""
 
@@ -57,7 +59,7 @@ def warn_once(model: PreTrainedModel, question: str, message: str) -> None:
         warnings.warn(message, stacklevel=4)
 
 
-def why_rows_differ(model: PreTrainedModel, lengths: Sequence[int]) -> str | None:
+def why_rows_differ(model: PreTrainedModel, lengths: Sequence[int], read: ReadTogether | None = None) -> str | None:
     """Return why a row depends on the length of the rows beside it; `None` if it does not.
 
     The trial is as long as the request needs: its rows are longer than those windows, chunks and the like that rows of
@@ -66,6 +68,7 @@ def why_rows_differ(model: PreTrainedModel, lengths: Sequence[int]) -> str | Non
     Args:
         model: A decoder-only model.
         lengths: Of the rows, with the tokens that will be generated.
+        read: How the prompts are read before they are continued together; by default in one padded forward.
     """
     config = model.config.get_text_config(decoder=True)
     for kind, limit in switching_rope(model):
@@ -73,8 +76,27 @@ def why_rows_differ(model: PreTrainedModel, lengths: Sequence[int]) -> str | Non
             return f"its RoPE ({kind}) depends on the longest row"
     short, long = (max((n for n in known_lengths(config) if n < m), default=0) for m in (min(lengths), max(lengths)))
     long = min(max(short + SHORT, long) + LONGER, max(short + SHORT + LONGER, *lengths))
-    question = "rows", _way_of_reading(model), short, long
-    return why_not(model, question, lambda: _error_beside(model, [short + SHORT, long]))
+    read = read or _read_padded
+    question = "rows", read.__name__, _way_of_reading(model), short, long
+    return why_not(model, question, lambda: _error_beside(model, [short + SHORT, long], read))
+
+
+def why_beginnings_differ(
+    model: PreTrainedModel, read: Callable[[PreTrainedModel, Sequence[Prompt], int], tuple[CachedSequences, Tensor]]
+) -> str | None:
+    """Return why a beginning of several prompts cannot be read once for all; `None` if it can.
+
+    Args:
+        model: A decoder-only model.
+        read: Reads prompts that begin with so many equal tokens.
+    """
+    lengths = [LONGER + SHORT, LONGER + 2, LONGER + SHORT + 1]
+    question = "beginnings", read.__name__, _way_of_reading(model)
+
+    def read_begun(model: PreTrainedModel, prompts: Sequence[Prompt]) -> tuple[CachedSequences, Tensor]:
+        return read(model, prompts, LONGER)
+
+    return why_not(model, question, lambda: _error_beside(model, lengths, read_begun, shared=LONGER))
 
 
 def why_not_reordered(sequences: CachedSequences) -> str | None:
@@ -212,25 +234,30 @@ def _prompt(ids: Tensor) -> Prompt:
     return Prompt(ids, torch.ones_like(ids), {})
 
 
-def _continued(model: PreTrainedModel, prompt: Prompt, tokens: Tensor) -> Tensor:
-    """Return logits `[rows, 1 + steps, vocab]` of prompts and of the tokens `[rows, steps]` that follow one by one."""
-    sequences = CachedSequences(model)
-    logits = [sequences.prefill(prompt, tokens[:, :0])]
-    logits += [sequences.step(column) for column in tokens.split(1, dim=-1)]
-    return torch.stack(logits, dim=1)
+def _continued(read: tuple[CachedSequences, Tensor], tokens: Tensor) -> Tensor:
+    """Return logits `[rows, 1 + steps, vocab]` of what was read and of the tokens `[rows, steps]` that follow it one by
+    one."""
+    sequences, first = read
+    return torch.stack([first, *(sequences.step(column) for column in tokens.split(1, dim=-1))], dim=1)
 
 
-def _error_beside(model: PreTrainedModel, lengths: Sequence[int]) -> float:
+def _read_padded(model: PreTrainedModel, prompts: Sequence[Prompt]) -> tuple[CachedSequences, Tensor]:
+    sequences, padded = CachedSequences(model), collate(prompts)
+    return sequences, sequences.prefill(padded, padded.input_ids[:, :0])
+
+
+def _error_beside(model: PreTrainedModel, lengths: Sequence[int], read: ReadTogether, shared: int = 0) -> float:
     rows = trial_tokens(model, len(lengths), max(lengths) + STEPS)
+    rows[:, :shared] = rows[:1, :shared].clone()
     prompts, tokens = [_prompt(row[None, :n]) for row, n in zip(rows, lengths, strict=True)], rows[:, -STEPS:]
-    alone = [_continued(model, prompt, row[None]) for prompt, row in zip(prompts, tokens, strict=True)]
-    return relative_error(_continued(model, collate(prompts), tokens), torch.cat(alone))
+    alone = [_continued(_read_padded(model, [p]), row[None]) for p, row in zip(prompts, tokens, strict=True)]
+    return relative_error(_continued(read(model, prompts), tokens), torch.cat(alone))
 
 
 def _error_in_turns(model: PreTrainedModel) -> float:
     rows = trial_tokens(model, 2, SHORT + STEPS)
     prompts, tokens = [_prompt(row[None, :SHORT]) for row in rows], rows[:, SHORT:]
-    alone = [_continued(model, prompt, row[None]) for prompt, row in zip(prompts, tokens, strict=True)]
+    alone = [_continued(_read_padded(model, [p]), row[None]) for p, row in zip(prompts, tokens, strict=True)]
     sequences = [CachedSequences(model) for _ in rows]
     logits = [[s.prefill(p, tokens[:1, :0]) for s, p in zip(sequences, prompts, strict=True)]]
     logits += [[s.step(row[None]) for s, row in zip(sequences, column, strict=True)] for column in tokens.T[:, :, None]]

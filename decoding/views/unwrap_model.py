@@ -47,3 +47,9 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def is_compiled(model: PreTrainedModel) -> bool:
+    """Return whether the model's forward, or that of any of its modules, has been compiled."""
+    own = hasattr(model.forward, "_torchdynamo_orig_callable")
+    return own or any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())

@@ -121,15 +121,15 @@ def test_a_weighted_sum_of_four_views(custom) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "forwards"),
+    ("case", "forwards", "lengths"),
     [
-        ("two models", {"main": 1, "tuned": 1, "untuned": 1}),
-        ("two prompts", {"main": 1}),
-        ("a prompt and an early exit", {"main": 1}),
-        ("two prompts of one other model", {"main": 1, "tuned": 1}),
+        ("two models", {"main": 1, "tuned": 1, "untuned": 1}, 1),
+        ("two prompts", {"main": 1}, 2),
+        ("a prompt and an early exit", {"main": 1}, 1),
+        ("two prompts of one other model", {"main": 1, "tuned": 1}, 1),
     ],
 )
-def test_views_that_share_a_model_share_its_forward(case: str, forwards: dict[str, int]) -> None:
+def test_views_that_share_a_model_share_its_forward(case: str, forwards: dict[str, int], lengths: int) -> None:
     models = {"main": tiny_model("llama"), "tuned": tiny_model("gpt2", seed=5), "untuned": tiny_model("gpt2", seed=6)}
     counted: Counter[str] = Counter()
     hooks = [
@@ -144,7 +144,9 @@ def test_views_that_share_a_model_share_its_forward(case: str, forwards: dict[st
     finally:
         for hook in hooks:
             hook.remove()
-    assert counted == {name: count * NEW for name, count in forwards.items()}
+    expected = Counter({name: count * NEW for name, count in forwards.items()})
+    expected["main"] += lengths - 1  # the prompts alone are read apart if they are of very unlike length
+    assert counted == expected
 
 
 @pytest.mark.parametrize("custom", [None, batched_views], ids=["processors", "batched_views"])

@@ -12,6 +12,7 @@ import torch
 from counterfoil.decoding.generation import drafted_model
 from counterfoil.decoding.generation.draft_length import DraftLength
 from counterfoil.decoding.views import probes
+from counterfoil.decoding.views.forward_recorder import CACHE_NAME, is_empty
 from torch import Tensor
 
 from tests.support.tiny_models import VOCABULARY
@@ -71,7 +72,10 @@ def drafting(
 
 @contextmanager
 def counted_forwards(model: torch.nn.Module) -> Iterator[list[tuple[int, int]]]:
-    """Yield the shapes `[rows, tokens]` of what the model reads, forward by forward; trials of the model aside."""
+    """Yield the shapes `[rows, tokens]` of what the model reads, forward by forward; trials of the model aside.
+
+    Of the prompts, which are read apart if their lengths are unlike, the first is counted.
+    """
     shapes: list[tuple[int, int]] = []
     try_model = probes._tried
 
@@ -81,9 +85,11 @@ def counted_forwards(model: torch.nn.Module) -> Iterator[list[tuple[int, int]]]:
         shapes[:] = before
         return reason
 
-    hook = model.register_forward_pre_hook(
-        lambda _, __, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
-    )
+    def count(_: Any, __: Any, given: dict[str, Any]) -> None:
+        if not shapes or not is_empty(given.get(CACHE_NAME)):
+            shapes.append(tuple(given["input_ids"].shape))
+
+    hook = model.register_forward_pre_hook(count, with_kwargs=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probes, "_tried", tried)
         try:

@@ -84,7 +84,7 @@ def test_there_is_one_forward_a_token() -> None:
         generate(model, METHODS["cad"](model), custom_generate=batched_views)
     finally:
         hook.remove()
-    assert shapes == [(8, 12)] + [(8, 1)] * (NEW - 1)
+    assert shapes[-NEW - 1 :] == [(4, 9), (4, 12)] + [(8, 1)] * (NEW - 1), "after the trial"
 
 
 @pytest.mark.parametrize("mode", ["greedy", "sampling", "5 beams"])
@@ -142,14 +142,14 @@ def test_an_error_in_mid_generation_leaves_nothing_behind() -> None:
 
 def test_the_cache_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     caches = []
-    original = BatchedSequences.prefill
+    original = BatchedSequences.prefill_prompts
 
     def prefill(self, *arguments):
         result = original(self, *arguments)
         caches.append(weakref.ref(self._state[CACHE_NAME]))
         return result
 
-    monkeypatch.setattr(BatchedSequences, "prefill", prefill)
+    monkeypatch.setattr(BatchedSequences, "prefill_prompts", prefill)
     model = tiny_model("llama")
     processor = METHODS["cad"](model)
     generate(model, processor, custom_generate=batched_views)
