@@ -16,6 +16,7 @@ import pytest
 import torch
 from counterfoil.decoding import CADLogitsProcessor, ContrastiveSearchLogitsProcessor, batched_views, contrastive_search
 
+from tests.support.drafts import drafting
 from tests.support.families import FAMILIES, WINDOW, tiny_family
 from tests.support.reference import next_logits
 from tests.support.tiny_models import padded, random_prompts
@@ -157,6 +158,22 @@ def test_a_contrast_is_that_of_two_whole_forwards(family: Family, path: str) -> 
         if family.is_consistent:
             expected = family.reference(prompt, contrast, 1.0)
             assert found[: len(expected)] == expected, lengths
+
+
+def test_drafts_change_no_token(family: Family) -> None:
+    for lengths in LENGTHS:
+        prompt, contrast = random_prompts(list(lengths), seed=12)
+
+        def cad(model: Any, contrast: list[int] = contrast) -> CADLogitsProcessor:
+            return CADLogitsProcessor(model, padded([contrast]), strength=1.0)
+
+        options = {"custom_generate": batched_views, "max_new_tokens": 3 * NEW}
+        expected = outcome(family, prompt, cad, **options)
+        if expected is None:
+            return
+        with drafting(torch.tensor([expected]), 0):
+            found = outcome(family, prompt, cad, **options, prompt_lookup_num_tokens=5)
+        assert found in (None, expected), lengths
 
 
 @pytest.mark.parametrize("path", ["callable", "processor"])
