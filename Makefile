@@ -120,6 +120,7 @@ results: $(INSTALLED)
 # The tables of docs/performance.md; the machine has to be otherwise idle.
 benchmarks: $(ENGINE)
 	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
+	$(BIN)/python benchmarks/drafts.py --json out/drafts.json
 	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_pairs.py --json out/vllm_pairs.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_contrastive_search.py --json out/vllm_contrastive_search.json

@@ -37,12 +37,13 @@ from scipy.stats import chi2
 from transformers import GenerationConfig, LogitsProcessor
 
 from tests.support.drafts import counted_forwards, drafting, longest_drafts
+from tests.support.families import tiny_family
 from tests.support.reference import next_logits
 from tests.support.streamers import Recorder
-from tests.support.tiny_models import VOCABULARY, padded, random_prompts, tiny_model
+from tests.support.tiny_models import CONFIGURATIONS, VOCABULARY, padded, random_prompts, tiny_model
 
 NEW = 24
-FAMILIES = ["llama", "gpt2", "qwen3", "mistral", "gemma3_text", "gpt_neox", "bloom", "opt"]
+FAMILIES = ["llama", "gpt2", "qwen3", "mistral", "gemma3_text", "gpt_neox", "bloom", "opt", "qwen3_moe"]
 PROMPTS, CONTRASTS = random_prompts([14, 5, 9], seed=51), random_prompts([3, 12, 6], seed=52)
 # Prompts of few words repeat themselves, so that there is something to copy.
 REPEATING, REPEATING_CONTRASTS = ([[token % 6 + 3 for token in row] for row in rows] for rows in (PROMPTS, CONTRASTS))
@@ -127,7 +128,7 @@ def test_everything_is_as_without_drafts(method: str, mode: str, rows: int) -> N
 @pytest.mark.parametrize("mode", ["greedy", "sampling"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_families(family: str, mode: str) -> None:
-    model = tiny_model(family)
+    model = tiny_model(family) if family in CONFIGURATIONS else tiny_family(family)
     make = functools.partial(CADLogitsProcessor, model, padded(CONTRASTS[:2]), strength=1.0)
     expected = generate(model, [make()], PROMPTS[:2], **MODES[mode])
     with drafted(expected), counted_forwards(model) as shapes:

@@ -1,0 +1,162 @@
+"""What drafts bring on answers that quote their document and on answers that do not.
+
+    python benchmarks/drafts.py --json out/drafts.json
+
+Context-aware decoding on the prompts of `grounded_prompts.py`: plain greedy decoding, the same with transformers'
+prompt lookup (as fast as drafts can be: it reads one view), batched views without drafts and with them. One process,
+the contenders taking turns prompt by prompt; seconds of the processor (of the clock on a GPU) from the first token to
+the last. What so many rows cost the machine's linear layers is printed along: a draft is cheap where rows are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from counterfoil.decoding import CADLogitsProcessor, batched_views
+from counterfoil.models import load_language_model
+from grounded_prompts import TASKS, GroundedPrompt, grounded_prompts
+from measuring import machine, with_fixed_allocator
+from rich.console import Console
+from rich.table import Table
+from transformers import StoppingCriteria
+
+STRENGTH = 0.5
+ROWS = (1, 2, 3, 4, 8, 22)
+PLAIN, LOOKUP, VIEWS, DRAFTED = "plain greedy", "plain, prompt lookup", "batched views", "with drafts"
+OPTIONS: Mapping[str, dict[str, Any]] = {
+    PLAIN: {},
+    LOOKUP: {"prompt_lookup_num_tokens": 10},
+    VIEWS: {"custom_generate": batched_views},
+    DRAFTED: {"custom_generate": batched_views, "prompt_lookup_num_tokens": 10},
+}
+
+
+def seconds() -> float:
+    """Return the time of this process, which others on the machine disturb less; on a GPU that of the clock."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
+def cost_of_rows(model: torch.nn.Module, rows: Sequence[int], repetitions: int) -> dict[int, float]:
+    """Return the median seconds that a model's linear layers take for so many rows each."""
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    times: dict[int, list[float]] = {count: [] for count in rows}
+    with torch.inference_mode():
+        for _ in range(repetitions + 1):  # the first warms up
+            for count, own in times.items():
+                inputs = {layer.in_features: layer.weight.new_ones(1, count, layer.in_features) for layer in layers}
+                begun = seconds()
+                for layer in layers:
+                    layer(inputs[layer.in_features])
+                own.append(seconds() - begun)
+    return {count: median(own[1:]) for count, own in times.items()}
+
+
+class TokenClock(StoppingCriteria):
+    """Notes when the text was how long: assisted decoding asks its criteria once for several tokens."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.lengths: list[int] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:  # type: ignore[override]
+        self.times.append(seconds())
+        self.lengths.append(input_ids.shape[1])
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+    @property
+    def seconds_a_token(self) -> float:
+        """Return the mean over the tokens behind the first."""
+        return (self.times[-1] - self.times[0]) / (self.lengths[-1] - self.lengths[0])
+
+
+def measure(model: Any, prompt: GroundedPrompt, new_tokens: int) -> dict[str, dict[str, Any]]:
+    """Return what each contender wrote, in how many forwards, and its seconds a token."""
+    found = {}
+    for name, options in OPTIONS.items():
+        forwards = []
+        hook = model.register_forward_pre_hook(lambda *_, forwards=forwards: forwards.append(None))
+        clock = TokenClock()
+        cad = CADLogitsProcessor(model, prompt.contrast, strength=STRENGTH)
+        processors = [cad] if name in (VIEWS, DRAFTED) else []
+        settings = {"max_new_tokens": new_tokens, "do_sample": False, "stopping_criteria": [clock], **options}
+        try:
+            output = model.generate(**prompt.main, logits_processor=processors, **settings)
+        finally:
+            hook.remove()
+        new = output[0, prompt.main["input_ids"].shape[1] :].tolist()
+        found[name] = {"tokens": new, "forwards": len(forwards), "seconds_a_token": clock.seconds_a_token}
+    return found
+
+
+def table(runs: list[dict[str, Any]]) -> Table:
+    """Return the results by kind of prompt."""
+    shown = Table(title="context-aware decoding with drafts")
+    for column in ("prompts", "n", "tokens a forward", "of plain", "range", "lookup of plain", "of batched", "worst"):
+        shown.add_column(column, justify="left" if column == "prompts" else "right")
+    for kind in (*TASKS, "all"):
+        rows = [run["contenders"] for run in runs if kind in (run["kind"], "all")]
+        if not rows:
+            continue
+
+        def ratios(name: str, other: str, rows: list[dict[str, Any]] = rows) -> list[float]:
+            return [row[other]["seconds_a_token"] / row[name]["seconds_a_token"] for row in rows]
+
+        tokens = sum(len(row[DRAFTED]["tokens"]) - 1 for row in rows)
+        of_plain, of_views = ratios(DRAFTED, PLAIN), ratios(DRAFTED, VIEWS)
+        shown.add_row(
+            kind,
+            str(len(rows)),
+            f"{tokens / sum(row[DRAFTED]['forwards'] - 1 for row in rows):.2f}",
+            f"{median(of_plain):.2f}",
+            f"{min(of_plain):.2f} to {max(of_plain):.2f}",
+            f"{median(ratios(LOOKUP, PLAIN)):.2f}",
+            f"{median(of_views):.2f}",
+            f"{min(of_views):.2f}",
+        )
+    return shown
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--new-tokens", type=int, default=32)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th prompt")
+    parser.add_argument("--threads", type=int, default=1, help="seconds of the processor add up over threads")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with_fixed_allocator()
+    torch.set_num_threads(arguments.threads)
+    console, language = Console(width=120), load_language_model()
+    cost = cost_of_rows(language.model, ROWS, 3)
+    settings = {key: value for key, value in vars(arguments).items() if key != "json"}
+    record: dict[str, Any] = {"machine": machine(), "settings": settings, "seconds_of_rows": cost, "runs": []}
+    console.print(record["machine"])
+    relative = {rows: f"{own / cost[1]:.2f}" for rows, own in cost.items()}
+    console.print(f"linear layers on so many rows, of the {1e3 * cost[1]:.1f} ms for one: {relative}")
+    prompts = grounded_prompts(language.tokenizer)[:: arguments.every]
+    measure(language.model, prompts[0], 8)  # warms up, and tries what drafts rely on
+    for prompt in prompts:
+        found = measure(language.model, prompt, arguments.new_tokens)
+        if len(found[DRAFTED]["tokens"]) < 4:
+            continue  # ended at once: nothing to be measured
+        same = found[DRAFTED]["tokens"] == found[VIEWS]["tokens"]
+        console.print(f"{prompt.name}: {'the same tokens' if same else 'OTHER TOKENS'} as without drafts")
+        record["runs"].append({"name": prompt.name, "kind": prompt.kind, "same": same, "contenders": found})
+    console.print(table(record["runs"]))
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(record, indent=1))
+
+
+if __name__ == "__main__":
+    main()
