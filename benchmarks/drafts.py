@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,10 +21,9 @@ import torch
 from counterfoil.decoding import CADLogitsProcessor, batched_views
 from counterfoil.models import load_language_model
 from grounded_prompts import TASKS, GroundedPrompt, grounded_prompts
-from measuring import machine, with_fixed_allocator
+from measuring import StepClock, busy_seconds, cost_of_rows, machine, with_fixed_allocator
 from rich.console import Console
 from rich.table import Table
-from transformers import StoppingCriteria
 
 STRENGTH = 0.5
 ROWS = (1, 2, 3, 4, 8, 22)
@@ -38,40 +36,16 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
 }
 
 
-def seconds() -> float:
-    """Return the time of this process, which others on the machine disturb less; on a GPU that of the clock."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
-
-
-def cost_of_rows(model: torch.nn.Module, rows: Sequence[int], repetitions: int) -> dict[int, float]:
-    """Return the median seconds that a model's linear layers take for so many rows each."""
-    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
-    times: dict[int, list[float]] = {count: [] for count in rows}
-    with torch.inference_mode():
-        for _ in range(repetitions + 1):  # the first warms up
-            for count, own in times.items():
-                inputs = {layer.in_features: layer.weight.new_ones(1, count, layer.in_features) for layer in layers}
-                begun = seconds()
-                for layer in layers:
-                    layer(inputs[layer.in_features])
-                own.append(seconds() - begun)
-    return {count: median(own[1:]) for count, own in times.items()}
-
-
-class TokenClock(StoppingCriteria):
-    """Notes when the text was how long: assisted decoding asks its criteria once for several tokens."""
+class TokenClock(StepClock):
+    """Notes how long the text was, too: assisted decoding asks its criteria once for several tokens."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        super().__init__(busy_seconds())
         self.lengths: list[int] = []
 
-    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:  # type: ignore[override]
-        self.times.append(seconds())
+    def __call__(self, input_ids: torch.Tensor, scores: object, **options: object) -> torch.Tensor:  # type: ignore[override]
         self.lengths.append(input_ids.shape[1])
-        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        return super().__call__(input_ids, scores, **options)
 
     @property
     def seconds_a_token(self) -> float:
@@ -141,8 +115,8 @@ def main() -> None:
     settings = {key: value for key, value in vars(arguments).items() if key != "json"}
     record: dict[str, Any] = {"machine": machine(), "settings": settings, "seconds_of_rows": cost, "runs": []}
     console.print(record["machine"])
-    relative = {rows: f"{own / cost[1]:.2f}" for rows, own in cost.items()}
-    console.print(f"linear layers on so many rows, of the {1e3 * cost[1]:.1f} ms for one: {relative}")
+    relative = {rows: f"{median(own) / median(cost[1]):.2f}" for rows, own in cost.items()}
+    console.print(f"linear layers on so many rows, of the {1e3 * median(cost[1]):.1f} ms for one: {relative}")
     prompts = grounded_prompts(language.tokenizer)[:: arguments.every]
     measure(language.model, prompts[0], 8)  # warms up, and tries what drafts rely on
     for prompt in prompts:
