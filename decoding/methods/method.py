@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeGuard
 
 from .parameters import DECLARED, Parameter
 
@@ -215,7 +215,7 @@ class Method:
         return made
 
 
-def _are_numbers(value: Any) -> bool:  # noqa: ANN401
+def _are_numbers(value: Any) -> TypeGuard[tuple[float, ...]]:  # noqa: ANN401
     return isinstance(value, tuple) and all(type(one) in (int, float) for one in value)
 
 
