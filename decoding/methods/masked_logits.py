@@ -96,8 +96,9 @@ def extrapolate_log_p(main: Tensor, contrast: Tensor, gain: Tensor | float) -> T
 
 
 def _extrapolated(base: Tensor, away: Tensor, gain: Tensor | float, forbidden: Tensor) -> Tensor:
-    # In place: `base` and `away` are the caller's own.
-    return base.mul_(1.0 + gain).sub_(away.mul_(gain)).masked_fill_(forbidden, -math.inf)
+    # In place: `base` and `away` are the caller's own. Their difference comes first: where the gain is large and the
+    # views are alike, that of two large products would keep little of it.
+    return base.sub_(away.sub_(base).mul_(gain)).masked_fill_(forbidden, -math.inf)
 
 
 def log_ratio(main: Tensor, log_q: Tensor) -> Tensor:

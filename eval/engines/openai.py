@@ -29,7 +29,9 @@ SILENT = ("the model returned nothing", "the model refused")
 
 def served_methods() -> list[str]:
     """Return the names of the methods that a server can decode by: not those that need an image or hidden states."""
-    return [PLAIN, *(name for name, method in contrast_params.served_methods().items() if not method.takes_image)]
+    served = contrast_params.served_methods().items()
+    # A task gives each of its requests one contrast.
+    return [PLAIN, *(name for name, method in served if not method.takes_image and method.contrasts == 1)]
 
 
 class OpenAIEngine:

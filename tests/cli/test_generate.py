@@ -107,7 +107,7 @@ def test_a_chat_template_changes_what_is_read() -> None:
     [
         (("cad", *ONE), "--contrast is missing: cad compares the prompt with another one"),
         (("dola", *BOTH), "--contrast has to be left out for dola"),
-        (("cad", *BOTH, "--contrast", "A"), "cad has to be given 1 contrasts, but is given 2"),
+        (("cad", *BOTH, "--contrast", "A"), "cad has to be given one contrast, but is given 2"),
         (("dexperts", *BOTH), "dexperts has to be given 2 contrasts, but is given 1"),
         (("none", *ONE), "--method has to be a contrastive one"),
         (("greedy", *ONE), "--method has to be one of none, cad"),

@@ -176,7 +176,7 @@ def test_views_that_do_not_fit_are_refused() -> None:
     for given in ([], [padded(OTHERS[0])], [padded(OTHERS[0])] * 3):
         with pytest.raises(ValueError, match="dexperts has to be given 2 contrasts"):
             DExpertsLogitsProcessor(model, given)
-    with pytest.raises(ValueError, match="cad has to be given 1 contrasts, but is given 2"):
+    with pytest.raises(ValueError, match="cad has to be given one contrast, but is given 2"):
         ContrastLogitsProcessor(model, [OtherPrompt(model, padded(OTHERS[0]))] * 2, CAD())
     with pytest.raises(ValueError, match="`weights` has to hold a number for each of 2 contrasts"):
         WeightedSumLogitsProcessor(model, [padded(OTHERS[0])] * 2, weights=(1,))
