@@ -87,17 +87,18 @@ class DraftedModel(BatchedModel):
         mask = mask if mask is not None and mask.dim() == 2 else torch.ones_like(input_ids)
         if reason := self.why_not_together(input_ids, mask, self._max_length):
             return f"{type(self._model).__name__} computes a row otherwise beside a longer one ({reason})"
-        forwards: list[tuple[PreTrainedModel, Sequence[PromptView], list[Tensor]]]
-        forwards = [(self._model, self._views, [mask])]
+        forwards: list[tuple[PreTrainedModel, Sequence[PromptView], list[Tensor], bool]]
+        forwards = [(self._model, self._views, [mask], False)]
         if self._amateur is not None:
-            forwards.append((self._amateur.model, self._amateur.views, []))
+            forwards += [(self._amateur.model, self._amateur.views, [], one_by_one) for one_by_one in (False, True)]
         new = max(self._max_length - input_ids.shape[1], 1) if self._max_length else 1
-        for model, views, masks in forwards:
+        for model, views, masks, one_by_one in forwards:
             read = [*masks, *(view.contrast_prompts(input_ids, mask).attention_mask for view in views)]
             lengths = [length + new for each in read for length in each.sum(-1).tolist()]
-            if reason := why_not_taken_back(model, lengths):
+            if reason := why_not_taken_back(model, lengths, one_by_one=one_by_one):
                 kind = type(model).__name__
-                return f"{kind} cannot read several tokens in a forward and take some back ({reason})"
+                how = "in forwards of their own" if one_by_one else "in a forward"
+                return f"{kind} cannot read several tokens {how} and take some back ({reason})"
         return None
 
     def __call__(

@@ -114,14 +114,15 @@ def why_not_copied(model: PreTrainedModel) -> str | None:
     return why_not(model, ("copied", _way_of_reading(model)), lambda: _error_reordered(model))
 
 
-def why_not_taken_back(model: PreTrainedModel, lengths: Sequence[int]) -> str | None:
-    """Return why a model cannot read several tokens in one forward and take some back; `None` if it can.
+def why_not_taken_back(model: PreTrainedModel, lengths: Sequence[int], *, one_by_one: bool = False) -> str | None:
+    """Return why a model cannot read several tokens and take some back; `None` if it can.
 
     The trial is as long as the request needs, as in :func:`why_rows_differ`.
 
     Args:
         model: A decoder-only model.
         lengths: Of the rows, with the tokens that will be generated.
+        one_by_one: Whether the tokens are read in a forward each, as by an amateur that drafts, and not in one.
     """
     config = model.config.get_text_config(decoder=True)
     for kind, limit in switching_rope(model):
@@ -129,8 +130,12 @@ def why_not_taken_back(model: PreTrainedModel, lengths: Sequence[int]) -> str | 
             return f"its RoPE ({kind}) depends on the longest text"
     longest = max((n for n in known_lengths(config) if n < max(lengths)), default=0)
     padded = min(lengths) < max(lengths)
-    question = "taken back", _way_of_reading(model), longest, padded
-    return why_not(model, question, lambda: _error_taken_back(model, max(longest - 3, SHORT), padded=padded))
+    question = "taken back", _way_of_reading(model), longest, padded, one_by_one
+
+    def error() -> float:
+        return _error_taken_back(model, max(longest - 3, SHORT), padded=padded, one_by_one=one_by_one)
+
+    return why_not(model, question, error)
 
 
 def check_reorderable(sequences: CachedSequences) -> None:
@@ -282,7 +287,7 @@ def _error_reordered(model: PreTrainedModel) -> float:
     return relative_error(found, CachedSequences(model).prefill(_prompt(rows[:, :read]), rows[:, :0]))
 
 
-def _error_taken_back(model: Any, length: int, *, padded: bool) -> float:  # noqa: ANN401
+def _error_taken_back(model: Any, length: int, *, padded: bool, one_by_one: bool) -> float:  # noqa: ANN401
     text = trial_tokens(model, 1 + padded, length + 6)
     mask = torch.ones_like(text)
     mask[1:, : SHORT - 2] = 0
@@ -295,7 +300,8 @@ def _error_taken_back(model: Any, length: int, *, padded: bool) -> float:  # noq
     wrong = text.flip(-1)
     for first, right, in_vain in ((0, 2, 2), (2, 1, 0), (3, 3, 1)):
         read = torch.cat([text[:, length + first :][:, :right], wrong[:, :in_vain]], dim=-1)
-        logits.append(sequences.extend(read)[:, :right])
+        found = [sequences.extend(tokens) for tokens in read.split(1 if one_by_one else read.shape[1], dim=1)]
+        logits.append(torch.cat(found, dim=1)[:, :right])
         sequences.take_back(in_vain)
     # The same text in one forward.
     state = prefill_inputs(model, text, mask, {})

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from counterfoil.decoding import (
     CADLogitsProcessor,
     CIDLogitsProcessor,
@@ -33,6 +34,7 @@ from counterfoil.decoding import (
 )
 from counterfoil.decoding.generation.batched_model import BatchedSequences
 from counterfoil.decoding.methods import CODE, M3ID
+from packaging.version import Version
 from scipy.stats import chi2
 from transformers import GenerationConfig, LogitsProcessor
 
@@ -439,6 +441,11 @@ def test_an_amateur_drafts(amateur: str, copied: int | None, mode: str) -> None:
     model = tiny_model("llama")
     expected = generate(model, AMATEURS[amateur](model), **MODES[mode])
     options = {**MODES[mode], "num_assistant_tokens": 4, "prompt_lookup_num_tokens": copied}
+    if amateur == "with a window" and Version(transformers.__version__) < Version("5.19"):
+        # There a window that keeps its past takes one forward between two crops.
+        with pytest.raises(ValueError, match="MistralForCausalLM cannot read several tokens in forwards of their own"):
+            generate(model, AMATEURS[amateur](model), **options)
+        return
     for how in (longest_drafts, contextlib.nullcontext):
         with how():
             assert generate(model, AMATEURS[amateur](model), **options).tolist() == expected.tolist()
