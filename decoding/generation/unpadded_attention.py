@@ -7,9 +7,13 @@ one for the order among them.
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -20,6 +24,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ..search.packed_attention import PackedAttention, own_implementation, standing_in
 from ..views.unwrap_model import is_compiled
+
+_COMPARES = re.compile(r"_attn_implementation\s*(?:==|!=|in\b|not\s+in\b)")
 
 MOST_STRETCHES = 8
 """In more calls than this, attention is not known to be faster than in one with a mask."""
@@ -39,7 +45,7 @@ class UnpaddedAttention:
         self._switch = PackedAttention(model)
         # A compiled forward would be compiled again for each step's masks.
         on_cpu = model.device.type == "cpu" and not is_compiled(model)
-        self._applies = on_cpu and own_implementation(config) == "sdpa"
+        self._applies = on_cpu and own_implementation(config) == "sdpa" and not compares_implementations(model)
 
     @contextmanager
     def enabled(self) -> Iterator[None]:
@@ -49,6 +55,26 @@ class UnpaddedAttention:
             return
         with standing_in(_Attention()), self._switch.enabled():
             yield
+
+
+def compares_implementations(model: PreTrainedModel) -> bool:
+    """Return whether a part of a model computes otherwise under an attention of another name than `sdpa`.
+
+    DeepSeek-V3.2 and its kind put what their indexer selects into the mask under the names that they know, and leave it
+    to the attention otherwise.
+    """
+    return any(map(_compares_implementations, {type(part).__module__ for part in model.modules()}))
+
+
+@cache
+def _compares_implementations(module: str) -> bool:
+    if module.startswith("torch."):
+        return False
+    try:
+        source = inspect.getsource(sys.modules[module])
+    except (KeyError, OSError, TypeError):
+        return True  # what cannot be read is not known to compute alike
+    return _COMPARES.search(source) is not None
 
 
 class _Attention:
