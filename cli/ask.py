@@ -148,7 +148,7 @@ def print_answer(out: Console, found: GroundedAnswer) -> None:
         if graded := _graded_by(found.settings):
             print_line(out, Text(f"  {graded}", style="dim"))
         if told := found.settings.get("Judge measured"):
-            print_line(out, Text(f"  this judge {one_line(told)}", style="dim"))
+            print_line(out, Text(f"  this judge: {one_line(told)}", style="dim"))
         print_line(out)
     for source in _sources(found):
         print_line(out, source)
