@@ -255,7 +255,9 @@ class GenerateCall:
             if loop in loops:
                 raise self._refusal(reason)
         if readings and readings[0].exceeds(ids):
-            raise self._refusal(ASSISTED)
+            # Of the loops of generate() only assisted decoding reads ahead; in the others the model did, as XLM does.
+            own = f"{type(self.model).__name__} reads tokens of its own behind those of the text"
+            raise self._refusal(own if loops and "_assisted_decoding" not in loops else ASSISTED)
         thread = self._thread
         begun = Generation(ids, processors, _that_read(ids, readings))
         begun.keeps_rows = loops[:1] == ["_sample"]
