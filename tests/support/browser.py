@@ -39,6 +39,15 @@ WORDS = """([words, nth]) => {
 }"""
 
 
+# After the timers that an event has set, and after the picture that they have changed is drawn.
+SETTLED = "() => new Promise(d => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(d)), 0))"
+
+
+def settled(page) -> None:
+    """Wait until the page has done what the last event asked for, however slow the machine."""
+    page.evaluate(SETTLED)
+
+
 @pytest.fixture(scope="module")
 def browser():
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -86,7 +95,7 @@ def drag():
         page.mouse.down()
         page.mouse.move(to_x, to_y, steps=4)
         page.mouse.up()
-        page.wait_for_timeout(50)
+        settled(page)
 
     return dragged
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from counterfoil.attribution.io.exports.openai import from_openai
 from counterfoil.grounding.messages import INSTRUCTION
 from counterfoil.grounding.served import citer
 from counterfoil.grounding.served.citation_layer import CitationLayer
-from counterfoil.grounding.served.judge_queue import JudgeQueue
+from counterfoil.grounding.served.judge_queue import JudgeQueue, QueueFullError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,7 +225,7 @@ def test_every_choice_is_cited(queue: JudgeQueue) -> None:
 def test_text_is_not_held_back_and_a_verdict_does_not_wait_for_the_end(queue: JudgeQueue) -> None:
     """The stream stops behind a sentence and the word that shows that it has ended."""
 
-    async def seen(markers: bool) -> list[dict[str, Any]]:
+    async def seen(markers: bool, awaited: str) -> str:
         chat = ScriptedChat(["The tower was built in 1874. It ", "is "])
         chat.hold = asyncio.Event()
         got: list[bytes] = []
@@ -241,18 +242,24 @@ def test_text_is_not_held_back_and_a_verdict_does_not_wait_for_the_end(queue: Ju
 
         request = {**asking(cf_markers=markers), "stream": True}
         running = asyncio.ensure_future(posted(layer, request))
+        # The model is held: what arrives now is all that may be seen before its next word.
+        until = time.monotonic() + 20
+        while text(got) != awaited and time.monotonic() < until:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)
-        before = b"".join(got)
+        before = text(got)
         chat.hold.set()
         await running
         assert enough.is_set()
-        return [json.loads(event[6:]) for event in before.decode().split("\n\n") if event]
+        return before
 
-    texts = [
-        "".join(c["choices"][0]["delta"].get("content") or "" for c in asyncio.run(seen(m))) for m in (False, True)
-    ]
-    assert texts[0] == "The tower was built in 1874. It "
-    assert texts[1] in ("", "The tower was built in 1874 [1]. "), texts
+    def text(got: list[bytes]) -> str:
+        events = [json.loads(event[6:]) for event in b"".join(got).decode().split("\n\n") if event]
+        return "".join(event["choices"][0]["delta"].get("content") or "" for event in events)
+
+    assert asyncio.run(seen(False, "The tower was built in 1874. It ")) == "The tower was built in 1874. It "
+    marked = asyncio.run(seen(True, ""))
+    assert marked in ("", "The tower was built in 1874 [1]. "), marked
 
 
 class Failing(SameWords):
@@ -285,8 +292,19 @@ def test_a_full_queue_leaves_a_sentence_unchecked() -> None:
             let_go.wait(20)
             return super().judge(pairs)
 
-    queue = JudgeQueue(Slow(), limit=1)
-    threading.Timer(0.2, let_go.set).start()
+    class Refusing(JudgeQueue):
+        refused = 0
+
+        def submit(self, steps: Any) -> Any:
+            try:
+                return super().submit(steps)
+            except QueueFullError:
+                self.refused += 1
+                if self.refused == 2:
+                    let_go.set()
+                raise
+
+    queue = Refusing(Slow(), limit=1)
     chat = ScriptedChat(["The tower was built in 1874. The ferry goes at nine. It is red."])
     message = answered(CitationLayer(chat, queue), asking())["choices"][0]["message"]
     assert [each["status"] for each in message["cf_statements"]] == ["supported", "not_checked", "not_checked"]

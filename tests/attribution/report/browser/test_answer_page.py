@@ -7,6 +7,7 @@ from counterfoil.attribution import Citation, Document, SourceSpan, StatementVer
 from counterfoil.attribution.locating.results import Attribution, Kind
 from counterfoil.attribution.report import AnswerRecord, Report, TraceSpan, write_report
 
+from tests.support.browser import settled
 from tests.support.reports import LENS, OTHER, TOWER, citation, example, record
 
 FILLER = "\n\n".join(f"Paragraph {n} is about something else and is here to make the text long." for n in range(60))
@@ -111,7 +112,7 @@ def test_a_drag_inside_words_takes_whole_words(opened, drag):
       return [sentence.left + 20, (sentence.top + sentence.bottom) / 2];
     }""")
     )
-    page.wait_for_timeout(50)
+    settled(page)
     assert words(page) == "Admission"
 
 
@@ -227,6 +228,7 @@ def test_a_closed_document_opens(opened, in_view):
 
 def test_nothing_of_a_document_is_run_or_fetched(opened):
     page = opened()
+    settled(page)
     page.wait_for_timeout(100)
     assert page.title() == "How heavy is it? · counterfoil"
     assert page.locator("img, iframe").count() == 0
@@ -320,7 +322,7 @@ def test_text_stands_out_in_light_and_dark(open_page, located_address, drag, sch
     page = open_page(located_address, color_scheme=scheme)
     drag(page, "2.6 tonnes")
     page.mouse.move(0, 0)
-    page.wait_for_timeout(50)
+    settled(page)
     ratios = page.evaluate(CONTRAST, TEXTS)
     assert len(ratios) > 60
     assert min(ratios)[0] >= 4.5, min(ratios)
