@@ -95,7 +95,7 @@ soak: $(ENGINE)
 # The scheduler, the requests, the samplers and the loaders of the newest vLLM, which has no build for a CPU: its Python
 # parts beside this torch. Fetches its wheel once, half a gigabyte.
 engine-next: $(ENGINE)
-	$(BIN)/python -m tools.next_engine -q -s tests/decoding/vllm/engine/test_scheduler_fuzz.py \
+	@$(EMPTY_HOME) $(BIN)/python -m tools.next_engine -q -s tests/decoding/vllm/engine/test_scheduler_fuzz.py \
 	  tests/decoding/vllm/engine/test_compat.py tests/decoding/vllm/engine/test_pair_policy.py tests/decoding/vllm/worker \
 	  tests/decoding/vllm/test_contrast_params.py tests/decoding/vllm/test_engine_limits.py tests/decoding/vllm/test_vllm_names.py \
 	  tests/decoding/vllm/search/test_parts.py
