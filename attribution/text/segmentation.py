@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ import sentencex
 from ..serialization import without_surrogates
 from .abbreviations import sentence_goes_on
 
-_NUMBERING = r"(?:\d{1,3}|[ivx]{2,4})[.)]"
+_NUMBERING = r"(?:\d{1,3}|[ivx]{2,4}|[IVX]{2,4})[.)]"
 _BLOCK_TAGS = r"(?:p|li|div|h[1-6]|tr|ul|ol|table)"
 # A list item, a heading, a row of a table is a unit of its own even if its line ends without a full stop.
 _BLOCK_START = re.compile(
@@ -25,15 +26,52 @@ _BLOCK_START = re.compile(
     rf"[①-⑳]|[一二三四五六七八九十]{{1,3}}、|\d{{1,2}}、|\||<{_BLOCK_TAGS}\b)"
 )
 _BLOCK_END = re.compile(rf"(?m)^[ \t]*#{{1,6}}[ \t][^\n]*(?:\n|\Z)|</{_BLOCK_TAGS}>\s*|<br ?/?>\s*")
-_ITEM_NUMBER = re.compile(rf"\s*{_NUMBERING}\s*\Z")
+_ITEM_NUMBER = re.compile(rf"\s*(?:{_NUMBERING}|[a-zA-Z][.)])\s*\Z")
+_LETTERED = re.compile(r"(?:\A|\n)[ \t]*[A-Za-z][.)]\s*\Z")  # an item of a list
 _WORD = re.compile(r"\w")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _BEHIND_UNIT = re.compile(
     r"(?<=\d)\s?(?:[mckµn]?m|km|[mkµ]?g|m?l|ft|mi|lb|oz|h|s|ms|min|[kMG]?W|[kM]?V|[kMG]?Hz|[°º]?[CF]|K)[²³]?\.(?P<gap>\s+)"
     r"(?=[\"“„«(\[]?[A-ZÄÖÜ][a-zäöüß]*\s)"
 )
-_CYRILLIC = re.compile("[Ѐ-ӿ]")
-_LATIN = re.compile("[A-Za-zÀ-ɏ]")
+# A sentence in brackets that stands alone.
+_BRACKETED = re.compile(
+    "(?:^|(?<=[。！？\\n]))[（(「『][^（）()「」『』]*[。！？][）)」』]|"
+    r"(?:^|(?<=[.!?]\s))\([A-ZÀ-Þ][^()]*[.!?]\)(?=\s+[\"“„«]?[A-ZÀ-Þ])"
+)
+# Abbreviations and units that end a sentence if the next word begins one.
+_LAST_WORDS = re.compile(
+    r"(?:(?<![^\W\d_])(?:(?P<list>etc|ecc|usw|usf|т\. ?д|т\. ?п)|Chr|a\. ?C|d\. ?C|J\.-C|г|гг|в|ff?|S\.[AL])|"
+    r"(?<=\d)\s?[^\W\d_]{1,4}|(?<=\d\s)[^\W\d_]{1,4})\.(?=(?P<gap>\s+)(?P<next>[A-ZÀ-ÞА-ЯЁ]\w*+)(?!\.))"
+)
+_STARTERS = {
+    "de": "danach dann dort hier diese dieser dieses später so doch aber wir man seine ihre nach als",
+    "es": "se luego después allí este esta esto murió pero hoy",
+    "fr": "puis ensuite cette cet après mais ici on nous en",
+    "ru": "он она оно они это потом затем после но и а в на там здесь его её их",
+}
+_CLOSING = frozenset("」』）】》〉”’»")
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD_IN_LETTERS = re.compile(r"[^\W\d_]+")
+_SCRIPTS = {
+    "ru": re.compile("[Ѐ-ӿ]"),
+    "el": re.compile("[Ͱ-Ͽἀ-῿]"),
+    "hi": re.compile("[ऀ-ॿ]"),
+    "ar": re.compile("[؀-ۿ]"),
+}
+# fmt: off
+# The most frequent words of each language: they tell it, and begin its sentences.
+_SMALL_WORDS = {
+    "en": "the of and to in is was it that he she they for on with by from at are were this be has had not his",
+    "de": "der die das und ist ein eine nicht mit auf er sie es den dem des im von zu war sich für gilt wurde",
+    "fr": "le la les et est un une des du il elle dans pour que qui pas au sur avec ce était ont par se ils",
+    "es": "el la los las y es un una de del que en por con se su al fue son para como lo no",
+    "it": "il lo la gli e è un una di del della che in per con si non nel fu sono al da dei le",
+    "pt": "o a os as e é um uma de do da que em por com se não no na foi são ao dos para",
+    "nl": "de het een en is van in dat op te met voor niet zijn hij ze aan er was ook bij",
+    "pl": "i w z na się nie jest do to że był była od po za przez jak o dla są",
+}
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -56,14 +94,13 @@ def sentences(text: str, language: str | None = None) -> list[TextSpan]:
 
     Args:
         text: Any text.
-        language: ISO 639 code, as `sentencex` takes it; `None` for Russian if most letters are Cyrillic, else English,
-            whose rules cut most other languages and scripts as well.
+        language: ISO 639 code, as `sentencex` takes it; `None` for what :func:`language_of` tells.
 
     Returns:
         Spans whose `text` equals the slice of the given text, which do not overlap and which together hold every
         character that is not white space. Empty for a text of white space only.
     """
-    language = language or _language(text)
+    language = language or language_of(text)
     spans: list[tuple[int, int]] = []
     for start, end in _blocks(text):
         pieces = [_trimmed(text, *piece) for piece in _boundaries(text, start, end, language)]
@@ -71,9 +108,20 @@ def sentences(text: str, language: str | None = None) -> list[TextSpan]:
     return [TextSpan(start, end, text[start:end]) for start, end in _joined(text, spans)]
 
 
-def _language(text: str) -> str:
+def language_of(text: str) -> str:
+    """Return the language whose abbreviations a text has, as an ISO 639 code: told by its letters and small words.
+
+    English stands for every language that is not known here, whose rules cut most of them as well.
+    """
     sample = text[:2000]
-    return "ru" if len(_CYRILLIC.findall(sample)) > len(_LATIN.findall(sample)) else "en"
+    letters = _LETTER.findall(sample)
+    for language, script in _SCRIPTS.items():
+        if 2 * len(script.findall(sample)) > len(letters):
+            return language
+    words = Counter(word.casefold() for word in _WORD_IN_LETTERS.findall(sample))
+    times = {language: sum(words[word] for word in small.split()) for language, small in _SMALL_WORDS.items()}
+    found = max(times, key=lambda language: times[language])
+    return found if times[found] > times["en"] else "en"
 
 
 def _blocks(text: str) -> Iterable[tuple[int, int]]:
@@ -85,10 +133,45 @@ def _blocks(text: str) -> Iterable[tuple[int, int]]:
 
 def _boundaries(text: str, start: int, end: int, language: str) -> Iterable[tuple[int, int]]:
     block = without_surrogates(text[start:end])
-    found = sentencex.get_sentence_boundaries(language, block)  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module without stubs)
-    places = {piece["end_index"] for piece in found[:-1] if not sentence_goes_on(block, piece["end_index"])}
+    places = _cut(block, "en")
+    if language != "en":
+        # Each language's list has abbreviations that the other lacks; only its own list knows its question mark.
+        own = _cut(block, language)
+        places = (places & own) | {place for place in own if block[:place].rstrip().endswith((";", "\u037e"))}
+    places = {_behind_closing(block, place) for place in places}
     places.update(match.start("gap") for match in _BEHIND_UNIT.finditer(block))
-    return itertools.pairwise([start, *(start + place for place in sorted(places)), end])
+    places.update(match.end() for match in _BRACKETED.finditer(block))
+    kept = {place for place in places if not _goes_on(block, place, language)}
+    kept.update(_behind_last_words(block, language))
+    return itertools.pairwise([start, *(start + place for place in sorted(kept)), end])
+
+
+def _behind_last_words(block: str, language: str) -> Iterable[int]:
+    """Yield the places behind abbreviations that end a sentence, because the next word begins one."""
+    for match in _LAST_WORDS.finditer(block):
+        listed = match["list"] and language not in {"de", "pl", "ru"}
+        if listed or match["next"].casefold() in {
+            *_SMALL_WORDS.get(language, "").split(),
+            *_STARTERS.get(language, "").split(),
+        }:
+            yield match.start("gap")
+
+
+def _cut(block: str, language: str) -> set[int]:
+    found = sentencex.get_sentence_boundaries(language, block)  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module without stubs)
+    return {piece["end_index"] for piece in found[:-1]}
+
+
+def _goes_on(block: str, place: int, language: str) -> bool:
+    hyphenated = block[place : place + 1] == "-" and block[place + 1 : place + 2].isalpha()
+    return hyphenated or bool(_LETTERED.search(block, 0, place)) or sentence_goes_on(block, place, language)
+
+
+def _behind_closing(block: str, place: int) -> int:
+    """Return the place behind a closing mark that was left to the next sentence."""
+    while block[place : place + 1] in _CLOSING:
+        place += 1
+    return place
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -114,4 +197,4 @@ def _complete(piece: str) -> bool:
 
 
 def _has_word(piece: str) -> bool:
-    return bool(_WORD.search(_TAG.sub("", piece)))
+    return bool(_WORD.search(TAG.sub("", piece)))

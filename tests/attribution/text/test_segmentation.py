@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from counterfoil.attribution.text.segmentation import sentences
 from hypothesis import given
 from hypothesis import strategies as st
+
+SENTENCES = Path(__file__).parent / "sentences.txt"
+"""Texts of sentences in a row, which stand apart here."""
 
 FRAGMENTS = st.sampled_from(
     [
@@ -83,6 +88,13 @@ def test_sentences(text, expected):
 )
 def test_a_full_stop_of_a_word_ends_no_sentence(text):
     assert len(sentences(text)) == 2
+
+
+@pytest.mark.parametrize("line", SENTENCES.read_text(encoding="utf-8").splitlines())
+def test_sentences_of_many_languages(line):
+    expected = line.split("‖")
+    unspaced = any("\u3040" <= letter <= "\u9fff" for letter in line)
+    assert [span.text for span in sentences(("" if unspaced else " ").join(expected))] == expected
 
 
 def test_a_lone_surrogate_keeps_the_offsets():
