@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 # Without a line of this kind a text has no other blocks than paragraphs.
 _MARKED = re.compile(
-    r"(?m)```|~~~|^[ \t]*(?:#|\||>|[-*+][ \t]|\d{1,9}[.)][ \t]|<|\[|[-=*_]{2,}[ \t]*$)|^(?: {4}|\t)|\|.*\|"
+    r"(?m)```|~~~|^[ \t]*(?:#|\||>|[-*+][ \t]|\d{1,9}[.)][ \t]|<|\[|[-=*_]{2,}[ \t]*$)|^(?: {4}|\t)|\|.*\||"
+    r"^[ \t]*:?-{2,}:?[ \t]*\|"
 )
 _PARAGRAPH = re.compile(r"(?:[ \t]*\S[^\r\n]*(?:\r\n|\r|\n|\Z))+")
 _DEFINITION = re.compile(r"[ ]{0,3}\[[^\]\r\n]+\]:")
@@ -31,6 +32,8 @@ _BOLD_LINE = re.compile(r"(\*\*|__)(?!\s)[^\r\n]+\1[ \t]*:?\s*\Z")
 _PROSE_LINE = re.compile(r"\s*[^\W\d_]+(?:[ ,][^\W_]+){2}[^={}<>;()]*[.!?\]]\s*")
 # A fence that is opened behind words of its line, as language models write it, opens one all the same.
 _LATE_FENCE = re.compile(r"(?<=\S)[ \t](?=(?:```|~~~)[\w+#-]*[ \t]*\r?\n)")
+# What a reasoning model thinks before it answers is no part of the answer.
+_THOUGHT = re.compile(r"\s*<(think|thinking|thought|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _CODE_TAGS = ("<!--", "<pre", "<script", "<style", "<code")
 
 # fmt: off
@@ -40,7 +43,7 @@ _REFERENCE_TITLES = {
     "literaturverzeichnis", "einzelnachweise", "referenzen", "fußnoten", "références", "bibliographie",
     "notes et références", "referencias", "fuentes", "bibliografía", "fonti", "riferimenti", "bibliografia",
     "referências", "bronnen", "источники", "литература", "примечания", "参考文献", "参考资料", "參考文獻", "参考",
-    "来源", "來源",
+    "參考資料", "参考資料", "參考來源", "参考来源", "引用", "引用元", "情報源", "脚注", "来源", "來源",
     "资料来源", "資料來源", "出典", "引用文献", "참고문헌", "출처", "المراجع", "المصادر",
 }
 # fmt: on
@@ -51,6 +54,9 @@ _TITLE = re.compile(r"[\s#>*_]*([^\r\n:：*_]{2,30}?)[\s*_]*(?:[:：][\s*_]*|(?=
 
 # A line such as `[1] Guide, 2019` at the end of a text that cites [1] before.
 _ENTRY = re.compile(r"[\s>*-]*[\[【]\^?(\d{1,3})[\]】][:.]?\s+\S.*")
+# `Source: [1]` below a sentence that cites nothing is its citation, and no list.
+_SOURCE_NOTE = re.compile(r"[\s>*-]*[^\W\d_]+\s*[:：]\s*(?:[\[【]\^?\d{1,3}(?:[,;–-]\s?\d{1,3})*[\]】][,;\s]*)+\.?\s*")
+_NUMBERED = re.compile(r"[\[【]\^?\d{1,3}[\]】,;–-]")
 _ADDRESS = re.compile(r"https?://|www\.|doi\.org")
 _RULE = re.compile(r"(?m)^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 
@@ -88,6 +94,11 @@ def blocks(text: str) -> tuple[Block, ...]:
     title such as "References" and ends at the next heading; definitions (`[1]: https://...`, `[^1]: ...`) are
     references as well. An indented block whose lines read like sentences is prose, though CommonMark calls it code.
     """
+    thought = _THOUGHT.match(text)
+    if thought is not None:
+        end = thought.end()
+        behind = (replace(block, start=block.start + end, end=block.end + end) for block in blocks(text[end:]))
+        return (Block(Kind.CODE, 0, end), *behind)
     found = _parsed(text) if _MARKED.search(text) else _paragraphs(text)
     text_blocks, entries = _without_entries(text, [_trimmed(text, block) for block in found])
     return (*_with_references(text, text_blocks), *entries)
@@ -187,17 +198,25 @@ def _without_entries(text: str, found: list[Block]) -> tuple[list[Block], list[B
 
 
 def _entries(text: str, block: Block) -> bool:
-    """Return whether each line begins with a number that the text before cites."""
+    """Return whether each line begins with a number; the text before cites it, or an address follows."""
     entries = [_ENTRY.fullmatch(line) for line in text[block.start : block.end].splitlines()]
     before = text[: block.start]
-    return all(entry and re.search(rf"[\[【,;\s]{entry[1]}[\]】,;\s]", before) for entry in entries)
+    lines = text[block.start : block.end].splitlines()
+    cited = [bool(entry and re.search(rf"[\[【,;\s]{entry[1]}[\]】,;\s]", before)) for entry in entries]
+    return any(cited) and all(
+        known or (entry and _ADDRESS.search(line)) for known, entry, line in zip(cited, entries, lines, strict=True)
+    )
 
 
 def _with_references(text: str, found: list[Block]) -> Iterator[Block]:
     """Yield the blocks, with those of reference lists marked."""
     inside = False
+    notes = _notes(text, found)
     for number, block in enumerate(found):
         source = text[block.start : block.end]
+        if number in notes:
+            yield block
+            continue
         if block.kind in {Kind.PROSE, Kind.HEADING}:
             titled = _is_reference_title(source) and (block.kind is Kind.HEADING or number > 0)
             inside = titled or (inside and block.kind is not Kind.HEADING)
@@ -212,6 +231,12 @@ def _with_references(text: str, found: list[Block]) -> Iterator[Block]:
                 yield Block(Kind.REFERENCES, block.start + cut, block.end)
                 continue
         yield replace(block, kind=Kind.REFERENCES) if inside else block
+
+
+def _notes(text: str, found: list[Block]) -> set[int]:
+    """Return the numbers of blocks such as `Source: [1]` that stand below more than one paragraph: no list is meant."""
+    notes = {n for n, block in enumerate(found) if _SOURCE_NOTE.fullmatch(text[block.start : block.end])}
+    return notes if len(notes) > 1 else set()
 
 
 def _is_reference_title(source: str) -> bool:
@@ -229,8 +254,11 @@ def _is_reference_title(source: str) -> bool:
 def _references_within(source: str) -> int | None:
     """Return where a reference list begins that follows a paragraph without an empty line."""
     lines = [match.span() for match in _LINE.finditer(source)]
+    since = 0
     for start, end in lines[1:]:
-        if source[start:end].strip() and _is_reference_title(source[start:end]):
+        if _SOURCE_NOTE.fullmatch(source[start:end]) and not _NUMBERED.search(source, since, start):
+            since = end
+        elif source[start:end].strip() and _is_reference_title(source[start:end]):
             return start
     return None
 

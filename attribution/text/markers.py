@@ -30,78 +30,109 @@ _BLANK = r"[\s\u200b-\u200d\u2060\ufeff]*+"
 _CIRCLED = "①-⑳⑴-⒇❶-❿➀-➉➊-➓"
 _NUMBER = rf"(?:[\d{_SUPER}]{{1,6}}|[{_CIRCLED}])"
 _DASH = "[-‐‑‒–—―−~～〜⁻]"
-_SEPARATOR = rf"(?:{_BLANK}[,;，；、،؛˒⸴]{_BLANK}|\s+(?:and|und|et|y|e|и|&)\s+|\s+(?=\d))"
-_LABEL = (
-    r"(?:\^|#|(?:documents?|docs?|sources?|src|passages?|references?|refs?|citations?|cite|chunks?|contexts?|snippets?|"
-    r"dokumente?|quellen?)[\s:.#_-]*+)"
+_AND = r"(?:and|und|et|y|e|и|&)"
+_SEPARATOR = (
+    rf"(?:{_BLANK}[,;，；、،؛˒⸴]{_BLANK}(?:{_AND}\s+)?|"
+    rf"\s+{_AND}\s+|(?<=[\d{_SUPER})])\s+(?=[\d{_SUPER}]))"
 )
+_TO = rf"(?:{_BLANK}(?:{_DASH}|\.{{2,3}}|…){_BLANK}|\s+(?:to|through|thru|until|bis|à|al?|hasta|t/m|до|至|到)\s+)"
+_LABELS = (
+    r"(?:documents?|docs?|sources?|src|passages?|references?|refs?|citations?|cites?|chunks?|contexts?|snippets?|"
+    r"(?:web |search )?results?|excerpts?|extracts?|evidence|files?|texts?|papers?|footnotes?|fn|ids?|web|"
+    r"dokumente?|quellen?|fußnoten?|auszug|documentos?|fuentes?|fonti|fontes?|bron(?:nen)?|źródł[oa]|käll[ao]r?|kilder?|"
+    r"источник[аи]?|документы?|来源|來源|资料|資料|文献|文獻|参考|文档|文件|出典|脚注|注|출처|문서|자료|المصدر|مصدر|स्रोत)"
+)
+_LABEL = rf"(?:\^|#|(?:(?:see|cf|vgl|siehe)\b[.:]?\s*)?(?:{_LABELS}[\s:.#_(-]*+){{1,2}}|(?:see|cf|vgl|siehe)\b[.:]?\s*)"
 _PAGE = (
-    r"(?:,?\s*(?<![^\W\d_])(?:pp?|pages?|pgs?|S|§+|sections?|secs?|paras?|lines?|L)\.?\s*\d{1,4}(?:\s*[-–]\s*\d{1,4})?)"
+    r"(?:[,:;]?\s*(?<![^\W\d_])(?:pp?|pages?|pgs?|S|§+|sections?|secs?|paras?|lines?|L|ch|chap|chapters?|kap|kapitel|"
+    r"abschnitt|tab|tables?|figs?|figures?|abb|art)\.?\s*\d{1,4}(?:\s*[-–]\s*\d{1,4})?)"
 )
-_PART = rf"{_LABEL}?{_NUMBER}\^?(?:{_BLANK}{_DASH}{_BLANK}{_LABEL}?{_NUMBER})?{_PAGE}?(?:†[^\]】］\n]{{0,40}}+)?"
+_PART = rf"{_LABEL}?{_NUMBER}[)^]?(?:{_TO}{_LABEL}?{_NUMBER})?{_PAGE}?(?:†[^\]】］\n]{{0,40}}+)?"
 _PARTS = rf"{_BLANK}{_PART}(?:{_SEPARATOR}{_PART})*(?:{_BLANK}[,;，；、])?{_BLANK}"
 # `[Source 1: The guide]`, where the words behind the number are its name.
-_NAMED = rf"{_BLANK}(?:documents?|docs?|sources?|passages?|references?|refs?)[\s#]*+{_NUMBER}:[^\[\]\n]{{1,80}}"
+_NAMED = rf"{_BLANK}{_LABELS}[\s#]*+{_NUMBER}:[^\[\]\n]{{1,80}}"
 _BRACKETS = (
-    *((rf"\[{_BLANK}\\?\[", rf"\\?\]{_BLANK}\]"), (r"\\\[", r"\\\]"), (r"\[", r"\]")),
+    *((r"\\\[\\\[", r"\\\]\\\]"), (rf"\[{_BLANK}\\?\[", rf"\\?\]{_BLANK}\]"), (r"\\\[", r"\\\]"), (r"\[", r"\]")),
     *(("【", "】"), ("［", "］"), ("〔", "〕"), ("〖", "〗")),
 )
-_LINK = r"(?:\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:\s+\"[^\"\n]*\")?\))"
+_LINK = r"(?:\(<[^<>\n]*>(?:\s+\"[^\"\n]*\")?\)|\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:\s+\"[^\"\n]*\")?\))"
 _PUNCTUATION = "[.!?,;:…。！？、，।؟”’»]"
 _MARKER = re.compile(
     "|".join(
         [
             *(rf"{opening}(?P<b{n}>{_PARTS}){closing}" for n, (opening, closing) in enumerate(_BRACKETS)),
             rf"\[(?P<named>{_NAMED})\]",
-            rf"<(?P<tag>cite|ref)\b[^<>]{{0,200}}>(?P<element>{_PARTS})</(?P=tag)>",
+            rf"<(?P<tag>cite|citation|source|ref|footnote)\b[^<>]{{0,200}}>(?P<element>{_PARTS})</(?P=tag)>",
+            rf"<(?:cite|citation|source|ref)\s+\w+=[\"']?(?P<empty>{_PARTS})[\"']?\s*(?:/>|></\w+>)",
+            rf"<a\b[^<>]{{0,200}}>(?P<anchor>{_PARTS})</a>",
+            rf"<(?P<classed>sup|span)\b[^<>]{{0,80}}(?:cit|ref|foot|fn)[^<>]{{0,80}}>(?P<inner>{_PARTS})</(?P=classed)>",
             rf"<sup>\s*<a\b[^<>]{{0,200}}>\s*(?P<raised>{_PARTS})</a>\s*</sup>",
             rf"\\(?:cite[pt]?|footnotemark)\*?(?:\[[^\[\]\n]{{0,40}}\])?\{{(?P<latex>{_PARTS})\}}",
             rf"(?<={_PUNCTUATION})<sup>(?P<sup>{_PARTS})</sup>",
             rf"(?<={_PUNCTUATION})\^(?P<caret>{_PARTS})\^",
-            rf"(?<={_PUNCTUATION})(?P<super>[{_SUPER}]+(?:[,˒⸴⁻][{_SUPER}]+)*)",
+            rf"(?<={_PUNCTUATION})(?P<super>[{_SUPER}]+(?:(?:[,˒⸴⁻–-]|, ?| )[{_SUPER}]+)*)",
         ]
     ),
     re.IGNORECASE,
 )
+_TAG_GROUPS = {"tag", "classed"}
 _LINKED = re.compile(_LINK)
-_RANGE = re.compile(rf"({_NUMBER}){_BLANK}{_DASH}{_BLANK}{_LABEL}?({_NUMBER})", re.IGNORECASE)
+_RANGE = re.compile(rf"({_NUMBER})[)^]?{_TO}{_LABEL}?({_NUMBER})", re.IGNORECASE)
 # Markers are not read in code, in formulas, or in the words and the address of a link.
 _NOT_PROSE = re.compile(
     r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`)|"
     rf"!?\[(?!{_PARTS}\])[^\[\]\n]*\]{_LINK}|!\[[^\[\]\n]*\]{_LINK}|"
     r"<(?P<code>code|pre|kbd|samp|script|style)\b[^<>]{0,200}>.{0,2000}?</(?P=code)>|"
-    rf"\$\$[^$]*+\$\$|\$(?! )(?=[^$\n]*?[\\^_=∈])[^$\n]*+\$|\\\(.{{0,500}}?\\\)|\\\[(?!{_PARTS}\\\]).{{0,500}}?\\\]",
+    rf"\$\$[^$]*+\$\$|\$(?! )(?=[^$\n]*?[\\^_=∈])[^$\n]*+\$|"
+    rf"\\\(.{{0,500}}?\\\)|\\\[(?!(?:\\\[)?{_PARTS}\\\]).{{0,500}}?\\\]",
     re.DOTALL | re.IGNORECASE,
 )
-_INTERVAL = re.compile(r"(?:∈|\binterval|\brange)\s*\Z", re.IGNORECASE)
+_INTERVAL = re.compile(
+    r"(?:∈|\b(?:intervals?|ranges?|vectors?|matrix|arrays?|tuples?|lists?|sequences?|between|vektor|intervall|vecteur|intervalle|"
+    r"between\s+\[[^\[\]]*\]\s+and))\s*\Z",
+    re.IGNORECASE,
+)
+# `x = [1]`, `"a": [1]`, `a[1]`, `my_list[1]`
+_ASSIGNED = re.compile(r"(?:[\w\])]\s*=\s*|[\"']\s*:\s*|(?<![\w'’])[a-z]|[^\W_]_\w+)\Z")
 _EMPHASIS = ("***", "**", "__", "*")
-_WRAPPERS = tuple((mark, mark) for mark in (*_EMPHASIS, "^"))
+_WRAPPERS = (*((mark, mark) for mark in (*_EMPHASIS, "^")), ("<", ">"))
 _OPENING_BRACKET = re.compile(
-    r"(?P<bracket>[(（\[])\s*(?:(?:see|cf\.|vgl\.|siehe|sources?|refs?\.?|references?|citations?|quellen?)\s*:?\s*)?\Z",
+    r"(?P<bracket>[(（\[])\s*(?:(?:see|cf\.|vgl\.|siehe|e\.g\.,?|z\. ?B\.)?\s*(?:" + _LABELS + r"\.?)?\s*:?\s*)?\Z",
     re.IGNORECASE,
 )
 _CLOSING_BRACKETS = {"(": ")", "（": "）", "[": "]"}
 _OPENING_TAG = re.compile(
     r"<(sup|sub|a|span|small|cite|ref|b|i|em|strong|mark)(?:\s[^<>]{0,200})?>\s*\Z", re.IGNORECASE
 )
-_JOINED = re.compile(r"[,;，；、/]?\s*(?:and|und|et|y|e|и|&)?")
+_JOINED = re.compile(r"[,;，；、/^]?\s*(?:and|und|et|y|e|и|&)?")
+_ATTRIBUTES = re.compile(r"\{[.#][^{}\n]{0,40}\}")  # of Pandoc
+_SOURCE_LABEL = re.compile(rf"(?i)(?:(?<=[.!?…。！？\"'”’»)])\s+|\n\s*|\A\s*){_LABELS}\s*[:：]\s*\Z")
+_CITE_START = re.compile(r"\[cite_start\]")  # of Gemini: where the words that are cited begin
 _LINE_START = re.compile(r"(?:\A|\n)[ \t>*•–+-]*\Z")
 _DASHES = re.compile(rf"[^\S\r\n]*{_DASH}[^\S\r\n]*")  # one on a line of its own begins an item of a list
 _STOP = re.compile(r"[.!?…。！？][\"'”’»)]*\s*\Z")
 _UNREAD = re.compile(
     r"\[(?![ xX]?\])(?:[^\[\]\n]{0,60}\d[^\[\]\n]{0,60})\](?![(:])|【[^【】\n]{1,60}】|"
-    r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:.][^()\n]{1,60}\)",
+    r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:.][^()\n]{1,60}\)|"
+    r"<(?:cite|citation|source|ref|doc|document)\b[^<>\n]{0,60}\d[^<>\n]{0,60}>|&#91;\d{1,3}&#93;|"
+    r"\ue200[^\ue201\n]{1,80}\ue201|\bcite(?:turn\d+\w+\d+)+|\\cite\w*\{[^{}\n]{1,80}\}|"
+    r"\[[^\[\]\n]{1,60}\.(?:pdf|md|txt|html?|docx?|csv|json)(?:[,:# ][^\[\]\n]{0,30})?\]",
     re.IGNORECASE,
 )
+LINKS_IN_BRACKETS = re.compile(r"\((?:\[[^\[\]\n]{1,120}\]\(https?://[^()\s]+\)[,; ]*)+\)")
+"""Names of pages with their addresses, as answers that were searched for on the web cite them."""
+
 _AMBIGUOUS = re.compile(
-    rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|<sup>\s*\d[^<]*</sup>|"
-    rf"(?<=\w)\^\[?\d{{1,2}}\]?\^|\{{\d{{1,3}}\}}|<\d{{1,3}}>|(?<=\S)\s?[{_CIRCLED}](?!\s?\w)"
+    rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|"
+    rf"<sup\b[^<>]*>\s*\d[^<]*</sup>|"
+    rf"(?<=\w)\^\[?\d{{1,2}}\]?\^|\{{\d{{1,3}}\}}|[<〈《⟦]\d{{1,3}}[>〉》⟧]|（\d{{1,3}}(?:[,，、]\s?\d{{1,3}})*）|"
+    rf"(?<={_PUNCTUATION})\^\d{{1,2}}\b|\^\d{{1,2}}\^|(?<=\S)\s?[{_CIRCLED}](?!\s?\w)"
 )
 _AUTHOR_YEAR = re.compile(
     r"[(（](?:see\s+)?[^\W\d_][^()（）\d]{1,60}(?:,|\bet al\.,?) ?(?:19|20)\d\d[a-z]?(?:[,;:][^()（）]{1,80})?[)）]"
 )
 # Years, times and decimals look like no citation.
-_OTHER_NUMBERS = re.compile(r"\[(?:(?:ca?\.\s*)?\d{4}(?:\s*[-–—/]\s*\d{2,4})?|\d+[.:,]\d+)\]")
+_OTHER_NUMBERS = re.compile(r"\[(?:(?:ca?\.\s*)?\d{4}(?:\s*[-–—/]\s*\d{2,4})?|\d+[.,]\d+|\d{1,2}:\d\d)\]")
 
 
 @dataclass(frozen=True)
@@ -169,17 +200,23 @@ def _spanned(text: str, first: Marker, last: Marker) -> list[Marker]:
 
 def _read(text: str, match: re.Match[str], n_documents: int | None) -> Marker | None:
     """Return the marker, `None` if the numbers are years or an interval."""
-    kind, content = next((name, value) for name, value in match.groupdict().items() if value and name != "tag")
+    kind, content = next(
+        (name, value) for name, value in match.groupdict().items() if value and name not in _TAG_GROUPS
+    )
     start, end = match.span()
     if kind == "named":
         content = content.partition(":")[0]
-    if kind in {"b0", "b1", "b2", "named"}:
+    if kind in {"b0", "b1", "b2", "b3", "named"}:
         link = _LINKED.match(text, end)
         if link and text[start - 1 : start] == "!":
             return None  # an image
         end = link.end() if link else end
+    attributes = _ATTRIBUTES.match(text, end)
+    end = attributes.end() if attributes else end
     ids: list[int] = []
     broken: list[str] = []
+    if kind in {"b2", "b3"} and _ASSIGNED.search(text, max(0, start - 40), start):
+        return None
     content = re.sub(_PAGE, "", content, flags=re.IGNORECASE)  # a page is no document
     parts = [part.partition("†")[0] for part in re.split(_SEPARATOR, content) if re.search(_NUMBER, part)]
     for part in parts:
@@ -195,7 +232,7 @@ def _read(text: str, match: re.Match[str], n_documents: int | None) -> Marker | 
             broken.append(part.strip())
     if len(parts) > 1 and not re.search(r"[^\s\d]", content) and max(ids, default=0) > (n_documents or MAX_RANGE):
         return None  # a vector
-    if len(parts) > 1 and (ids[:1] == [0] or _INTERVAL.search(text, max(0, start - 12), start)):
+    if len(parts) > 1 and (ids[:1] == [0] or _INTERVAL.search(text, max(0, start - 40), start)):
         return None
     return Marker(start, end, text[start:end], tuple(ids), tuple(broken))
 
@@ -238,6 +275,8 @@ def cuts(text: str, found: Sequence[Marker]) -> list[Range]:
         start = floor + len(text[floor:begin].rstrip())
         doubled = text[end : end + 1] == "." and text[end : end + 2] != ".." and _STOP.search(text, floor, start)
         labels = text[end : end + 2] in {": ", "：", ") "} and _LINE_START.search(text, floor, begin)
+        if text[end : end + 1].isalnum():
+            start = begin  # the blank parts two words
         widened.append((start, end + 1 if doubled or labels else end))
     return widened
 
@@ -250,6 +289,9 @@ def _wrapped(text: str, start: int, end: int) -> Range:
         bracket = _OPENING_BRACKET.search(text, max(0, start - 20), start)
         if bracket:
             around.append((bracket.group(), _CLOSING_BRACKETS[bracket["bracket"]]))
+        label = _SOURCE_LABEL.search(text, max(0, start - 30), start)
+        if label:
+            start = label.start() + len(label.group()) - len(label.group().lstrip())
         for opening, closing in around:
             if text.endswith(opening, 0, start) and text[end : end + len(closing)].lower() == closing.lower():
                 start, end = start - len(opening), end + len(closing)
@@ -272,6 +314,7 @@ def kept(start: int, end: int, left_out: Sequence[Range]) -> tuple[Range, ...]:
 
 def without_markers(text: str) -> str:
     """Return `text` without its markers and what only belongs to them; see :func:`cuts`."""
+    text = _CITE_START.sub("", text)
     # What stands around a marker may be one without it: `[1 [2], 3]`.
     while found := markers(text):
         text = "".join(text[start:end] for start, end in kept(0, len(text), cuts(text, found)))
@@ -287,6 +330,7 @@ def unread_citations(text: str, n_documents: int) -> list[str]:
     """
     found = markers(text, n_documents)
     taken = [(marker.start, marker.end) for marker in found]
+    links = [m.span() for m in LINKS_IN_BRACKETS.finditer(text) if not any(m.start() < a < m.end() for a, _ in taken)]
     taken += [match.span() for match in _NOT_PROSE.finditer(text)]
     structure = blocks(text)
     patterns = [_UNREAD] if found else [_UNREAD, _AUTHOR_YEAR, _AMBIGUOUS]
@@ -304,4 +348,4 @@ def unread_citations(text: str, n_documents: int) -> list[str]:
                 if clear and fits and not unread and not _OTHER_NUMBERS.fullmatch(match.group()):
                     yield match.span()
 
-    return [text[start:end].strip() for start, end in sorted(set(candidates()))]
+    return [text[start:end].strip() for start, end in sorted({*candidates(), *links})]

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 # Without one of these a sentence is plain already.
-_WRITTEN = re.compile(r"[*_`\[\]<&\\|~#>]|^\s*(?:[-+•→▪◦‣·✓✔►①-⑳]|\(?\w{1,4}[.)、]|\d{1,2}、)")
+_WRITTEN = re.compile(r"[*_`\[\]<&\\|~#>\ue200]|^\s*(?:[-+•→▪◦‣·✓✔►①-⑳]|\(?\w{1,4}[.)、]|\d{1,2}、)")
 _LIST_MARK = re.compile(
     r"\s*(?:(?:[-*+•–→▪◦‣·✓✔►]|#{1,6}|>|\d{1,3}[.)]|[ivx]{2,4}[.)]|[a-zA-Z]\)|\((?:\d{1,3}|[a-zA-Z]|[ivx]{2,4})\))\s+|"
     r"[①-⑳]\s*|[一二三四五六七八九十]{1,3}、|\d{1,2}、)"
 )
+_QUOTE_MARK = re.compile(r"\n[ \t]*>+[ \t]?")
 _CHECKBOX = re.compile(r"\[[ xX]\]\s+")
 _PRODUCT = re.compile(r"(?<=\d)\*(?=\d)")
-_EMPTY_BRACKETS = re.compile(r"\[\s*\]|\(\s*\)|\*{2,}|_{2,}|~~")
+_EMPTY_BRACKETS = re.compile(
+    r"\[cite_start\]|:contentReference(?:\[oaicite:\d+\]\{index=\d+\})?|\ue200[^\ue201]*\ue201|\[\s*\]|\(\s*\)|\*{2,}|_{2,}|~~"
+)
 _CELLS = re.compile(r"\s+\|\s+")
 _IMAGES = regex.compile(
     r"[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]][\p{Emoji_Modifier}\u200d\ufe0f\U000e0020-\U000e007f]*",
@@ -42,7 +45,7 @@ def plain_text(source: str) -> str:
     """
     if _WRITTEN.search(source) is None and _IMAGES.search(source) is None:
         return " ".join(source.split())
-    text = _without_list_mark(source)
+    text = _QUOTE_MARK.sub("\n", _without_list_mark(source))
     (inline,) = parser().parseInline(_PRODUCT.sub(r"\\*", text))
     text = "".join(_visible(inline.children or []))
     text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", _IMAGES.sub("", text)))

@@ -12,18 +12,20 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
+from .abbreviations import sentence_goes_on
 from .markdown import Kind, blocks
-from .markers import Marker, Range, cuts, kept, markers
-from .segmentation import TextSpan, sentences
+from .markers import LINKS_IN_BRACKETS, Marker, Range, cuts, kept, markers
+from .segmentation import TAG, TextSpan, language_of, sentences
 
 Splitter = Callable[[str], Iterable[str | TextSpan]]
 """Cuts a text into sentences: spans, or plain strings in the order in which they stand in the text."""
 
 SPLITTERS = ("sentencex", "nltk")
 
-_BLANKS_BEFORE = re.compile(r"\A[\s\u200b\u2060\ufeff]+")
-_BLANKS_BEHIND = re.compile(r"[\s\u200b\u2060\ufeff]+\Z")
+_BLANKS_BEFORE = re.compile(r"\A(?:[\s\u200b\u2060\ufeff]|>[ \t])+")
+_BLANKS_BEHIND = re.compile(r"(?:[\s\u200b\u2060\ufeff]|(?<=\n)[ \t]*>)+\Z")  # the mark of a quoted line as well
 _ENDED = re.compile(r"[.!?…。！？।؟．｡‽][\"'”’»)\]*_]*\s*\Z")
 _BEGINS = re.compile(r"\s+[\"“„«‘'(\[*_]*(?:[^\W\d_])")
 
@@ -80,8 +82,9 @@ def statements(answer: str, n_documents: int, splitter: Splitter = sentences) ->
     Args:
         answer: The answer with its markers.
         n_documents: How many documents there are: numbers outside `1..n_documents` are invalid.
-        splitter: Cuts a paragraph into sentences.
+        splitter: Cuts a paragraph into sentences; the library's own by the rules of the whole answer's language.
     """
+    splitter = partial(sentences, language=language_of(answer)) if splitter is sentences else splitter
     reader = _Reader(answer, n_documents)
     return [reader.statement(start, end) for start, end in reader.ranges(splitter)]
 
@@ -198,13 +201,29 @@ class _Reader:
 
     def sentences(self, start: int, end: int, splitter: Splitter) -> list[Range]:
         """Return the sentences of one paragraph; line breaks and markers may cut as well as the splitter."""
-        source = self.answer[start:end]
-        places = {start, end, *(start + span.start for span in located(source, splitter(source)))}
+        places = {start, end, *self._split(start, end, splitter)}
         places.update(self._line_breaks(start, end))
         places.update(self._behind_markers(start, end))
         inside = self._trimmed(start, end)
         clean = sorted(place for place in places if all(not a < place < b for a, b in inside))
         return list(itertools.pairwise(clean))
+
+    def _split(self, start: int, end: int, splitter: Splitter) -> Iterator[int]:
+        """Yield where the splitter cuts; the library's own reads the paragraph without its markers.
+
+        Between "Inc." and "grew" a marker would hide that the sentence goes on.
+        """
+        if not isinstance(splitter, partial):
+            source = self.answer[start:end]
+            yield from (start + span.start for span in located(source, splitter(source)))
+            return
+        clean, origin = "", []
+        for a, b in kept(start, end, self.near(start, end)):
+            glued = clean[-1:] in {".", "!", "?"} and self.answer[a].isupper()
+            clean += " " * glued + self.answer[a:b]
+            origin += [a] * glued + [*range(a, b)]
+        for span in located(clean, splitter(clean)):
+            yield origin[span.start]
 
     def _line_breaks(self, start: int, end: int) -> Iterator[int]:
         """Yield the beginnings of lines that begin with a marker, or that follow one that ends with a marker."""
@@ -218,10 +237,11 @@ class _Reader:
 
     def _behind_markers(self, start: int, end: int) -> Iterator[int]:
         """Yield the ends of markers that stand between two sentences."""
-        for a, b in self.groups(start, end):
+        links = (match.span() for match in LINKS_IN_BRACKETS.finditer(self.answer, start, end))
+        for a, b in [*self.groups(start, end), *links]:
             if _ENDED.search(self.answer, max(start, a - 10), a) and (found := _BEGINS.match(self.answer, b, end)):
-                letter = found.group()[-1]
-                if not letter.islower():
+                around = self.answer[max(start, a - 60) : a].rstrip(), self.answer[b : min(end, b + 60)]
+                if not found.group()[-1].islower() and not sentence_goes_on("".join(around), len(around[0])):
                     yield b
 
     def owned(self, pieces: list[Range], start: int, end: int) -> list[Range]:
@@ -230,7 +250,8 @@ class _Reader:
         for piece in pieces:
             parts = self.parts(*piece)
             core = (parts[0][0], parts[-1][1]) if parts else None
-            says = any(character.isalnum() for a, b in parts for character in self.answer[a:b])
+            left = LINKS_IN_BRACKETS.sub("", TAG.sub("", "".join(self.answer[a:b] for a, b in parts)))
+            says = any(character.isalnum() for character in left)
             if core and says:
                 cores.append(core)
             elif core and cores:

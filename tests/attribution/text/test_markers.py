@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 from counterfoil.attribution.text.markers import cuts, kept, markers, unread_citations, without_markers
 from hypothesis import given
 from hypothesis import strategies as st
+
+HERE = Path(__file__).parent
 
 
 def read(text):
@@ -74,6 +78,13 @@ def test_every_notation_that_can_mean_nothing_else_is_read_and_leaves_nothing_be
     assert [marker.ids for marker in markers(text, 3)] == expected
     assert unread_citations(text, 3) == []
     assert set(without_markers(text)) <= set("ABCDE ,.")
+
+
+@pytest.mark.parametrize("line", (HERE / "notations.jsonl").read_text(encoding="utf-8").splitlines())
+def test_a_notation_is_read_or_told(line):
+    record = json.loads(line)
+    assert [list(marker.ids) for marker in markers(record["text"], 3)] == record["ids"]
+    assert unread_citations(record["text"], 3) == record["unread"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 from counterfoil.attribution.text.statements import located, statements
 from hypothesis import given
 from hypothesis import strategies as st
+
+HERE = Path(__file__).parent
 
 
 def read(answer, n_documents=3, **options):
@@ -54,6 +58,13 @@ def read(answer, n_documents=3, **options):
 )
 def test_statements(answer, expected):
     assert read(answer) == expected
+
+
+@pytest.mark.parametrize("line", (HERE / "answers.jsonl").read_text(encoding="utf-8").splitlines())
+def test_markers_belong_to_their_sentence_wherever_they_stand(line):
+    record = json.loads(line)
+    found = statements(record["answer"], 3)
+    assert [[statement.text, list(statement.cited)] for statement in found] == record["expected"]
 
 
 def test_a_splitter_may_leave_the_marker_with_the_next_sentence():
