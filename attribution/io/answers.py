@@ -22,7 +22,22 @@ from ..scoring.score import Answer
 T = TypeVar("T")
 Parser = Callable[[], Any]
 _NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-_ANSWER_FIELDS = {"response", "retrieved_contexts", "output", "docs"}
+_FORMS = (
+    ("user_input", "response", "retrieved_contexts"),
+    ("question", "output", "docs"),
+    ("question", "answer", "contexts"),
+    ("input", "answer", "context"),
+    ("query", "result", "source_documents"),
+)
+"""Fields of question, answer and documents: of RAGAS, ALCE, RAGAS before 0.2, and two chains of LangChain."""
+
+_ANSWER_FIELDS = {field for form in _FORMS for field in form[1:]}
+_TEXTS = ("sent", "text", "page_content", "content", "contents", "snippet")
+_IDS = ("id", "id_", "docid", "doc_id")
+_WRAPPERS = ("kwargs", "node", "document")
+"""Under these, a passage of LangChain's or LlamaIndex's own JSON stands."""
+
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"PAR1": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,11 @@ def read(path: str | Path) -> Iterator[Record]:
     path = Path(path)
     empty = True
     with path.open("rb") as file:
+        begin = file.peek(4)[:4]
+        packed = next((name for mark, name in _PACKED.items() if begin.startswith(mark)), None)
+        if packed is not None:
+            yield Record(path, 0, None, f"the file is {packed}; unpack it to JSON lines first")
+            return
         for number, parse in _values(file, lines_only=path.suffix == ".jsonl"):
             empty = False
             try:
@@ -94,10 +114,11 @@ def _values(file: IO[bytes], *, lines_only: bool) -> Iterator[tuple[int, Parser]
 
 
 def _utf8_lines(file: IO[bytes]) -> Iterable[bytes]:
-    """Return the lines of a file; of one in UTF-16, as PowerShell writes it, in UTF-8."""
-    if isinstance(file, BufferedReader) and file.peek(2)[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return (line.encode("utf-8", "surrogatepass") for line in TextIOWrapper(file, "utf-16", errors="replace"))
-    return file
+    """Return the lines of a file; of one in UTF-16, as PowerShell writes it, or UTF-32, in UTF-8."""
+    encoding = json.detect_encoding(file.peek(4)[:4]) if isinstance(file, BufferedReader) else "utf-8"
+    if encoding.startswith("utf-8"):
+        return file
+    return (line.encode("utf-8", "surrogatepass") for line in TextIOWrapper(file, encoding, errors="replace"))
 
 
 def _records(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
@@ -141,11 +162,9 @@ def read_answer(raw: Any) -> Answer:  # noqa: ANN401 (any JSON value)
     """
     if not isinstance(raw, dict):
         raise UnusableError(f"has to be an object, but is {_kind(raw)}")
-    if "response" in raw or "retrieved_contexts" in raw:
-        names = ("user_input", "response", "retrieved_contexts")
-    elif "output" in raw or "docs" in raw:
-        names = ("question", "output", "docs")
-    else:
+    names = next((form for form in _FORMS if form[1] in raw and form[2] in raw), None)
+    names = names or next((form for form in _FORMS[:2] if form[1] in raw or form[2] in raw), None)
+    if names is None:
         raise UnusableError(
             "has to have the fields `response` and `retrieved_contexts`, or `output` and `docs`, "
             f"but has {', '.join(map(repr, raw)) or 'none'}"
@@ -169,13 +188,14 @@ def _field(raw: dict[str, Any], name: str, kind: type[T]) -> T:
 
 def _documents(passages: list[Any], field: str) -> list[Document]:
     """Return passages as documents; a missing id is the passage's number, ids that repeat get it attached."""
-    given = [passage.get("id") if isinstance(passage, dict) else None for passage in passages]
+    passages = [_unwrapped(passage) for passage in passages]
+    given = [_first(passage, _IDS) if isinstance(passage, dict) else None for passage in passages]
     read_ids = [str(n if identity is None else identity) for n, identity in enumerate(given, start=1)]
     repeated = {identity for identity, times in Counter(read_ids).items() if times > 1}
     taken = set(read_ids) - repeated
     documents = []
     for number, (passage, identity) in enumerate(zip(passages, read_ids, strict=True), start=1):
-        text = passage.get("sent", passage.get("text")) if isinstance(passage, dict) else passage
+        text = _first(passage, _TEXTS) if isinstance(passage, dict) else passage
         title = passage.get("title", "") if isinstance(passage, dict) else ""
         if not isinstance(text, str):
             raise UnusableError(
@@ -187,6 +207,17 @@ def _documents(passages: list[Any], field: str) -> list[Document]:
         taken.add(unique)
         documents.append(Document(unique, text, "" if title is None else str(title)))
     return documents
+
+
+def _unwrapped(passage: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    """Return a passage without what LangChain or LlamaIndex wrap it in."""
+    if isinstance(passage, dict) and _first(passage, _TEXTS) is None:
+        return next((passage[name] for name in _WRAPPERS if isinstance(passage.get(name), dict)), passage)
+    return passage
+
+
+def _first(passage: dict[str, Any], names: Iterable[str]) -> Any:  # noqa: ANN401 (any JSON value)
+    return next((passage[name] for name in names if passage.get(name) is not None), None)
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 (any JSON value)

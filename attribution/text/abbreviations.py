@@ -83,6 +83,7 @@ _SAID = re.compile(
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n")
 # Longer than any abbreviation with a citation behind it.
 _BEFORE, _BEHIND = 40, 60
+_NEAR = 500
 
 
 def sentence_goes_on(text: str, place: int, language: str = "en") -> bool:
@@ -103,7 +104,9 @@ def sentence_goes_on(text: str, place: int, language: str = "en") -> bool:
     letter = _LETTER.match(behind)
     goes_lower = letter is not None and letter.group()[-1].islower()
     if written.endswith(".") and written[:-1].strip():
-        if _NEXT_LETTER.match(before[len(written) :] + behind) or ("।" in text and _DANDA.search(written)):
+        if _NEXT_LETTER.match(before[len(written) :] + behind) or (
+            "।" in text[max(0, place - _NEAR) : place + _NEAR] and _DANDA.search(written)
+        ):
             return True  # where a danda ends the sentences, a full stop ends none
         words = written[:-1].split()
         if _belongs_to_word(words, behind, goes_lower=goes_lower):

@@ -27,7 +27,7 @@ _BLOCK_START = re.compile(
 )
 _BLOCK_END = re.compile(rf"(?m)^[ \t]*#{{1,6}}[ \t][^\n]*(?:\n|\Z)|</{_BLOCK_TAGS}>\s*|<br ?/?>\s*")
 _ITEM_NUMBER = re.compile(rf"\s*(?:{_NUMBERING}|[a-zA-Z][.)])\s*\Z")
-_LETTERED = re.compile(r"(?:\A|\n)[ \t]*[A-Za-z][.)]\s*\Z")  # an item of a list
+_LETTERED = re.compile(r"(?:^|\n)[ \t]*[A-Za-z][.)]\s*\Z")  # an item of a list
 _WORD = re.compile(r"\w")
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _BEHIND_UNIT = re.compile(
@@ -164,7 +164,11 @@ def _cut(block: str, language: str) -> set[int]:
 
 def _goes_on(block: str, place: int, language: str) -> bool:
     hyphenated = block[place : place + 1] == "-" and block[place + 1 : place + 2].isalpha()
-    return hyphenated or bool(_LETTERED.search(block, 0, place)) or sentence_goes_on(block, place, language)
+    return (
+        hyphenated
+        or bool(_LETTERED.search(block, max(0, place - 8), place))
+        or sentence_goes_on(block, place, language)
+    )
 
 
 def _behind_closing(block: str, place: int) -> int:

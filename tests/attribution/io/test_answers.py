@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import threading
@@ -56,6 +57,53 @@ def test_alce_items_as_a_list_and_as_lines(tmp_path):
     assert [r.answer.text for r in written(tmp_path, f"{json.dumps(ALCE)}\n{json.dumps(ALCE)}\n")] == [
         "It rained [1]."
     ] * 2
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "Why?", "answer": "It rained [1].", "contexts": ["Rain fell."], "ground_truth": "Rain."},
+        {"input": "Why?", "answer": "It rained [1].", "context": [{"page_content": "Rain fell.", "metadata": {}}]},
+        {"query": "Why?", "result": "It rained [1].", "source_documents": [{"page_content": "Rain fell."}]},
+    ],
+)
+def test_records_of_other_programs(tmp_path, record):
+    (found,) = written(tmp_path, json.dumps(record))
+    assert (found.answer.question, found.answer.text) == ("Why?", "It rained [1].")
+    assert found.answer.documents == [Document("1", "Rain fell.")]
+
+
+@pytest.mark.parametrize(
+    ("passage", "id_"),
+    [
+        ({"page_content": "Rain.", "metadata": {"source": "a.txt"}, "type": "Document"}, "1"),
+        ({"lc": 1, "id": ["langchain", "Document"], "kwargs": {"page_content": "Rain.", "metadata": {}}}, "1"),
+        ({"node": {"text": "Rain.", "id_": "n1"}, "score": 0.5}, "n1"),
+        ({"content": "Rain.", "id": "n1", "meta": {}}, "n1"),
+        ({"contents": "Rain.", "docid": 5}, "5"),
+        ({"snippet": "Rain.", "url": "https://e.org"}, "1"),
+        ({"text": "Rain.", "sent": None}, "1"),
+        ({"document": {"id": "d", "text": "Rain."}, "score": 1}, "d"),
+    ],
+)
+def test_passages_of_other_programs(tmp_path, passage, id_):
+    (found,) = written(tmp_path, json.dumps({**RAGAS, "retrieved_contexts": [passage]}))
+    assert found.answer.documents == [Document(id_, "Rain.")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig"])
+def test_files_in_an_encoding_of_unicode_without_a_mark(tmp_path, encoding):
+    content = f"{json.dumps(RAGAS)}\r\n" * 2
+    assert [record.answer.text for record in written(tmp_path, content.encode(encoding))] == ["It rained [1]."] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "name"), [(gzip.compress(b"{}"), "gzip"), (b"PK\x03\x04..", "zip"), (b"PAR1..", "Parquet")]
+)
+def test_a_packed_file_is_called_by_its_name(tmp_path, content, name):
+    (record,) = written(tmp_path, content)
+    assert record.answer is None
+    assert f"the file is {name}; unpack it" in record.problem
 
 
 BAD = [
