@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...documents import Document, SourceSpan
-from .cited import CitedText, Link, as_mapping, by_id, cited_document, located
+from .cited import CitedText, Link, as_mapping, by_id, check_vendor, cited_document, fields_of, located
 
 _QUOTED = {
     "page_location": "document_index",
@@ -57,21 +57,29 @@ def from_anthropic(content: Any, documents: Sequence[Document]) -> CitedText:  #
         documents: The documents of the request, in its order.
 
     Raises:
-        ValueError: If a citation names a document that is not among them, or words that do not stand there.
+        ValueError: If a citation names a document that is not among them, or words that do not stand there, or if the
+            message is another vendor's.
     """
     text, links = "", []
-    blocks = content if isinstance(content, list | tuple) else as_mapping(content, "content")["content"]
+    message = {"content": list(content)} if isinstance(content, list | tuple) else as_mapping(content)
+    check_vendor(message, "anthropic")
+    blocks = as_mapping(message, "content")["content"]
     if isinstance(blocks, str):
         blocks = [{"type": "text", "text": blocks}]
-    for each in blocks:
-        block = as_mapping(each, "type")
+    typed = [as_mapping(each, "type") for each in blocks]
+    if not isinstance(content, list | tuple) and not any(block.get("type") == "text" for block in typed):
+        raise ValueError(
+            f"the message has no text, but only {', '.join(str(b.get('type')) for b in typed) or 'nothing'}"
+        )
+    for block in typed:
         if block.get("type") != "text":
             continue
-        end = len(text) + len(block["text"])
+        (words,) = fields_of(block, "text")
+        end = len(text) + len(words)
         for citation in block.get("citations") or ():
             document, source = _read(citation, documents)
             links.append(Link(len(text), end, document, source))
-        text += block["text"]
+        text += words
     return CitedText(text, tuple(links)).joined()
 
 
@@ -100,7 +108,7 @@ def _read(citation: dict[str, Any], documents: Sequence[Document]) -> tuple[str,
     kind, quote = citation.get("type"), citation.get("cited_text") or ""
     if kind == "char_location":
         document = _numbered(citation, "document_index", documents)
-        source = SourceSpan.of(document, citation["start_char_index"], citation["end_char_index"])
+        source = SourceSpan.of(document, *fields_of(citation, "start_char_index", "end_char_index"))
         if source.quote != quote:
             raise ValueError(
                 f"document {document.id!r} has to say {quote!r} at {source.start}, but says {source.quote!r}. "
@@ -111,14 +119,14 @@ def _read(citation: dict[str, Any], documents: Sequence[Document]) -> tuple[str,
         document = _numbered(citation, _QUOTED[kind], documents)
         return document.id, located(document, quote)
     if kind == "web_search_result_location":
-        url: str = citation["url"]
+        (url,) = fields_of(citation, "url")
         found = next((each for each in documents if url in (each.id, each.metadata.get("url"))), None)
         return (found.id, located(found, quote)) if found else (url, None)
     raise ValueError(f"a citation's `type` has to be one that is documented, but is {kind!r}")
 
 
 def _numbered(citation: dict[str, Any], name: str, documents: Sequence[Document]) -> Document:
-    number = citation[name]
+    (number,) = fields_of(citation, name)
     if not 0 <= number < len(documents):
         raise ValueError(f"`{name}` has to be one of the {len(documents)} documents, but is {number}")
     return documents[number]

@@ -138,6 +138,44 @@ def as_mapping(value: Any, *fields: str) -> dict[str, Any]:  # noqa: ANN401 (JSO
     return dumped
 
 
+def check_vendor(message: Mapping[str, Any], expected: str) -> None:
+    """Reject a message that is clearly another vendor's: read as this one's it would lose its citations.
+
+    Raises:
+        ValueError: Naming the function that reads it.
+    """
+    found = _vendor_of(message)
+    if found not in {None, expected}:
+        raise ValueError(f"the message is in the format of {found}; read it with from_{found}")
+
+
+def _vendor_of(message: Mapping[str, Any]) -> str | None:
+    if "choices" in message or isinstance(message.get("output"), list) or "annotations" in message:
+        return "openai"
+    inner = message["message"] if isinstance(message.get("message"), dict) else message
+    content = inner.get("content")
+    blocks = [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+    if any("annotations" in block or block.get("type") == "output_text" for block in blocks):
+        return "openai"
+    if any("citations" in block for block in blocks) or "stop_reason" in message:
+        return "anthropic"
+    cited = inner.get("citations")
+    own = isinstance(cited, list) and any(isinstance(c, dict) and ("sources" in c or "start" in c) for c in cited)
+    return "cohere" if own or inner is not message else None
+
+
+def fields_of(citation: Any, *names: str) -> list[Any]:  # noqa: ANN401 (any JSON value)
+    """Return the values of fields that a citation or block has to have.
+
+    Raises:
+        ValueError: If it lacks one.
+    """
+    missing = [name for name in names if not isinstance(citation, dict) or citation.get(name) is None]
+    if missing:
+        raise ValueError(f"a part of a message has to have `{missing[0]}`, but is {str(citation)[:200]}")
+    return [citation[name] for name in names]
+
+
 def located(document: Document, quote: str) -> SourceSpan | None:
     """Return where the document says `quote`, word for word: the first place, `None` if it does not."""
     start = document.text.find(quote) if quote else -1

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...documents import Document, SourceSpan
-from .cited import CitedText, Link, as_mapping, by_id, cited_document, located
+from .cited import CitedText, Link, as_mapping, by_id, check_vendor, cited_document, fields_of, located
 
 
 def to_cohere(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]:
@@ -50,8 +50,14 @@ def from_cohere(message: Any, documents: Sequence[Document] = ()) -> CitedText: 
             neither a message nor content.
     """
     given = as_mapping(message, "content", "message", "text")
-    given = as_mapping(given["message"]) if isinstance(given.get("message"), dict) else given
+    check_vendor(given, "cohere")
+    if "content" not in given and "text" not in given:
+        if not isinstance(given["message"], dict):
+            raise ValueError(f"a message has to be an object, but is {str(given['message'])[:200]!r}")
+        given = as_mapping(given["message"])
     content = given.get("content") or given.get("text") or []
+    if not content:
+        raise ValueError(f"the message has no text, but only {', '.join(given) or 'nothing'}")
     blocks = [content] if isinstance(content, str) else [_text_of(as_mapping(block)) for block in content]
     begins = [0, *itertools.accumulate(map(len, blocks))]
     known = by_id(documents)
@@ -60,12 +66,16 @@ def from_cohere(message: Any, documents: Sequence[Document] = ()) -> CitedText: 
     for citation in given.get("citations") or ():
         if citation.get("type") not in {None, "TEXT_CONTENT"}:
             continue
-        offset = begins[citation.get("content_index") or 0]
-        start, end = offset + citation["start"], offset + citation["end"]
+        index = citation.get("content_index") or 0
+        if not 0 <= index < len(blocks):
+            raise ValueError(f"`content_index` has to be one of the {len(blocks)} blocks, but is {index}")
+        start, end = (begins[index] + place for place in fields_of(citation, "start", "end"))
         if citation.get("text") is not None and text[start:end] != citation["text"]:
             raise ValueError(
                 f"a citation has to be of {text[start:end]!r}, which stands there, but is of {citation['text']!r}"
             )
+        if "sources" not in citation and "document_ids" not in citation:
+            fields_of(citation, "sources")
         sources = citation.get("sources") or [{"id": each} for each in citation.get("document_ids") or ()]
         for source in sources:
             name = _name(source)

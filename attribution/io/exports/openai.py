@@ -7,11 +7,13 @@ words of the source, which are lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...documents import Document
-from .cited import CitedText, Link, as_mapping, by_id, cited_document
+from ...text.markers import markers
+from .cited import CitedText, Link, as_mapping, by_id, check_vendor, cited_document, fields_of
 
 
 def to_openai(cited: CitedText, documents: Sequence[Document]) -> dict[str, Any]:
@@ -76,26 +78,45 @@ def from_openai(message: Any, documents: Sequence[Document] = ()) -> CitedText: 
         message: An `output_text`, a chat message, a text of the Assistants API (`{"value", "annotations"}`), a message
             of several such parts, or a whole response, of which the first choice is read.
         documents: Those that are cited, to find them by URL, `file_id` or id; a citation of another one keeps its URL
-            or file id as the document's name. If several have the URL, the first is meant.
+            or file id as the document's name. If several have the URL, the first is meant. A response that lists its
+            pages (`citations`, as Perplexity's) cites them by markers in its text.
 
     Raises:
-        ValueError: For JSON that is none of these, an annotation of a type that is not documented, or one outside the
-            text.
+        ValueError: For JSON that is none of these or another vendor's, a response without text, an annotation of a type
+            that is not documented, or one outside the text.
     """
     names: dict[str, str] = {}
     for document in documents:
         for known in (url_of(document), document.metadata.get("file_id"), document.id):
             if known is not None:
-                names.setdefault(known, document.id)
+                names.setdefault(_address(known), document.id)
+    given = as_mapping(message, *_FIELDS)
+    check_vendor(given, "openai")
     text, links = "", []
-    for part, notes in _parts(as_mapping(message, *_FIELDS)):
+    parts = list(_parts(given))
+    if not parts:
+        raise ValueError(f"the response has no text: its status is {given.get('status')!r}")
+    for part, notes in parts:
         for annotation in notes:
             found = _place(annotation)
             if found is not None:
                 start, end, name = found
-                links.append(Link(len(text) + start, len(text) + end, names.get(name, name)))
+                links.append(Link(len(text) + start, len(text) + end, names.get(_address(name), name)))
         text += part
+    pages = given.get("citations")
+    if isinstance(pages, list) and not links:
+        links = [
+            Link(marker.start, marker.start, names.get(_address(str(pages[number - 1])), str(pages[number - 1])))
+            for marker in markers(text, len(pages))
+            for number in marker.ids
+            if 1 <= number <= len(pages)
+        ]
     return CitedText(text, tuple(links))
+
+
+def _address(name: str) -> str:
+    """Return an address without what is added for counting and for finding words: `utm_source`, `#:~:text=`."""
+    return re.sub(r"#:~:text=.*|[?&]utm_\w+=[^&#]*", "", name).rstrip("/")
 
 
 _FIELDS = ("text", "content", "value", "output", "choices", "message", "refusal")
@@ -113,12 +134,19 @@ def _parts(message: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]
                 yield from _parts(as_mapping(item, "content"))
     elif isinstance(message.get("content"), list):
         for part in message["content"]:
+            if "refusal" in as_mapping(part) and "text" not in part:
+                raise ValueError(f"a message has to have text, but has only a refusal: {str(part['refusal'])[:200]!r}")
             if "text" in as_mapping(part):
                 yield from _parts(as_mapping(part, "text"))
     elif isinstance(message.get("text"), dict):
         yield from _parts(as_mapping(message["text"], "value"))
     else:
-        text = next((message[name] for name in ("text", "value", "content") if isinstance(message.get(name), str)), "")
+        text = next(
+            (message[name] for name in ("text", "value", "content") if isinstance(message.get(name), str)), None
+        )
+        if text is None:
+            held = ", ".join(name for name, value in message.items() if value) or "nothing"
+            raise ValueError(f"a message has to have text, but has only {held}")
         yield text, list(message.get("annotations") or ())
 
 
@@ -129,7 +157,8 @@ def _place(annotation: dict[str, Any]) -> tuple[int, int, str] | None:
         return None
     if kind == "url_citation":
         place = annotation.get("url_citation", annotation)
-        return place["start_index"], place["end_index"], place["url"]
+        start, end, url = fields_of(place, "start_index", "end_index", "url")
+        return start, end, url
     if kind == "container_file_citation":
         return annotation["start_index"], annotation["end_index"], annotation["file_id"]
     if kind == "file_citation" and "file_citation" in annotation:

@@ -374,3 +374,93 @@ def test_exporters_are_found_by_format():
     assert EXPORTERS.load("cohere") is to_cohere
     with pytest.raises(ValueError, match="`format` has to be one of"):
         EXPORTERS.load("bibtex")
+
+
+CHAR_LOCATION = {
+    "type": "char_location",
+    "cited_text": "The tower",
+    "document_index": 0,
+    "start_char_index": 0,
+    "end_char_index": 9,
+}
+URL_CITATION = {"type": "url_citation", "start_index": 0, "end_index": 5, "url": "https://e.org/x", "title": "t"}
+OF_ANTHROPIC = {"type": "message", "content": [{"type": "text", "text": "High.", "citations": [CHAR_LOCATION]}]}
+OF_OPENAI = {"output": [{"type": "message", "content": [{"type": "output_text", "text": "High.", "annotations": []}]}]}
+OF_COHERE = {
+    "message": {
+        "content": [{"type": "text", "text": "High."}],
+        "citations": [{"start": 0, "end": 4, "text": "High", "sources": [{"id": "a"}]}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "message", "vendor"),
+    [
+        (from_openai, OF_ANTHROPIC, "anthropic"),
+        (from_cohere, OF_ANTHROPIC, "anthropic"),
+        (from_openai, OF_COHERE, "cohere"),
+        (from_anthropic, OF_COHERE, "cohere"),
+        (from_anthropic, OF_OPENAI, "openai"),
+        (from_anthropic, OF_OPENAI["output"][0], "openai"),
+        (from_cohere, OF_OPENAI["output"][0], "openai"),
+        (from_cohere, {"role": "assistant", "content": "High.", "annotations": [URL_CITATION]}, "openai"),
+    ],
+)
+def test_the_message_of_another_vendor_does_not_lose_its_citations_in_silence(read, message, vendor):
+    with pytest.raises(ValueError, match=f"in the format of {vendor}; read it with from_{vendor}"):
+        read(message, [TOWER])
+
+
+@pytest.mark.parametrize(
+    ("read", "message", "problem"),
+    [
+        (from_openai, {"choices": [{"message": {"content": None, "refusal": "No."}}]}, "has only refusal"),
+        (from_openai, {"choices": [{"message": {"content": None, "tool_calls": [{}]}}]}, "has only tool_calls"),
+        (from_openai, {"output": [{"type": "message", "content": [{"type": "refusal", "refusal": "No."}]}]}, "refusal"),
+        (from_openai, {"output": [], "status": "failed"}, "its status is 'failed'"),
+        (
+            from_openai,
+            {"text": "A.", "annotations": [{"type": "url_citation", "start_index": 0, "end_index": 1}]},
+            "`url`",
+        ),
+        (from_anthropic, {"content": [{"type": "tool_use", "id": "t"}], "stop_reason": "tool_use"}, "only tool_use"),
+        (from_anthropic, {"content": []}, "only nothing"),
+        (from_anthropic, [{"type": "text", "text": None}], "`text`"),
+        (
+            from_anthropic,
+            [{"type": "text", "text": "A.", "citations": [{"type": "char_location"}]}],
+            "`document_index`",
+        ),
+        (from_cohere, {"message": "invalid api token"}, "is 'invalid api token'"),
+        (from_cohere, {"message": {"role": "assistant", "tool_calls": [{}]}}, "only role, tool_calls"),
+        (from_cohere, {"text": "A.", "citations": [{"start": 0, "end": 1}]}, "`sources`"),
+        (from_cohere, {"text": "A.", "citations": [{"end": 1, "sources": []}]}, "`start`"),
+        (
+            from_cohere,
+            {"content": "A.", "citations": [{"start": 0, "end": 1, "sources": [], "content_index": 7}]},
+            "one of the 1 blocks, but is 7",
+        ),
+    ],
+)
+def test_a_message_without_text_or_with_half_a_citation_is_refused(read, message, problem):
+    with pytest.raises(ValueError, match=problem):
+        read(message, [TOWER])
+
+
+@pytest.mark.parametrize(
+    "url", ["https://e.org/x?utm_source=openai", "https://e.org/x/", "https://e.org/x#:~:text=Rain,fell"]
+)
+def test_a_page_is_known_by_its_address_without_what_a_search_adds(url):
+    document = Document("rain", "Rain fell.", metadata={"url": "https://e.org/x"})
+    cited = from_openai({"text": "Rain.", "annotations": [{**URL_CITATION, "url": url}]}, [document])
+    assert [link.document for link in cited.links] == ["rain"]
+
+
+def test_a_response_that_lists_its_pages_cites_them_by_markers():
+    response = {
+        "citations": ["https://e.org/x", "https://e.org/y"],
+        "choices": [{"message": {"role": "assistant", "content": "Rain [1]. Snow [2][9]."}}],
+    }
+    cited = from_openai(response, [Document("rain", "Rain fell.", metadata={"url": "https://e.org/x"})])
+    assert [(link.answer_start, link.document) for link in cited.links] == [(5, "rain"), (15, "https://e.org/y")]
