@@ -6,8 +6,14 @@ import regex
 
 _BOUNDARY = regex.compile(r"(?w)\b")
 _GRAPHEME = regex.compile(r"\X")
-# A time or a ratio is one word, though the annex parts it at the colon.
-_INSIDE_NUMBER = regex.compile(r"(?<=\d):(?=\d)|(?<=\d:)(?=\d)")
+# A time, a date, a fraction and a number with its sign are one word each, and so are a power and a formula, though the
+# annex parts them.
+_HIGH_OR_LOW = "[⁰¹²³⁴-⁹₀-₉]"
+_INSIDE_NUMBER = regex.compile(
+    r"(?<=\d)[:/](?=\d)|(?<=\d[:/])(?=\d)|(?<=\d{4})-(?=\d\d-\d\d)|(?<=\d{4}-)(?=\d\d-\d\d)|"
+    r"(?<=\d{4}-\d\d)-(?=\d\d)|(?<=\d{4}-\d\d-)(?=\d\d)|(?<=(?:^|[\s(])[-−+±])(?=\d)|"
+    rf"(?<=\w)(?={_HIGH_OR_LOW})|(?<={_HIGH_OR_LOW})(?=\w)"
+)
 
 CONTEXT = 100
 """Characters that are looked at beside a range; from the next blank on, since no word reaches over one."""

@@ -48,6 +48,13 @@ E_ACUTE = "e\u0301"
         ("ทำ", (0, 1), "ทำ"),
         ("at 10:30 h", (3, 5), "10:30"),
         ("snake_case is", (0, 2), "snake_case"),
+        ("10⁶ units", (0, 2), "10⁶"),
+        ("H₂O is", (0, 1), "H₂O"),
+        ("x² + y", (0, 1), "x²"),
+        ("at -5 °C", (4, 5), "-5"),
+        ("1/2 cup", (0, 1), "1/2"),
+        ("on 2020-01-05.", (8, 10), "2020-01-05"),
+        ("well-known", (0, 4), "well"),
     ],
 )
 def test_a_range_takes_whole_words(text, asked, taken):
