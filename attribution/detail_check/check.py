@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from .alignment import Alignment, aligned
-from .differences import LEAST_COVERAGE, Difference, replaced
+from .differences import LEAST_COVERAGE, Difference, counted, exchanged_scores, replaced
 from .findings import Finding, FindingKind
 from .numbers import same_quantity
 from .roles import misbound, swapped, turned_voice
 from .scope import denied_in_one, denies_either, modal, of_another, quantified, restricted
 from .tokens import Token
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the findings or their weights do: a part of the name of every judge that the check stands beside."""
 
 ROLE_COVERAGE = 0.85
@@ -64,6 +64,7 @@ def _differences(texts: tuple[str, str], found: Alignment) -> Iterator[Differenc
     if (only := restricted(found)) is not None:
         differences.append(only)
     differences += modal(found)
+    differences += [*counted(found), *exchanged_scores(found)]
     if found.coverage >= ROLE_COVERAGE:
         differences = _with_roles(found, differences, converse=words.converse)
     yield from differences

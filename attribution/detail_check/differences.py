@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from .alignment import Alignment
 from .findings import FindingKind
-from .lexicon import ALIASES, FUNCTION_WORDS, calendar, classes, exclusive, is_word, opposite, units
+from .lexicon import ALIASES, FUNCTION_WORDS, NEGATORS, ORDINALS, calendar, classes, exclusive, is_word, opposite, units
 from .roles import sides
 from .tokens import Kind, Token
 
@@ -17,6 +18,7 @@ LEAST_COVERAGE = 0.45
 
 _COMPARED = frozenset({"over", "up", "down", "under", "more", "less"})
 _INEXACT = frozenset({"one", "both", "once", "pair", "couple", "double", "doubled", "halved", "tripled"})
+_TIMES = frozenset({"once", "twice", "thrice"})
 _CHANGED = frozenset({"doubled", "tripled", "halved"})
 _LINKS = frozenset({"and", "or"})
 _ADVERBS = frozenset({"also", "then", "so", "both", "therefore", "thus", "later", "subsequently"})
@@ -73,7 +75,7 @@ def replaced(texts: tuple[str, str], found: Alignment) -> Replaced:
             differences.append(Difference(_class_kind(token), (here, here), (rival, rival)))
             n_opposites += token.kind is Kind.WORD
             continue
-        flip = _antonym(found, here, token)
+        flip = None if token.low in NEGATORS else _antonym(found, here, token)
         if flip is not None and token.kind is not Kind.NAME:
             left, right, _ = sides(found, here, flip, 4)
             if left and right:  # "lent to A by B" is "borrowed by A from B"
@@ -88,7 +90,11 @@ def replaced(texts: tuple[str, str], found: Alignment) -> Replaced:
 
 
 def _number(found: Alignment, here: int, token: Token) -> Iterator[Difference]:
-    if found.coverage < 0.6 or any(other.key == token.key for other in found.source) or token.low in _INEXACT:
+    if found.coverage < 0.6 or any(other.key == token.key for other in found.source):
+        return
+    if token.low in _INEXACT:
+        times = [n for n in found.gap(here) if token.low in _TIMES and found.source[n].low in _TIMES]
+        yield from (Difference(FindingKind.NUMBER, (here, here), (n, n)) for n in times[:1])
         return
     others = [n for n in found.gap(here) if found.source[n].kind is Kind.NUMBER]
     others = [n for n in others if found.source[n].is_year == token.is_year or found.source[n].low[0].isdigit()]
@@ -102,6 +108,30 @@ def _number(found: Alignment, here: int, token: Token) -> Iterator[Difference]:
         yield Difference(FindingKind.NUMBER, (here, here), (others[0], others[0]))
     elif token.key not in found.known and token.low[0].isdigit():
         yield Difference(FindingKind.NUMBER, (here, here))
+
+
+def counted(found: Alignment) -> Iterator[Difference]:
+    """Yield numbers that the source gives to other things: three cranes where it has two, and three ships."""
+    statement, source = found.statement, found.source
+    for here, token in enumerate(statement[:-1]):
+        thing = statement[here + 1]
+        if token.kind is not Kind.NUMBER or token.is_year or thing.kind is not Kind.WORD or here + 1 not in found.pairs:
+            continue
+        before = [n - 1 for n, each in enumerate(source) if n and each.key == thing.key]
+        numbers = [n for n in before if source[n].kind is Kind.NUMBER]
+        behind = source[found.pairs.get(here, -1) + 1 :][:1]
+        moved = here in found.pairs and bool(behind) and behind[0].kind is Kind.WORD
+        if moved and numbers == before and all(source[n].key != token.key for n in numbers):
+            yield Difference(FindingKind.NUMBER, (here, here), (numbers[0], numbers[0]))
+
+
+def exchanged_scores(found: Alignment) -> Iterator[Difference]:
+    """Yield two numbers side by side that stand the other way round in the source: 3-1 and 1-3."""
+    for here, (one, other) in enumerate(itertools.pairwise(found.statement)):
+        numbers = one.kind is Kind.NUMBER and other.kind is Kind.NUMBER and one.key != other.key
+        if numbers and here in found.pairs and found.pairs.get(here + 1, -9) == found.pairs[here] - 1:
+            there = found.pairs[here] - 1
+            yield Difference(FindingKind.NUMBER, (here, here + 1), (there, there + 1))
 
 
 def _joined(found: Alignment, here: int, token: Token, names: _Names) -> Iterator[Difference]:
@@ -164,6 +194,7 @@ class _Names:
         premise, statement = texts
         self._statement = statement
         self.letters = re.sub(r"\W", "", premise.lower())
+        self._letters_alone = set(re.findall(r"\b[A-Z]\b", premise))
         shown = [premise[t.start : t.end] for t in found.premise if t.kind is not Kind.PUNCTUATION]
         self._initials = "".join(word[0] for word in shown) + " "
         self._initials += "".join(word[0] for word in shown if word.lower() not in FUNCTION_WORDS)
@@ -180,10 +211,14 @@ class _Names:
     def knows(self, token: Token, found: Alignment) -> bool:
         """Return whether the premise has the name, its initials, its country, or the people of it."""
         low = token.low
-        if low in found.known or low in self.letters or low in self._spelled:
+        within = low in self.letters if len(low) > 1 else low.upper() in self._letters_alone
+        if low in found.known or within or low in self._spelled:
             return True
+        if low in ORDINALS and f"#{ORDINALS[low]:g}" in found.known:
+            return True  # "the Second World War" is World War II
         # An acronym whose letters begin neighbouring words of the premise.
-        if self._statement[token.start : token.start + 2].isupper() and low.upper() in self._initials.upper():
+        shown = self._statement[token.start : token.end]
+        if len(shown) > 1 and shown[:2].isupper() and low.upper() in self._initials.upper():
             return True
         return _alias(low, found.known)
 

@@ -49,7 +49,19 @@ MONTHS = _WORDS["months"][0]
 
 # A form of two words; the lemmatizer knows the other one.
 _AMBIGUOUS = {"rose": "rise", "left": "leave", "lay": "lie", "fell": "fall", "worse": "bad"}
-_NAMED_ALIKE = ("monday", "january", "kilometre", "kilogram", "litre", "celsius", "dollar", "watt", "kilobyte")
+_NAMED_ALIKE = (
+    "monday",
+    "january",
+    "kilometre",
+    "kilogram",
+    "litre",
+    "celsius",
+    "dollar",
+    "watt",
+    "kilobyte",
+    "hectare",
+    "hertz",
+)
 _NEGATIVE_PREFIXES = ("un", "in", "im", "non", "dis", "ir", "il", "de")
 
 LEAST_KNOWN = 0.7

@@ -137,7 +137,9 @@ def modal(found: Alignment) -> Iterator[Difference]:
                 continue
             if {token.low, source[there].low} != {"would", "could"}:
                 yield Difference(FindingKind.MODAL, (here, here), (there, there))
-    hedged = any(t.low in HEDGES or t.low in MODALS or t.low in CONDITIONS for t in statement)
+    hedged = any(
+        (t.low in HEDGES or t.low in MODALS or t.low in CONDITIONS) and t.kind is not Kind.NAME for t in statement
+    )
     if hedged or found.coverage < 0.6:
         return
     for n in found.free:

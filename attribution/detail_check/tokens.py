@@ -56,10 +56,11 @@ _PHRASES = {
     "no more than": "atmost", "no less than": "atleast", "no fewer than": "atleast", "up to": "atmost",
     "fewer than": "atmost", "more than half": "most",
     "a few": "several", "no longer": "not", "have to": "must", "has to": "must", "had to": "must",
-    "required to": "must", "per cent": "%",
+    "required to": "must", "per cent": "%", "per mille": "‰", "in front of": "infrontof",
 }  # fmt: skip
 _WORDS = {"percent": "%", "wo": "will", "ca": "can", "sha": "shall"}
 
+_NEGATIVE = frozenset({"minus", "negative"})
 _HALVES = {"a": "antemeridiem", "p": "postmeridiem"}
 
 _TOKEN = re.compile(
@@ -71,11 +72,14 @@ _TOKEN = re.compile(
       | (?:\.(?P<min2>[0-5]\d))?\s?(?P<half2>[ap])\.?m\b\.?))
   | (?P<degrees>°\s?[CF]\b)
   | (?P<acronym>\b(?:[^\W\d_]\.){{2,}})
-  | (?P<number>(?:{numbers.DIGITS}))(?P<suffix>(?:st|nd|rd|th|bn|mn|m|k|km|kg|mg|g|cm|mm|ml|s)\b)?
+  | (?P<roman>(?<=[^\W\d_][ ])(?-i:(?:X{{0,3}}(?:IX|IV|V?I{{1,3}})|X{{2,3}}V?)(?<!\bI))\b)
+  | (?P<decade>['’](?P<tens>\d0)s\b)
+  | (?P<number>(?:(?:(?<=\s)|(?<=^)|(?<=\())[-−](?=\d))?(?:{numbers.DIGITS}))
+      (?P<suffix>(?:st|nd|rd|th|bn|mn|m|k|km|kg|mg|g|cm|mm|ml|s)\b)?
   | (?P<phrase>\b(?:{"|".join(phrase.replace(" ", r"[ ]") for phrase in _PHRASES)})\b)
   | (?P<cannot>\bcannot\b)
   | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)
-  | (?P<mark>[%$€£.,;:()!?])
+  | (?P<mark>[%‰$€£¥₹.,;:()!?])
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -100,7 +104,7 @@ class _Piece:
     time: bool = False
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str) -> Iterator[_Piece]:  # noqa: PLR0912  (a case for each group)
     for match in _TOKEN.finditer(text):
         start, end = match.span()
         group = match.groupdict()
@@ -121,6 +125,9 @@ def _pieces(text: str) -> Iterator[_Piece]:
             yield _Piece("celsius" if match.group()[-1] in "cC" else "fahrenheit", start, end)
         elif group["acronym"]:
             yield _Piece(match.group().replace(".", "").lower(), start, end)
+        elif group["roman"] or group["decade"]:
+            value = _roman(group["roman"]) if group["roman"] else 1900.0 + int(group["tens"])
+            yield _Piece(f"{value:g}", start, end, value)
         elif group["number"]:
             yield from _number(match)
         elif group["phrase"]:
@@ -130,6 +137,11 @@ def _pieces(text: str) -> Iterator[_Piece]:
             yield _Piece("not", start + 3, end)
         else:
             yield from _word(match.group(), start)
+
+
+def _roman(numeral: str) -> float:
+    values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in numeral]
+    return float(sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True)))
 
 
 def _word(written: str, start: int) -> Iterator[_Piece]:
@@ -146,8 +158,9 @@ def _word(written: str, start: int) -> Iterator[_Piece]:
 
 
 def _number(match: re.Match[str]) -> Iterator[_Piece]:
-    written, suffix = match["number"], (match["suffix"] or "").lower()
-    value, start, end = numbers.value_of_digits(written), match.start(), match.end("number")
+    written, suffix = match["number"].lstrip("-−"), (match["suffix"] or "").lower()
+    sign = 1 if written == match["number"] else -1
+    value, start, end = sign * numbers.value_of_digits(written), match.start(), match.end("number")
     money = match.string[max(0, start - 1) : start] in tuple("$€£")
     if suffix in {"bn", "mn", "k"} or (suffix == "m" and money):
         yield _Piece(written, start, match.end(), value * numbers.SCALES.get(suffix, 1e6))
@@ -169,7 +182,11 @@ def _joined(pieces: list[_Piece]) -> Iterator[_Piece]:
             value = ORDINALS[piece.low]
         elif value is None and piece.low in numbers.MULTIPLES:
             value = numbers.MULTIPLES[piece.low]
+        elif piece.low in _NEGATIVE and place + 1 < len(pieces) and pieces[place + 1].value is not None:
+            value, used = -(pieces[place + 1].value or 0.0), 2
+            piece = _Piece(pieces[place + 1].low, piece.start, piece.end)
         if value is not None and not piece.time:
+            value, used = _with_part(pieces, place, used, value)
             scaled = place + used
             if piece.low == "half" and scaled < len(pieces) and pieces[scaled].low == "a":
                 scaled += 1
@@ -183,6 +200,21 @@ def _joined(pieces: list[_Piece]) -> Iterator[_Piece]:
         place += used
 
 
+def _with_part(pieces: list[_Piece], place: int, used: int, value: float) -> tuple[float, int]:
+    """Return a value with the part of a whole behind it (`two thirds`, `two and a half`), and how many words it has."""
+    behind = [each.low for each in pieces[place + used : place + used + 3]]
+    if behind == ["and", "a", "half"]:
+        return value + 0.5, used + 3
+    if (
+        behind[:1]
+        and behind[0] in numbers.PARTS
+        and pieces[place].low != behind[0]
+        and value < numbers.PARTS[behind[0]]
+    ):
+        return 100 * value / numbers.PARTS[behind[0]], used + 1
+    return value, used
+
+
 def _names(pieces: Iterator[_Piece], text: str) -> Iterator[Token]:
     begins = True
     for piece in pieces:
@@ -194,7 +226,8 @@ def _names(pieces: Iterator[_Piece], text: str) -> Iterator[Token]:
         else:
             closed = low in FUNCTION_WORDS or low in QUANTIFIERS or low in NEGATORS or low in ONLY or low in places()
             written = text[piece.start : piece.end]
-            name = written[:1].isupper() and (low not in FUNCTION_WORDS or written == "May") and not (begins and closed)
+            function = low in FUNCTION_WORDS and not (written == "May" or (written == "A" and not begins))
+            name = written[:1].isupper() and not function and not (begins and closed)
             kind = Kind.NAME if name else Kind.FUNCTION if low in FUNCTION_WORDS else Kind.WORD
             named = None if low == "may" and not name else canonical().get(low)
             key = named or (low if low in FUNCTION_WORDS else stem(low))

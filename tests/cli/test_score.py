@@ -73,7 +73,7 @@ def test_ragas_lines_in_strict_mode(run, answers, tmp_path):
     assert "2 of 2 answers counted, 4 statements: 2 supported, 2 not supported" in result.output
     written = from_json(ScoreOutput, out.read_text())
     assert written.corpus.recall.value == 0.5
-    assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1+details/1")
+    assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1+details/2")
     first = written.answers[0]
     assert (first.number, first.scores.recall) == (1, 0.5)
     assert [(document.id, document.text) for document in first.documents] == [("1", "Alpha."), ("2", "Gamma.")]
@@ -236,7 +236,7 @@ def test_the_words_of_the_page_are_located_beforehand_where_asked(run, answers, 
 
 
 CALIBRATION = {
-    "entailment": "words@1+details/1", "threshold": 0.25, "file": "pairs.jsonl",
+    "entailment": "words@1+details/2", "threshold": 0.25, "file": "pairs.jsonl",
     "supported_right": 40, "supported": 50, "refused_right": 25, "others": 30,
 }  # fmt: skip
 
@@ -253,7 +253,7 @@ def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_pa
     assert corrected.low <= corrected.value <= corrected.high
     calibration.write_text(json.dumps({**CALIBRATION, "entailment": "words@2"}))
     other = run(answers(RAGAS), "--calibration", calibration)
-    assert (other.exit_code, "has to be of the model words@1+details/1" in other.output) == (2, True)
+    assert (other.exit_code, "has to be of the model words@1+details/2" in other.output) == (2, True)
     calibration.write_text("[]")
     assert "has to be a file that" in run(answers(RAGAS), "--calibration", calibration).output
     assert "leave one of them out" in run(answers(RAGAS), "--calibration", calibration, "--threshold", 0.5).output

@@ -127,3 +127,9 @@ def test_more_changed_details_than_paraphrases_of_the_examples_have_findings():
     }
     assert share["not_supported"] >= 0.28
     assert share["supported"] <= 0.14
+
+
+@pytest.mark.parametrize("line", (Path(__file__).parent / "details.jsonl").read_text(encoding="utf-8").splitlines())
+def test_numbers_units_roles_and_negations_in_other_words(line):
+    pair = json.loads(line)
+    assert bool(check_details(pair["premise"], pair["hypothesis"])) == pair["differs"]
