@@ -104,7 +104,7 @@ class _Piece:
     time: bool = False
 
 
-def _pieces(text: str) -> Iterator[_Piece]:  # noqa: PLR0912  (a case for each group)
+def _pieces(text: str) -> Iterator[_Piece]:
     for match in _TOKEN.finditer(text):
         start, end = match.span()
         group = match.groupdict()

@@ -119,7 +119,7 @@ def _read(citation: dict[str, Any], documents: Sequence[Document]) -> tuple[str,
         document = _numbered(citation, _QUOTED[kind], documents)
         return document.id, located(document, quote)
     if kind == "web_search_result_location":
-        (url,) = fields_of(citation, "url")
+        url = str(fields_of(citation, "url")[0])
         found = next((each for each in documents if url in (each.id, each.metadata.get("url"))), None)
         return (found.id, located(found, quote)) if found else (url, None)
     raise ValueError(f"a citation's `type` has to be one that is documented, but is {kind!r}")
