@@ -45,6 +45,8 @@ def calibrate(file: Path, judge: Judge, json: Path | None) -> None:
         f"balanced accuracy {shown_number(found['balanced_accuracy'])} on {found['measured_on']} others, "
         f"{shown_number(found['before'])} with the model's own threshold {found['own_threshold']:g}"
     )
+    if found["not_judged"]:
+        click.echo(f"{found['not_judged']} pairs could not be judged and are in no figure", err=True)
     click.echo(str(_reliability(found)))
     if json is not None:
         write_json(json, found)

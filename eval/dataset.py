@@ -29,7 +29,7 @@ class Dataset:
 
     @classmethod
     def read(cls, paths: Sequence[Path] | Path) -> Dataset:
-        """Read UTF-8 files as if they stood in one, each ended by a line feed.
+        """Read UTF-8 files, or UTF-16 with a byte order mark, as if they stood in one, each ended by a line feed.
 
         Raises:
             OSError: One cannot be read.
@@ -89,7 +89,8 @@ def limited(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
 
 
 def _decoded(raw: bytes, path: Path) -> str:
+    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} has to be UTF-8 text, but is not: {error.reason} at byte {error.start}") from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -33,7 +33,8 @@ class Judgement:
     """The verdict of a model on one pair.
 
     Args:
-        supported: Probability in [0, 1] that the premise supports the hypothesis; `None` if the model failed.
+        supported: Probability in [0, 1] that the premise supports the hypothesis; `None` if the model failed. NaN, here
+            and in the others, is a failure.
         contradicted: Probability that it contradicts it, if the model tells that from silence, else `None`.
         chunk: Half-open range of the premise that `supported` was read from, if the premise was longer than the model's
             window; `None` for the whole premise.
@@ -57,19 +58,21 @@ class Judgement:
     def __post_init__(self) -> None:
         if (self.supported is None) == (self.failure is None):
             raise ValueError("a judgement has to hold either a probability or a failure")
-        for name in ("supported", "contradicted", "partial"):
+        names = ("supported", "contradicted", "partial")
+        if any(value is not None and math.isnan(value) for value in (getattr(self, name) for name in names)):
+            failed = {
+                **dict.fromkeys(names),
+                "decided": None,
+                "failure": self.failure or "the model's output is not a number (NaN)",
+            }
+            for name, value in failed.items():
+                object.__setattr__(self, name, value)
+        if self.failure is not None and not self.failure.strip():
+            object.__setattr__(self, "failure", "the model gave no reason")
+        for name in names:
             value = getattr(self, name)
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ValueError(f"`{name}` has to be in [0, 1], but is {value}")
-
-    @classmethod
-    def of_output(
-        cls, supported: float, contradicted: float | None = None, *, decided: bool | None = None
-    ) -> Judgement:
-        """Return the judgement that the numbers of a network stand for; a failure if one of them is NaN."""
-        if math.isnan(supported) or (contradicted is not None and math.isnan(contradicted)):
-            return cls(None, failure="the model's output is not a number (NaN)")
-        return cls(supported, contradicted, decided=decided)
 
 
 CONTRADICTED_FROM = 0.5
@@ -117,6 +120,26 @@ class EntailmentModel(Protocol):
         Does not raise for a pair that cannot be judged: the judgement of that pair is a failure.
         """
         ...
+
+
+def judgements_of(model: EntailmentModel, pairs: Sequence[Pair]) -> list[Judgement]:
+    """Return what a model judges of pairs, which may be anybody's model.
+
+    Raises:
+        TypeError: If it returns anything else than judgements.
+        ValueError: If it returns another number of them than it was given pairs.
+    """
+    given: object = model.judge(pairs)
+    judged = list(given) if isinstance(given, Iterable) else [given]
+    strangers = [each for each in judged if not isinstance(each, Judgement)]
+    if strangers:
+        kind = type(strangers[0]).__name__
+        raise TypeError(f"the entailment model {model.name} has to return judgements, but returned a {kind}")
+    if len(judged) != len(pairs):
+        raise ValueError(
+            f"the entailment model {model.name} has to return {len(pairs)} judgements, but returned {len(judged)}"
+        )
+    return [each for each in judged if isinstance(each, Judgement)]
 
 
 class WindowedEntailment(ABC):

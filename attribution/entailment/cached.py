@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ..detail_check import Finding
 from ..serialization import from_data
 from ..statistics import Reliability
-from .base import EntailmentModel, Judgement, Pair
+from .base import EntailmentModel, Judgement, Pair, judgements_of
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class CachedEntailment:
         unknown = sorted((pair for pair in unique if pair not in known), key=_length, reverse=True)
         for start in range(0, len(unknown), self._batch):
             some = unknown[start : start + self._batch]
-            judgements = self._model.judge(some)
+            judgements = judgements_of(self._model, some)
             known.update(zip(some, judgements, strict=True))
             if self._cache is not None:
                 self._cache.put(zip(some, judgements, strict=True))

@@ -129,7 +129,7 @@ class T5Entailment(CheckpointEntailment):
         first = written.logits[0][:, [self._no, self._yes]].float()
         probabilities = first.softmax(dim=-1)[:, 1].tolist()
         labels = self.tokenizer.batch_decode(written.sequences, skip_special_tokens=True)
-        return [Judgement.of_output(p, decided=label == "1") for p, label in zip(probabilities, labels, strict=True)]
+        return [Judgement(p, decided=label == "1") for p, label in zip(probabilities, labels, strict=True)]
 
 
 class TrueEntailment(T5Entailment):

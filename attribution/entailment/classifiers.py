@@ -76,7 +76,7 @@ class NLIEntailment(CheckpointEntailment):
         inputs = self.inputs([pair.premise for pair in pairs], [pair.hypothesis for pair in pairs])
         rows = self.model(**inputs).logits.float().softmax(dim=-1).tolist()
         against = self.contradiction
-        return [Judgement.of_output(row[self.entailment], None if against is None else row[against]) for row in rows]
+        return [Judgement(row[self.entailment], None if against is None else row[against]) for row in rows]
 
 
 class MiniCheckEntailment(CheckpointEntailment):
@@ -137,7 +137,7 @@ class MiniCheckEntailment(CheckpointEntailment):
             logits = self.model(**inputs, decoder_input_ids=begun).logits[:, 0, self._labels]
         else:
             logits = self.model(**inputs).logits
-        return [Judgement.of_output(p) for p in logits.float().softmax(dim=-1)[:, 1].tolist()]
+        return [Judgement(p) for p in logits.float().softmax(dim=-1)[:, 1].tolist()]
 
 
 class HHEMEntailment(CheckpointEntailment):
@@ -205,7 +205,7 @@ class HHEMEntailment(CheckpointEntailment):
         """Judge one batch of pairs that fit the window; may run out of memory."""
         texts = [self.PROMPT.format(premise=pair.premise, hypothesis=pair.hypothesis) for pair in pairs]
         logits = self.model(**self.inputs(texts)).logits[:, 0, :]
-        return [Judgement.of_output(p) for p in logits.float().softmax(dim=-1)[:, 1].tolist()]
+        return [Judgement(p) for p in logits.float().softmax(dim=-1)[:, 1].tolist()]
 
 
 _ENTAILMENT = re.compile(r"(entail(s|ed|ment)?|support(s|ed)?|consistent|attributable)")

@@ -11,7 +11,7 @@ from importlib.resources import files
 from ..detail_check import VERSION, Finding, check_details
 from ..detail_check.lexicon import is_english
 from ..statistics import Reliability
-from .base import EntailmentModel, Judgement, Pair
+from .base import EntailmentModel, Judgement, Pair, judgements_of
 
 SUREST = 0.98
 """A judge that says 1 is taken to be no surer than this: a detail that differs can still turn it."""
@@ -39,10 +39,16 @@ class DetailCheckedEntailment:
         self.threshold = model.threshold
 
     def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        """Return one judgement a pair, in order."""
+        """Return one judgement a pair, in order.
+
+        Raises:
+            TypeError: If the model returns anything else than judgements.
+            ValueError: If it returns another number of them.
+        """
+        judged = judgements_of(self.model, pairs)
         return [
             judgement if judgement.supported is None else with_details(judgement, pair)
-            for pair, judgement in zip(pairs, self.model.judge(pairs), strict=True)
+            for pair, judgement in zip(pairs, judged, strict=True)
         ]
 
 

@@ -126,7 +126,7 @@ def _judgement(statement: str, tokens: Sequence[tuple[tuple[int, int], float]]) 
     if not tokens:
         return Judgement(None, failure="the statement has no token that the model knows")
     least = min(probability for _, probability in tokens)
-    judgement = Judgement.of_output(least)
+    judgement = Judgement(least)
     if judgement.supported is None:
         return judgement
     details = tuple(

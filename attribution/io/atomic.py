@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
@@ -104,6 +104,17 @@ def check_outputs(outputs: Iterable[str | os.PathLike[str] | None], inputs: Iter
             if _same(Path(path), other):
                 raise ValueError(f"cannot write {str(path)!r}: it {why}. Give another name.")
         taken.append((Path(path), "is written already"))
+
+
+def check_inputs(inputs: Sequence[str | os.PathLike[str]]) -> None:
+    """Reject a file that is given twice, also by another name.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    for number, path in enumerate(inputs):
+        if any(Path(path).is_file() and _same(Path(path), Path(other)) for other in inputs[:number]):
+            raise ValueError(f"{str(path)!r} is given twice, which would count its answers twice: give it once")
 
 
 def _same(one: Path, other: Path) -> bool:

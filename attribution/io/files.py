@@ -19,7 +19,7 @@ from ..scoring.score import Scoring, score_each
 from ..serialization import as_data, as_json
 from ..text.markers import markers
 from .answers import Record, read
-from .atomic import AtomicFile
+from .atomic import AtomicFile, check_inputs
 from .schema import FORMAT, ComparisonOutput, CorpusOutput, ProblemOutput
 
 
@@ -66,8 +66,11 @@ def score_files(
 
     Raises:
         InputError: With `strict_input`, naming file, number and problem.
+        ValueError: If a file is given twice.
         OSError: If a file cannot be read.
     """
+    paths = list(paths)
+    check_inputs(paths)
     scoring = scoring or Scoring()
     records = (examined(record, scoring) for path in paths for record in read(path))
     while some := list(itertools.islice(records, window)):

@@ -46,6 +46,9 @@ def read_reports(path: str | Path) -> SavedReports:
         FormatError: If it is something else, with what to do about it.
     """
     raw = Path(path).read_bytes()
+    encoding = json.detect_encoding(raw[:4])
+    if encoding != "utf-8":  # with a byte order mark, or as PowerShell writes it
+        raw = raw.decode(encoding, "replace").encode("utf-8", "replace")
     name = _format(raw, path)
     try:
         if name == ANSWER_FORMAT:

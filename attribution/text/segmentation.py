@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import sentencex
 
@@ -62,7 +62,7 @@ _SCRIPTS = {
 # fmt: off
 # The most frequent words of each language: they tell it, and begin its sentences.
 _SMALL_WORDS = {
-    "en": "the of and to in is was it that he she they for on with by from at are were this be has had not his",
+    "en": "the of and to in is was it that he she they for on with by from at are were this not his a an as no or but",
     "de": "der die das und ist ein eine nicht mit auf er sie es den dem des im von zu war sich für gilt wurde",
     "fr": "le la les et est un une des du il elle dans pour que qui pas au sur avec ce était ont par se ils",
     "es": "el la los las y es un una de del que en por con se su al fue son para como lo no",
@@ -118,10 +118,15 @@ def language_of(text: str) -> str:
     for language, script in _SCRIPTS.items():
         if 2 * len(script.findall(sample)) > len(letters):
             return language
-    words = Counter(word.casefold() for word in _WORD_IN_LETTERS.findall(sample))
-    times = {language: sum(words[word] for word in small.split()) for language, small in _SMALL_WORDS.items()}
-    found = max(times, key=lambda language: times[language])
-    return found if times[found] > times["en"] else "en"
+    words = {word.casefold() for word in _WORD_IN_LETTERS.findall(sample)}
+    known = {language: len(words & _words_of(language)) for language in _SMALL_WORDS}
+    found = max(known, key=lambda language: known[language])
+    return found if known[found] > max(known["en"], 1) else "en"
+
+
+@cache
+def _words_of(language: str) -> frozenset[str]:
+    return frozenset(f"{_SMALL_WORDS.get(language, '')} {_STARTERS.get(language, '')}".split())
 
 
 def _blocks(text: str) -> Iterable[tuple[int, int]]:
@@ -150,10 +155,7 @@ def _behind_last_words(block: str, language: str) -> Iterable[int]:
     """Yield the places behind abbreviations that end a sentence, because the next word begins one."""
     for match in _LAST_WORDS.finditer(block):
         listed = match["list"] and language not in {"de", "pl", "ru"}
-        if listed or match["next"].casefold() in {
-            *_SMALL_WORDS.get(language, "").split(),
-            *_STARTERS.get(language, "").split(),
-        }:
+        if listed or match["next"].casefold() in _words_of(language):
             yield match.start("gap")
 
 

@@ -50,6 +50,7 @@ def test_the_threshold_separates_and_is_measured_on_other_premises(run, tmp_path
     assert result.exit_code == 0, result.output
     found = json.loads(out.read_text())
     assert 0.65 <= found["threshold"] <= 0.7
+    assert "1 pairs could not be judged" in result.output
     assert found["balanced_accuracy"] == 1.0
     assert found["before"] < 0.9
     assert found["fitted_on"] + found["measured_on"] == 200

@@ -312,3 +312,12 @@ def test_shuffled_answers_are_paired_by_id(run, answers, tmp_path):
     other.write_text("\n".join(json.dumps(line) for line in lines[::-1]))
     result = run(answers(*lines), "--compare", other)
     assert "Difference in Citation recall: +0.000 [0.000, 0.000] p = 1.0000, 2 answers" in result.output
+
+
+def test_a_file_that_is_given_twice_is_not_counted_twice(run, answers, tmp_path):
+    path = answers(RAGAS)
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(path)
+    for other in (path, link):
+        result = run(path, other)
+        assert (result.exit_code, "is given twice" in result.output) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +54,10 @@ def test_a_line_of_another_kind_is_named_with_what_it_lacks() -> None:
         dataset.records("a thing", lambda _, record: record["a"])
     with pytest.raises(ValueError, match=r"x.jsonl has to hold lines, each a thing, but is empty"):
         Dataset("x.jsonl", "0", " \n").records("a thing", lambda _, record: record)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes('{"a": 1}\r\n'.encode(encoding))
+    assert Dataset.read(path).records("an object", lambda _, value: value["a"]) == [1]

@@ -158,4 +158,4 @@ def _unread(script: str) -> Judgement:
 
 def _read(premise: str, rows: list[Row], probabilities: list[tuple[float, float]]) -> Judgement:
     ranges = [(0, len(premise))] if len(rows) == 1 else [(row.start, row.end) for row in rows]
-    return best(ranges, [Judgement.of_output(s, c) for s, c in probabilities], premise)
+    return best(ranges, [Judgement(s, c) for s, c in probabilities], premise)

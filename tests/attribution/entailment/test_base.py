@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from counterfoil.attribution import Judgement, Pair
-from counterfoil.attribution.entailment.base import WindowedEntailment, best, windows
+from counterfoil.attribution.entailment.base import WindowedEntailment, best, judgements_of, windows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,3 +118,37 @@ def test_an_unread_window_leaves_the_premise_unjudged_unless_another_supports():
     failed = Judgement(None, failure="timed out")
     assert best([(0, 1), (1, 2)], [Judgement(0.2), failed], "ab") == failed
     assert best([(0, 1), (1, 2)], [Judgement(0.8), failed], "ab").supported == 0.8
+
+
+@pytest.mark.parametrize("field", ["supported", "contradicted", "partial"])
+def test_nan_of_any_model_is_a_failure(field):
+    judgement = Judgement(**{"supported": 0.9, "decided": True, field: math.nan})
+    assert (judgement.supported, judgement.contradicted, judgement.decided) == (None, None, None)
+    assert "not a number" in judgement.failure
+
+
+def test_a_failure_without_a_reason_is_a_failure():
+    assert Judgement(None, failure=" ").failure == "the model gave no reason"
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "problem"),
+    [
+        ([], ValueError, "m has to return 1 judgements, but returned 0"),
+        ([Judgement(1.0)] * 2, ValueError, "but returned 2"),
+        (None, TypeError, "but returned a NoneType"),
+        ([0.5], TypeError, "but returned a float"),
+        ([None], TypeError, "but returned a NoneType"),
+    ],
+)
+def test_a_model_that_returns_something_else_is_called_by_its_name(returned, error, problem):
+    class Model:
+        name, threshold = "m", 0.5
+
+        def judge(self, pairs):
+            return returned
+
+    with pytest.raises(error, match=problem):
+        judgements_of(Model(), [Pair("a", "b")])
+    Model.judge = lambda self, pairs: (Judgement(0.5) for _ in pairs)
+    assert judgements_of(Model(), [Pair("a", "b")]) == [Judgement(0.5)]

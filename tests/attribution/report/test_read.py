@@ -113,3 +113,11 @@ def test_what_ask_writes_comes_back(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps(unknown), encoding="utf-8")
     with pytest.raises(FormatError, match="names the document 'none', but does not hold it"):
         read_reports(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_another_program_has_written_again(written, tmp_path, encoding):
+    out, _ = written
+    again = tmp_path / "again.json"
+    again.write_bytes(out.read_text(encoding="utf-8").encode(encoding))
+    assert read_reports(again).reports == read_reports(out).reports
