@@ -78,6 +78,11 @@ def check_body(body: bytes, path: str) -> None:
         if place != "vllm_xargs":
             raise ValueError(f"`{key}` has to be in `vllm_xargs`, but stands {place}")
         if key in CITATION_KEYS:
+            if switched_off():  # a server that was started with --cite as well
+                raise ValueError(
+                    f"`{key}` is not served here: {DISABLE} is set, which switches citations and contrasts off. "
+                    "Unset it and start the server with counterfoil serve --cite"
+                )
             raise ValueError(f"`{key}` is not served here: start the server with counterfoil serve --cite")
         _check_flags(key, value)
         found.append(key)

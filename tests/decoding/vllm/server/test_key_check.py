@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("vllm", reason="the check is one of vLLM's server")
 
-from counterfoil.decoding.vllm.server.key_check import KeyCheck
+from counterfoil.decoding.vllm.server.key_check import CITATION_KEYS, KeyCheck
 
 CHAT = "/v1/chat/completions"
 CAD = {"cf_method": "cad", "cf_contrast_ids": [1, 2]}
@@ -169,4 +169,7 @@ def test_a_server_that_is_switched_off_says_so(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
     assert "COUNTERFOIL_DISABLE is set" in refused({"messages": [], "vllm_xargs": CAD})
     assert "COUNTERFOIL_DISABLE is set" in refused({"messages": [], "guidance_scale": 1.5})
+    for key in CITATION_KEYS:
+        told = refused({"messages": [], "vllm_xargs": {key: True, "cf_documents": [{"text": "A"}]}})
+        assert told.startswith(f"`{key}` is not served here: COUNTERFOIL_DISABLE is set")
     assert posted(b"{}") == (200, b"answered", [b"{}"])
