@@ -63,7 +63,7 @@ class ServeCommand(Command):
 @click.option(
     "--cite",
     is_flag=True,
-    help="Serve citations as well: a chat request with cf_cite and cf_documents gets an answer whose sentences are "
+    help="Serve citations as well: a request with cf_cite and cf_documents gets an answer whose sentences are "
     "checked against its documents.",
 )
 @click.option(

@@ -1,15 +1,16 @@
 # pyright: reportMissingImports=false
-"""The layer itself: an ASGI application in front of another one that answers chat requests."""
+"""The layer itself: an ASGI application in front of another one that has OpenAI's chat endpoint, or its responses."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from counterfoil.decoding.vllm.server.key_check import (
+    RESPONSES,
     bad_request,
     endpoint_of,
     posts_json,
@@ -23,7 +24,9 @@ from .citer import Citer, Counts, Sources
 from .inner_call import InnerResponse, called
 from .judge_queue import JudgeQueue
 from .keys import KEYS, PLACE, CitationRequest, asked_citations
-from .prompts import question_of, with_documents, without_citation_keys
+from .prompts import messages_of, question_of, with_documents, without_citation_keys
+from .response_events import CitedEvents
+from .responses import cited_responses_body, conversation_of, responses_with_documents
 from .rewriting import CitedStream, NewCiter, cited_response
 from .stronger import check_verifiable, stronger
 from .verified_answer import Application, VerifiedAnswer
@@ -34,7 +37,7 @@ class CitationLayer:
     """Answers requests for citations, and passes on every other one as it came.
 
     Args:
-        app: An application with OpenAI's chat endpoint.
+        app: An application with OpenAI's chat endpoint, and that of its Responses API if it has one.
         queue: The judge.
         counts: What is counted.
         amateur_model: Whether the application contrasts with an amateur model.
@@ -60,30 +63,37 @@ class CitationLayer:
             body = await Request(scope, receive).body()
         except ClientDisconnect:
             return
-        request = request_with_keys(body)
+        request, endpoint = request_with_keys(body), endpoint_of(scope)
         try:
-            asked = asked_citations(request, endpoint_of(scope)) if request is not None else None
+            asked = asked_citations(request, endpoint) if request is not None else None
             if request is None or asked is None:
                 await self._app(scope, replayed(_passed_on(body, request), receive), send)
                 return
-            sources = Sources(asked.documents, question_of(request), asked.markers)
-            forms = with_documents(request, asked.documents, amateur_model=self._amateur_model)
+            is_chat = endpoint != RESPONSES
+            conversation = messages_of(request) if is_chat else conversation_of(request)
+            sources = Sources(asked.documents, question_of(conversation), asked.markers)
+            if is_chat:
+                forms = with_documents(request, asked.documents, amateur_model=self._amateur_model)
+            else:
+                forms = responses_with_documents(request, asked.documents)
             answering = (
                 self._verified(scope, request, forms, asked, sources, send)
                 if asked.verify
-                else self._answer(scope, forms, sources, send)
+                else self._answer(scope, forms, sources, send, is_chat=is_chat)
             )
         except ValueError as error:
             await bad_request(str(error))(scope, receive, send)
             return
         await _while_connected(answering, receive)
 
-    async def _answer(self, scope: Scope, forms: list[dict[str, Any]], sources: Sources, send: Send) -> None:
+    async def _answer(
+        self, scope: Scope, forms: list[dict[str, Any]], sources: Sources, send: Send, *, is_chat: bool
+    ) -> None:
         for form in forms:
             async with called(self._app, scope, json.dumps(form).encode()) as response:
                 if response.status == 400 and form is not forms[-1]:
                     continue  # the template may refuse the message that was added
-                await _send(response, _cited(response, self._citer(sources)), send)
+                await _send(response, _cited(response, self._citer(sources), is_chat=is_chat), send)
                 return
 
     def _verified(
@@ -125,17 +135,20 @@ def _passed_on(body: bytes, request: Mapping[str, Any] | None) -> bytes:
     return json.dumps(without_citation_keys(request)).encode()  # it says that it wants none
 
 
-def _cited(response: InnerResponse, new_citer: NewCiter) -> AsyncGenerator[bytes, None]:
+def _cited(response: InnerResponse, new_citer: NewCiter, *, is_chat: bool) -> AsyncGenerator[bytes, None]:
     kind = response.header(b"content-type")
     if response.status != 200:
         return response.body
     if b"event-stream" in kind:
-        return CitedStream(new_citer).rewritten(response.body)
-    return _whole(response.body, new_citer) if b"json" in kind else response.body
+        return (CitedStream if is_chat else CitedEvents)(new_citer).rewritten(response.body)
+    cited = cited_response if is_chat else cited_responses_body
+    return _whole(response.body, new_citer, cited) if b"json" in kind else response.body
 
 
-async def _whole(body: AsyncIterator[bytes], new_citer: NewCiter) -> AsyncGenerator[bytes, None]:
-    yield await cited_response(b"".join([piece async for piece in body]), new_citer)
+async def _whole(
+    body: AsyncIterator[bytes], new_citer: NewCiter, cited: Callable[[bytes, NewCiter], Awaitable[bytes]]
+) -> AsyncGenerator[bytes, None]:
+    yield await cited(b"".join([piece async for piece in body]), new_citer)
 
 
 async def _send(response: InnerResponse, body: AsyncGenerator[bytes, None], send: Send) -> None:

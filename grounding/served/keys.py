@@ -15,7 +15,7 @@ from counterfoil.attribution.documents import as_documents
 from counterfoil.decoding.methods.parameters import check_choice, check_flag
 from counterfoil.decoding.vllm.contrast_params import check_case
 from counterfoil.decoding.vllm.contrast_prompts import DOCUMENTS_KEY
-from counterfoil.decoding.vllm.server.key_check import CHAT, CITATION_KEYS, keys_of
+from counterfoil.decoding.vllm.server.key_check import CHAT, CITATION_KEYS, RESPONSES, keys_of
 
 CITE, MARKERS, UNSUPPORTED = KEYS = CITATION_KEYS
 """The keys of this layer alone; the documents' key is one of contrasts as well."""
@@ -57,8 +57,8 @@ def asked_citations(request: Mapping[str, Any], endpoint: str) -> CitationReques
 
     Raises:
         ValueError: A key is misspelt, stands elsewhere than in `vllm_xargs`, has a value out of its range, comes to
-            another endpoint than the chat's, or lacks the key that it goes with; names the key, the value and the
-            remedy.
+            another endpoint than the chat's and that of responses, or lacks the key that it goes with; names the key,
+            the value and the remedy.
     """
     for key, _, place in keys_of(request):
         if key.lower() in KEYS:
@@ -83,12 +83,20 @@ def asked_citations(request: Mapping[str, Any], endpoint: str) -> CitationReques
         if keys.get(MARKERS):
             raise ValueError(f"`{MARKERS}` has to go with `{CITE}`: true, but that is {_given(keys)}")
         return None
-    if endpoint != CHAT:
-        raise ValueError(f"`{CITE}` is understood at {CHAT}, but not at {endpoint}")
+    _check_endpoint(endpoint, verify=cite == VERIFY)
     if DOCUMENTS_KEY not in keys:
         raise ValueError(f"`{CITE}` has to go with `{DOCUMENTS_KEY}`, the documents to cite, but they are missing")
     documents = tuple(read_documents(keys[DOCUMENTS_KEY]))
     return CitationRequest(documents, bool(keys.get(MARKERS)), cite == VERIFY, unsupported == DROP)
+
+
+def _check_endpoint(endpoint: str, *, verify: bool) -> None:
+    if endpoint not in (CHAT, RESPONSES):
+        raise ValueError(f"`{CITE}` is understood at {CHAT} and {RESPONSES}, but not at {endpoint}")
+    if verify and endpoint == RESPONSES:
+        raise ValueError(
+            f"`{CITE}` has to be true at {RESPONSES}, but is {VERIFY!r}: sentences are decoded again at {CHAT} alone"
+        )
 
 
 def _given(keys: Mapping[str, Any]) -> str:

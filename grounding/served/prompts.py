@@ -24,7 +24,8 @@ from counterfoil.decoding.vllm.contrast_prompts import (
 from ..messages import INSTRUCTION, user_message
 from .keys import CITE, KEYS, PLACE
 
-_INSTRUCTIONS = ("system", "developer")
+INSTRUCTORS = ("system", "developer")
+"""The roles of those who tell the model how to answer."""
 
 
 def without_citation_keys(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def without_citation_keys(request: Mapping[str, Any]) -> dict[str, Any]:
     return {**request, PLACE: {key: value for key, value in request[PLACE].items() if key not in KEYS}}
 
 
-def question_of(request: Mapping[str, Any]) -> str:
-    """Return the text of the user's last message.
+def question_of(messages: Messages) -> str:
+    """Return the text of the user's last message of a conversation.
 
     Raises:
         ValueError: There is none.
@@ -44,7 +45,7 @@ def question_of(request: Mapping[str, Any]) -> str:
         asked.append(text)
         return text
 
-    with_last_user_text(_messages(request), read)
+    with_last_user_text(messages, read)
     if not asked[0].strip():
         raise ValueError(f"the user's last message has to ask in words if `{CITE}` is given, but has no text")
     return asked[0]
@@ -81,8 +82,8 @@ def with_documents(
         contrast = {MESSAGES_KEY: json.dumps(with_passages(()))} if contrasted else {}
         return {**changed, PLACE: {**keys, **contrast}, "messages": with_passages(passages)}
 
-    messages = _messages(request)
-    if any(message.get("role") in _INSTRUCTIONS for message in messages):
+    messages = messages_of(request)
+    if any(message.get("role") in INSTRUCTORS for message in messages):
         return [asking(messages, "")]
     instructed = [{"role": "system", "content": INSTRUCTION}, *messages]
     return [asking(instructed, ""), asking(messages, f"{INSTRUCTION}\n\n")]
@@ -96,7 +97,12 @@ def _compares_prompts(keys: Mapping[str, Any], amateur_model: bool) -> bool:
     return method.contrast == "prompt" or (method.contrast == "model" and not amateur_model)
 
 
-def _messages(request: Mapping[str, Any]) -> Messages:
+def messages_of(request: Mapping[str, Any]) -> Messages:
+    """Return the messages of a chat request.
+
+    Raises:
+        ValueError: They are no list of messages.
+    """
     messages = request.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise ValueError("`messages` has to be a list of messages")

@@ -19,7 +19,7 @@ from ..contrast_params import check_case, flag_keys, has_contrast_keys
 from ..engine_limits import DISABLE, switched_off
 from .guidance_fields import FIELDS, asked_guidance
 
-CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
 
 _KEY = re.compile(rf"cf_|\\u00(?:[46]3|[46]6|5f)|{'|'.join(FIELDS)}", re.IGNORECASE)
 """Found in every body with one of our keys, however JSON spells it; other bodies are not even parsed."""

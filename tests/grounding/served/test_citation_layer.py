@@ -438,10 +438,10 @@ def test_a_wrong_key_is_refused_by_name_before_anything_is_decoded(
 
 
 def test_at_another_endpoint_citations_are_refused(queue: JudgeQueue) -> None:
-    for path in ("/v1/completions", "/v1/responses", "/v1/messages"):
+    for path in ("/v1/completions", "/v1/messages"):
         status, content = asyncio.run(posted(CitationLayer(ScriptedChat([]), queue), asking(), path))
         assert status == 400
         assert (
-            f"`cf_cite` is understood at /v1/chat/completions, but not at {path}"
+            f"`cf_cite` is understood at /v1/chat/completions and /v1/responses, but not at {path}"
             in json.loads(content)["error"]["message"]
         )

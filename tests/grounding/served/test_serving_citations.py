@@ -54,6 +54,12 @@ def chatted(client: OpenAI, keys: dict[str, Any], **options: Any) -> Any:
     )
 
 
+def responded(client: OpenAI, keys: dict[str, Any], **options: Any) -> Any:
+    return client.responses.create(
+        model="smollm2", input=QUESTION, temperature=0, max_output_tokens=60, extra_body={"vllm_xargs": keys}, **options
+    )
+
+
 def joined(stream: Any) -> dict[str, Any]:
     """What a stream adds up to."""
     found: dict[str, Any] = {"content": "", "annotations": [], "cf_statements": []}
@@ -99,6 +105,46 @@ def test_streamed_is_unstreamed(client: OpenAI, keys: dict[str, Any]) -> None:
     assert joined(chatted(client, {**CITE, **keys}, stream=True)) == {
         name: message[name] for name in ("content", "annotations", "cf_statements")
     }
+
+
+@pytest.mark.parametrize("markers", [False, True])
+def test_the_responses_api_gives_the_same_answer_with_the_same_citations(client: OpenAI, markers: bool) -> None:
+    keys = {**CITE, "cf_markers": markers}
+    chat = chatted(client, keys)
+    message = chat.choices[0].message
+    response = responded(client, keys)
+    (part,) = response.output[-1].content
+    assert response.usage.input_tokens == chat.usage.prompt_tokens
+    assert part.text == response.output_text == message.content
+    assert "Isla Pentreath" in part.text
+    assert [each.type for each in part.annotations] == ["file_citation"] * len(message.annotations)
+    for ours, theirs in zip(part.annotations, message.annotations, strict=True):
+        assert (ours.file_id, ours.filename, ours.index) == (theirs.file_id, theirs.filename, theirs.end_index)
+        assert ours.cf_citation == theirs.cf_citation
+    assert part.cf_statements == message.cf_statements
+
+    events = list(responded(client, keys, stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(deltas) == part.text
+    assert len(deltas) > (1 if markers else 10), "the text comes as it is written"
+    added = [event for event in events if event.type == "response.output_text.annotation.added"]
+    assert [event.annotation_index for event in added] == list(range(len(part.annotations)))
+    assert [event.annotation.model_dump() for event in added] == [each.model_dump() for each in part.annotations]
+    (last,) = [event for event in events if event.type == "response.completed"]
+    assert last is events[-1]
+    assert last.response.output[-1].content[0].model_dump() == part.model_dump()
+
+
+def test_the_clients_own_stream_gathers_the_answer(client: OpenAI) -> None:
+    with client.responses.stream(
+        model="smollm2", input=QUESTION, temperature=0, max_output_tokens=60, extra_body={"vllm_xargs": CITE}
+    ) as stream:
+        for _ in stream:
+            pass
+        final = stream.get_final_response()
+    assert final.output_text == chatted(client, CITE).choices[0].message.content
+    assert final.output[-1].content[0].annotations
 
 
 def test_marked_text_is_that_of_cite(client: OpenAI) -> None:
@@ -169,8 +215,10 @@ def test_wrong_keys_are_refused_and_strangers_are_told_nothing(server: ServerPro
         chatted(client, {**CITE, **CAD, "cf_strength": -1})
     with pytest.raises(BadRequestError, match="`cf_cite` is understood at /v1/chat/completions"):
         client.completions.create(model="smollm2", prompt="A", extra_body={"vllm_xargs": CITE})
-    with pytest.raises(BadRequestError, match="`cf_cite` is understood at /v1/chat/completions"):
-        client.responses.create(model="smollm2", input="A", extra_body={"vllm_xargs": CITE})
+    with pytest.raises(BadRequestError, match="`cf_cite` has to be true at /v1/responses"):
+        responded(client, {**CITE, "cf_cite": "verify"})
+    with pytest.raises(BadRequestError, match="`cf_method` is understood at /v1/chat/completions and /v1/completions"):
+        responded(client, {**CITE, **CAD})
     stranger = OpenAI(base_url=f"{server.url}/v1", api_key="another", max_retries=0)
     with pytest.raises(AuthenticationError):
         chatted(stranger, {"cf_cite": True})
