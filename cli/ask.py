@@ -12,8 +12,10 @@ from counterfoil.attribution.io.atomic import write_text
 from counterfoil.attribution.loaders.documents import DocumentError, read_documents
 from counterfoil.attribution.report import write_report
 from counterfoil.attribution.report.model import LABELS, likelihood
+from counterfoil.decoding.by_name import PLAIN
 from counterfoil.grounding import GroundedAnswer, answer
-from counterfoil.grounding.question_answering import LOCATE_METHODS, METHODS, AnswerMethod, LocateMethod
+from counterfoil.grounding.contrasts import document_methods
+from counterfoil.grounding.question_answering import LOCATE_METHODS, LocateMethod
 from rich.console import Console
 from rich.text import Text
 
@@ -35,10 +37,14 @@ _STYLES = {
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="--documents DIR|FILE...")
 @documents_option(required=False)
 @click.option(
-    "--method", type=click.Choice(METHODS), default="cad",
-    help="cad: decode against the same question without documents. none: decode plainly.",
+    "--method", type=click.Choice((*document_methods(), PLAIN)), default="cad", metavar="METHOD",
+    help=f"What decodes against the same question without documents: {', '.join(document_methods())}. none: decode "
+    "plainly.",
 )  # fmt: skip
-@click.option("--strength", type=Number(min=0), metavar="NUMBER", default=0.5, help="Of CAD; 0 is plain decoding.")
+@click.option(
+    "--strength", type=Number(min=0), metavar="NUMBER",
+    help="Of --method: the weight of its contrast. Default: the method's own.",
+)  # fmt: skip
 @click.option("--compare", is_flag=True, help="Decode plainly as well and show both answers.")
 @output_option("--report", "Write the page for the browser here.")
 @output_option("--json", "Write everything as JSON here.")
@@ -57,8 +63,8 @@ def ask(
     model: str | None,
     endpoint: str | None,
     api_key: str | None,
-    method: AnswerMethod,
-    strength: float,
+    method: str,
+    strength: float | None,
     compare: bool,
     report: Path | None,
     json: Path | None,

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from counterfoil.attribution.report import TraceSpan
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
+from counterfoil.decoding.methods import Method
 
 Tokens = TypeVar("Tokens")
 
@@ -95,6 +96,14 @@ class Engine(Protocol[Tokens]):
         """Name of the language model."""
         ...
 
+    def methods(self) -> Sequence[type[Method]]:
+        """Return the methods that it can decode an answer by, beside plain decoding.
+
+        Raises:
+            ValueError: It cannot be asked.
+        """
+        ...
+
     def prompt(self, question: str, passages: Sequence[Passage], max_new_tokens: int) -> Prompt[Tokens]:
         """Return the prompt with as many of the passages, the best first, as the context holds beside the answer.
 
@@ -104,13 +113,13 @@ class Engine(Protocol[Tokens]):
         ...
 
     def generate(
-        self, prompt: Prompt[Tokens], *, strength: float | None, limits: Limits, on_text: OnText | None = None
+        self, prompt: Prompt[Tokens], *, method: Method | None, limits: Limits, on_text: OnText | None = None
     ) -> Generated:
         """Decode one answer greedily.
 
         Args:
             prompt: Of this engine.
-            strength: Weight of the contrast in context-aware decoding; `None` decodes plainly.
+            method: What combines the prompt's two forms; `None` decodes plainly.
             limits: When to stop.
             on_text: Called after each step. An engine that decodes in one go need not call it.
         """

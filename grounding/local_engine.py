@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
-from counterfoil.decoding import CADLogitsProcessor, batched_views, drafted_views
+from counterfoil.decoding import ContrastLogitsProcessor, OtherPrompt, batched_views, drafted_views
+from counterfoil.decoding.methods import Method
 from jinja2 import TemplateError
 from transformers import StoppingCriteria
 
+from .contrasts import document_methods
 from .engine import Generated, Limits, OnText, Prompt, Written, finished, generated, trace_spans
 from .messages import INSTRUCTION, in_reading_order, user_message
 
@@ -29,8 +31,8 @@ class LocalEngine:
 
     Args:
         language: The model and its tokenizer, from :func:`counterfoil.models.load_language_model`.
-        drafts: Whether CAD reads what the answer copies from the documents several tokens at once, where that gives the
-            same tokens; see :func:`~counterfoil.decoding.drafted_views`.
+        drafts: Whether a method reads what the answer copies from the documents several tokens at once, where that
+            gives the same tokens; see :func:`~counterfoil.decoding.drafted_views`.
     """
 
     def __init__(self, language: LanguageModel, *, drafts: bool = True) -> None:
@@ -41,6 +43,10 @@ class LocalEngine:
     def name(self) -> str:
         """Name of the language model."""
         return self.language.name
+
+    def methods(self) -> tuple[type[Method], ...]:
+        """Return all methods that compare two prompts."""
+        return tuple(document_methods().values())
 
     @property
     def context_length(self) -> int:
@@ -65,30 +71,30 @@ class LocalEngine:
         )
 
     def generate(
-        self, prompt: Prompt[Tokens], *, strength: float | None, limits: Limits, on_text: OnText | None = None
+        self, prompt: Prompt[Tokens], *, method: Method | None, limits: Limits, on_text: OnText | None = None
     ) -> Generated:
         """Decode one answer greedily, both views of the question in one forward.
 
         Args:
             prompt: From :meth:`prompt`.
-            strength: Of CAD; `None` decodes plainly.
+            method: What combines the two views; `None` decodes plainly.
             limits: When to stop.
             on_text: Called after each step.
         """
         model, tokenizer = self.language.model, self.language.tokenizer
         main = {name: tensor.to(model.device) for name, tensor in prompt.main.items()}
         length = main["input_ids"].shape[1]
-        cad = None
-        if strength is not None:
-            cad = CADLogitsProcessor(model, prompt.contrast, strength=strength, trace=True)
+        processor = None
+        if method is not None:
+            processor = ContrastLogitsProcessor(model, OtherPrompt(model, prompt.contrast), method, trace=True)
         generate_tokens: Any = model.generate
         sequences = generate_tokens(
             **main,
             do_sample=False,
             max_new_tokens=limits.max_new_tokens,
-            logits_processor=[cad] if cad else [],
-            custom_generate=self._loop if cad else None,
-            stopping_criteria=[_EnoughSentences(tokenizer, length, limits, cad, on_text)],
+            logits_processor=[processor] if processor else [],
+            custom_generate=self._loop if processor else None,
+            stopping_criteria=[_EnoughSentences(tokenizer, length, limits, processor, on_text)],
             pad_token_id=tokenizer.pad_token_id,
         )
         new = sequences[0, length:].tolist()
@@ -98,7 +104,7 @@ class LocalEngine:
             limits,
             ended=new[-1] in _end_tokens(self.language),
             ends=_ends(tokenizer, new),
-            values=cad.trace(sequences).difference[0].tolist() if cad else [],
+            values=processor.trace(sequences).difference[0].tolist() if processor else [],
         )
 
     def _tokens(self, message: str) -> Tokens:
@@ -123,11 +129,11 @@ class _EnoughSentences(StoppingCriteria):
         tokenizer: PreTrainedTokenizerBase,
         prompt_length: int,
         limits: Limits,
-        cad: CADLogitsProcessor | None,
+        processor: ContrastLogitsProcessor | None,
         on_text: OnText | None,
     ) -> None:
         self.tokenizer, self.prompt_length, self.limits = tokenizer, prompt_length, limits
-        self.cad, self.on_text = cad, on_text
+        self.processor, self.on_text = processor, on_text
         self._traced = 0
         self._trace: tuple[TraceSpan, ...] = ()
 
@@ -144,9 +150,9 @@ class _EnoughSentences(StoppingCriteria):
 
     def _traced_to(self, end: int, input_ids: torch.Tensor, new: list[int]) -> tuple[TraceSpan, ...]:
         """Return the trace up to a place of the text, read anew if that is further than the last time."""
-        if self.cad is not None and end > self._traced:
+        if self.processor is not None and end > self._traced:
             # The last token is chosen, but its number is known after the next step only.
-            values = self.cad.trace(input_ids[:, :-1]).difference[0].tolist()
+            values = self.processor.trace(input_ids[:, :-1]).difference[0].tolist()
             self._traced, self._trace = end, trace_spans(_ends(self.tokenizer, new[:-1]), values, 0, end)
         return self._trace
 

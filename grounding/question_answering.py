@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
@@ -13,9 +12,11 @@ from counterfoil.attribution.documents import as_documents
 from counterfoil.attribution.entailment.cached import CachedEntailment, MemoryCache
 from counterfoil.attribution.entailment.detail_checked import detail_checked, measured
 from counterfoil.attribution.retrieval import Passage, retrieve
+from counterfoil.decoding.methods import Method
 from counterfoil.models import load_embedding_model, load_language_model
 
 from .citations import checked_answer, notes, with_located_words
+from .contrasts import decoding_label, document_methods, weighted_method
 from .engine import Engine, Generated, Limits, Prompt, Written
 from .excerpts import Excerpt, excerpts
 from .results import AnswerBegun, Event, GroundedAnswer
@@ -33,10 +34,8 @@ StepProgress = Callable[[str, int | None], AbstractContextManager[Advance]]
 Retriever = Callable[[str], Sequence[Passage | Document | str]]
 """Returns what a question is to be answered from, the best first."""
 
-AnswerMethod = Literal["cad", "none"]
 LocateMethod = Literal["alignment", "hidden_states", "none"]
 
-METHODS: tuple[str, ...] = get_args(AnswerMethod)
 LOCATE_METHODS: tuple[str, ...] = get_args(LocateMethod)
 
 
@@ -45,9 +44,9 @@ def answer(
     documents: Sequence[Document | str] | Retriever,
     *,
     engine: Engine | str | None = None,
-    method: AnswerMethod = "cad",
-    strength: float = 0.5,
-    compare: bool = False,
+    method: Method | str | None = "cad",
+    strength: float | None = None,
+    compare: Method | str | bool = False,
     entailment: EntailmentModel | str = "local",
     detail_check: bool = True,
     check_with: EntailmentModel | str | None = None,
@@ -70,9 +69,12 @@ def answer(
         engine: What writes the answer: an :class:`~counterfoil.grounding.engine.Engine`, the hub id or folder of a
             language model, or the address of a server with one model, as `http://localhost:8000/v1`; `None` for
             SmolLM2-135M-Instruct.
-        method: `"cad"` decodes against the same question without documents, `"none"` plainly.
-        strength: Weight of the contrast in CAD, at least 0.
-        compare: Decode plainly as well.
+        method: Decodes against the same question without documents: a method that compares two prompts
+            (:class:`~counterfoil.decoding.methods.CAD`, `CFG`, `CID`, one of your own, ...), or its name for one with
+            its defaults. `None` or `"none"` decodes plainly.
+        strength: Of a method that is named: its first parameter, the weight of its contrast (CAD's `strength`, CFG's
+            `guidance_scale`), in the method's range; `None` for its default.
+        compare: Decode in another way as well: true for plainly, or a method, or its name.
         entailment: What checks the citations: a model, or its name as
             :func:`~counterfoil.attribution.load_entailment` takes it.
         detail_check: Whether details that a source gives otherwise count against support; see
@@ -114,9 +116,9 @@ def answer(
         on_event(AnswerBegun(tuple(label for label, _ in decodings), read_first, prompt.passages))
         judge = _judge(entailment, detail_check, step)
     generated = []
-    for number, (label, weight) in enumerate(decodings):
+    for number, (label, chosen) in enumerate(decodings):
         check = RunningCheck(question, sources, judge, limits, on_event, number) if on_event and judge else None
-        generated.append((label, _generated(writer, prompt, label, weight, limits, step, check)))
+        generated.append((label, _generated(writer, prompt, label, chosen, limits, step, check)))
     judge = judge or _judge(entailment, detail_check, step)
     scorer = judge if check_with is None else _judge(check_with, detail_check, step)
     with step("Checking citations", None):
@@ -163,19 +165,37 @@ def _check(question: str, documents: Sequence[Document | str] | Retriever, top_k
         raise ValueError(f"`locate` has to be one of {', '.join(LOCATE_METHODS)}, but is {locate!r}")
 
 
-def _decodings(method: str, strength: float, compare: bool) -> list[tuple[str, float | None]]:
-    """Return label and weight of the contrast of each answer; `None` is plain decoding."""
-    if method not in METHODS:
-        raise ValueError(f"`method` has to be one of {', '.join(METHODS)}, but is {method!r}")
-    if not math.isfinite(strength) or strength < 0:
-        raise ValueError(f"`strength` has to be a number of at least 0, but is {strength}")
-    plain = ("Plain decoding", None)
-    if method == "none":
-        if compare:
-            raise ValueError("`compare` sets CAD beside plain decoding, so `method` has to be cad, but is none")
-        return [plain]
-    cad = (f"Context-aware decoding, strength {strength:g}", strength)
-    return [cad, plain] if compare else [cad]
+def _decodings(
+    method: Method | str | None, strength: float | None, compare: Method | str | bool
+) -> list[tuple[str, Method | None]]:
+    """Return label and method of each answer; `None` is plain decoding."""
+    if isinstance(method, str):
+        first = weighted_method(method, strength)
+    elif strength is not None:
+        raise ValueError(f"`strength` has to be left out where `method` is no name, but is {strength!r}")
+    else:
+        first = _checked_method(method)
+    found = [first]
+    if compare is True and first is None:
+        raise ValueError(
+            "`compare` sets a method beside plain decoding, so `method` has to be one of "
+            f"{', '.join(document_methods())}, but is none"
+        )
+    if compare is not False:
+        second = None if compare is True else compare
+        found.append(weighted_method(second, None) if isinstance(second, str) else _checked_method(second))
+        if found[0] == found[1]:
+            raise ValueError(f"`compare` has to differ from `method`, but both are {decoding_label(first)}")
+    return [(decoding_label(one), one) for one in found]
+
+
+def _checked_method(method: Method | None) -> Method | None:
+    if method is not None:
+        if method.name not in document_methods():
+            names = ", ".join(document_methods())
+            raise ValueError(f"`method` has to compare two prompts, as {names} do, but is {method.name}")
+        method.check_contrasts(1)
+    return method
 
 
 def _retrieved(
@@ -212,6 +232,11 @@ def _as_passages(found: Sequence[Passage | Document | str]) -> list[Passage]:
     return passages
 
 
+def is_address(engine: str) -> bool:
+    """Return whether the name of an engine is the address of a server."""
+    return engine.startswith(("http://", "https://"))
+
+
 def load_engine(engine: Engine | str | None, drafts: bool = True) -> Engine:
     """Return an engine: the one given, a server by its address, else a language model in this process.
 
@@ -225,7 +250,7 @@ def load_engine(engine: Engine | str | None, drafts: bool = True) -> Engine:
     """
     if engine is not None and not isinstance(engine, str):
         return engine
-    if engine is not None and engine.startswith(("http://", "https://")):
+    if engine is not None and is_address(engine):
         from .served_engine import ServedEngine  # noqa: PLC0415  (not needed by the others)
 
         return ServedEngine(engine)
@@ -238,7 +263,7 @@ def _generated(
     engine: Engine,
     prompt: Prompt,
     label: str,
-    strength: float | None,
+    method: Method | None,
     limits: Limits,
     step: StepProgress,
     check: RunningCheck | None,
@@ -250,7 +275,7 @@ def _generated(
             if check is not None:
                 check.written(so_far)
 
-        found = engine.generate(prompt, strength=strength, limits=limits, on_text=on_text)
+        found = engine.generate(prompt, method=method, limits=limits, on_text=on_text)
         if check is not None:
             check.ended(found)
         return found

@@ -13,7 +13,11 @@ from typing import Any
 from counterfoil.attribution.chat import Message, openai_client
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
+from counterfoil.decoding.methods import Method
+from counterfoil.decoding.vllm.contrast_params import METHOD, PREFIX, TRACE
+from counterfoil.decoding.vllm.contrast_prompts import MESSAGES_KEY
 
+from .contrasts import document_methods, rule_parameters
 from .engine import Generated, Limits, OnText, Prompt, Written, finished, generated, trace_spans
 from .messages import INSTRUCTION, in_reading_order, user_message
 
@@ -42,6 +46,7 @@ class ServedEngine:
         self.name = model or only_model(served, url)
         self._longest = next((m.longest for m in served if self.name in m.names), None)
         self._knows_methods: bool | None = None
+        self._methods: tuple[type[Method], ...] | None = None
 
     def prompt(self, question: str, passages: Sequence[Passage], max_new_tokens: int) -> Prompt[Messages]:
         """Return the prompt with as many of the best passages as the context holds beside the answer.
@@ -64,30 +69,30 @@ class ServedEngine:
         )
 
     def generate(
-        self, prompt: Prompt[Messages], *, strength: float | None, limits: Limits, on_text: OnText | None = None
+        self, prompt: Prompt[Messages], *, method: Method | None, limits: Limits, on_text: OnText | None = None
     ) -> Generated:
         """Decode one answer greedily, streamed; the server stops when enough sentences are there.
 
         Args:
             prompt: From :meth:`prompt`.
-            strength: Of CAD; `None` decodes plainly.
+            method: What combines the two views; `None` decodes plainly.
             limits: When to stop.
             on_text: Called after each piece that the server sends.
 
         Raises:
-            ValueError: The server does not know contrasts, refuses the request, or breaks off.
+            ValueError: The server does not know contrasts, or a value that it cannot be sent; or the server refuses the
+                request, or breaks off.
         """
         from openai import OpenAIError  # noqa: PLC0415 (an extra)
 
         keys: dict[str, Any] = {}
-        if strength is not None:
+        if method is not None:
             if not self.knows_methods():
                 raise ValueError(
                     f"the server at {self.url} does not know cf_method; start it with `counterfoil serve`, or set "
                     '`method` to "none"'
                 )
-            contrast = json.dumps(prompt.contrast, ensure_ascii=False)
-            keys = {"cf_method": "cad", "cf_strength": strength, "cf_contrast_messages": contrast, "cf_trace": True}
+            keys = {**_keys(method, prompt.contrast), TRACE: True}
         received = _Received()
         try:
             with self._client.chat.completions.create(
@@ -116,13 +121,34 @@ class ServedEngine:
     def knows_methods(self) -> bool:
         """Return whether the server has the plug-in; it is asked once."""
         if self._knows_methods is None:
-            keys = {"vllm_xargs": {"cf_method": PROBE}}
-            turn = [{"role": "user", "content": "a"}]
-            create = self._client.chat.completions.create
-            self._knows_methods = rejects(
-                lambda: create(model=self.name, messages=turn, max_tokens=1, temperature=0.0, extra_body=keys)
-            )
+            self._knows_methods = self._rejects({METHOD: PROBE})
         return self._knows_methods
+
+    def methods(self) -> tuple[type[Method], ...]:
+        """Return the methods of this process that the server serves too; it is asked for a token by each, once.
+
+        Raises:
+            ValueError: The server gives no answer.
+        """
+        from openai import OpenAIError  # noqa: PLC0415 (an extra)
+
+        if self._methods is None:
+            known = document_methods().values()
+            other = _conversation("b")
+            try:
+                self._methods = tuple(
+                    method for method in known if self.knows_methods() and not self._rejects(_keys(method(), other))
+                )
+            except OpenAIError as error:
+                raise ValueError(f"the server at {self.url} gave no answer: {error}") from error
+        return self._methods
+
+    def _rejects(self, keys: Mapping[str, Any]) -> bool:
+        """Return whether the server refuses one token by these keys."""
+        create = self._client.chat.completions.create
+        turn = _conversation("a")
+        extra = {"vllm_xargs": dict(keys)}
+        return rejects(lambda: create(model=self.name, messages=turn, max_tokens=1, temperature=0.0, extra_body=extra))
 
     def _length(self, messages: Messages) -> int | None:
         """Return how many tokens a conversation has, `None` if the server does not count them."""
@@ -205,6 +231,25 @@ def rejects(ask: Callable[[], object]) -> bool:
     except (BadRequestError, UnprocessableEntityError):
         return True
     return False
+
+
+def _keys(method: Method, contrast: Messages) -> dict[str, Any]:
+    """Return the keys that ask for a method against another conversation.
+
+    Raises:
+        ValueError: A parameter has a value that has no place in a request.
+    """
+    keys: dict[str, Any] = {METHOD: method.name}
+    for parameter in rule_parameters(type(method)):
+        value = getattr(method, parameter.name)
+        if value is not None and parameter.is_served:
+            keys[PREFIX + parameter.name] = list(value) if isinstance(value, tuple) else value
+        elif value != parameter.default:
+            raise ValueError(
+                f"`{parameter.name}` of {method.name} has to be left at {parameter.default!r} where a server decodes, "
+                f"because a request cannot say {value!r}"
+            )
+    return {**keys, MESSAGES_KEY: json.dumps(contrast, ensure_ascii=False)}
 
 
 def _conversation(message: str) -> Messages:

@@ -80,7 +80,7 @@ def stream(question: str, documents: Sequence[Document | str] | Retriever, **opt
     """Answer a question from documents, sentence by sentence.
 
     Nothing is done before the first sentence is asked for. A sentence whose bounds later words have changed comes again
-    at the end; with `compare` the sentences of the plain answer follow those of the first.
+    at the end; with `compare` the sentences of the second answer follow those of the first.
 
     Args:
         question: What is asked.

@@ -10,10 +10,12 @@ from counterfoil.attribution import EntailmentModel, load_entailment
 from counterfoil.attribution.locating import Locator
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report import AnswerRecord, Report
+from counterfoil.decoding.methods import Method
 from counterfoil.models import load_embedding_model
 
+from ..contrasts import document_methods
 from ..engine import Engine
-from ..question_answering import StepProgress, load_engine
+from ..question_answering import StepProgress, is_address, load_engine
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -60,6 +62,19 @@ class Models:
             with step("Loading the entailment model", None):
                 self.entailment = load_entailment(self.entailment)
         return self.engine, self.entailment, self.embedding_model
+
+    def methods(self) -> Sequence[type[Method]]:
+        """Return the methods that the engine can decode by; a language model is not loaded to know them.
+
+        Raises:
+            ValueError: There is no such server, or it gives no answer.
+            ImportError: The client of servers is not installed.
+        """
+        if isinstance(self.engine, str) and is_address(self.engine):
+            self.engine = load_engine(self.engine)
+        if self.engine is None or isinstance(self.engine, str):
+            return tuple(document_methods().values())
+        return self.engine.methods()
 
     def locator(self, report: Report, record: AnswerRecord, method: str) -> Locator:
         """Return what locates words of an answer.

@@ -16,7 +16,7 @@ from counterfoil.models import ModelLoadError
 
 from .session import Session, SessionError
 
-ASSETS = Assets(("documents", "ask", "review", "app"), ("app",), "counterfoil.grounding.app")
+ASSETS = Assets(("documents", "methods", "ask", "review", "app"), ("app",), "counterfoil.grounding.app")
 """Style and script of the page, behind those that it shares with reports."""
 
 TITLE = "Ask"
@@ -64,7 +64,7 @@ class _Handler(LocalHandler):
             self.locate(session.locating)
             return
         if path == "/ask":
-            self._ask(self.json_body({"question": str, "decoding": str, "strength": (float, int)}))
+            self._ask(self.json_body({"question": str, "decodings": list}))
             return
         try:
             if path == "/documents":

@@ -17,9 +17,11 @@ from counterfoil.attribution.report.locate_service import LocateService
 from counterfoil.attribution.report.payload import case_data
 from counterfoil.attribution.report.truncation import truncated
 from counterfoil.attribution.serialization import as_data
+from counterfoil.decoding.by_name import PLAIN
 
 from ..question_answering import Advance, answer
 from ..results import AnswerBegun, Event, GroundedAnswer, GroundedSentence
+from .choices import Choice, chosen, offered
 from .models import Models
 from .reviews import LABELS, Review, json_lines, labelled_pair
 
@@ -32,12 +34,8 @@ WAIT = 0.5
 Tell = Callable[[dict[str, Any]], None]
 """Sends one event to the page; raises if the page is gone."""
 
-DECODINGS: dict[str, dict[str, Any]] = {
-    "cad": {"method": "cad"},
-    "none": {"method": "none"},
-    "both": {"method": "cad", "compare": True},
-}
-"""What the page may ask for, and what of :func:`~counterfoil.grounding.answer` that is."""
+MOST = 2
+"""How many ways to decode stand side by side."""
 
 
 class SessionError(ValueError):
@@ -83,13 +81,24 @@ class Session:
 
     def state(self) -> dict[str, Any]:
         """Return everything that a page shows when it is opened."""
+        methods, told = self._methods()
         return {
             "documents": self.listed(),
             "cases": [self._case(number) for number in range(len(self.reports))],
             "reviews": [as_data(review) for review in self.reviews.values()],
-            "notes": self.notes,
+            "notes": [*self.notes, *told],
+            "methods": methods,
             "labels": {label: status.value for label, status in LABELS.items()},
         }
+
+    def _methods(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the methods that the engine can decode by, and what a reader has to know of them."""
+        try:
+            methods = self.models.methods()
+        except (ValueError, ImportError) as error:
+            return offered(()), [f"Answers are decoded plainly: {error}."]
+        plainly = "Answers are decoded plainly: the server knows no contrasts (counterfoil serve does)."
+        return offered(methods), [] if methods else [plainly]
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the documents, without their texts."""
@@ -125,20 +134,23 @@ class Session:
         with self._changing:
             self.documents[:] = [document for document in self.documents if document.id != id]
 
-    def ask(self, question: str, decoding: str, strength: float, tell: Tell) -> None:
+    def ask(self, question: str, decodings: Sequence[Choice], tell: Tell) -> None:
         """Answer a question, telling of each step, word and sentence; waits while another is being answered.
 
         Args:
             question: What is asked.
-            decoding: One of :data:`DECODINGS`.
-            strength: Of CAD.
+            decodings: One way to decode, or two that are compared; see :func:`.choices.chosen`.
             tell: Called with each event. What it raises ends the work.
 
         Raises:
             SessionError: The question cannot be answered.
+            ValueError: There is no such method, or a parameter is out of its range.
         """
-        if decoding not in DECODINGS:
-            raise SessionError(f"`decoding` has to be one of {', '.join(DECODINGS)}, but is {decoding!r}")
+        if not 1 <= len(decodings) <= MOST:
+            raise SessionError(f"`decodings` has to hold 1 to {MOST} ways to decode, but holds {len(decodings)}")
+        first, *others = map(chosen, decodings)
+        if first in others:
+            raise SessionError("Both answers would be decoded alike. Choose another method or strength for one.")
         with self._changing:
             documents = list(self.documents)
         if not documents:
@@ -153,10 +165,10 @@ class Session:
                 entailment=entailment,
                 embedding_model=embedding,
                 detail_check=self.models.detail_check,
-                strength=strength,
+                method=first,
+                compare=next((other or PLAIN for other in others), False),
                 progress=step,
                 on_event=lambda event: tell(_event(event, question)),
-                **DECODINGS[decoding],
                 **asdict(self.settings),
             )
             self.answers.append(found)

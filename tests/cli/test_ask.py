@@ -168,7 +168,7 @@ def one_line(result, *words):
         (("Why?", "-d", "{tmp}/blank.md"), ("blank.md", "no text")),
         (("Why?", "-d", "{tmp}/broken.pdf"), ("broken.pdf", "no readable PDF")),
         (("Why?", "-d", "{tmp}/table.xlsx"), ("table.xlsx", "not read", ".pdf")),
-        (("Why?", "-d", EXAMPLES, "--method", "magic"), ("--method", "'cad', 'none'", "'magic'")),
+        (("Why?", "-d", EXAMPLES, "--method", "magic"), ("--method", "'cad', 'cfg'", "'none'", "'magic'")),
         (("Why?", "-d", EXAMPLES, "--strength", "-1"), ("--strength", "x>=0")),
         (("Why?", "-d", EXAMPLES, "--strength", "nan"), ("--strength", "not a finite number")),
         (("Why?", "-d", EXAMPLES, "--top-k", "0"), ("--top-k", "x>=1")),

@@ -11,6 +11,7 @@ from counterfoil.attribution import Document, Status
 from counterfoil.attribution.entailment.registry import default_entailment
 from counterfoil.attribution.report import render
 from counterfoil.attribution.retrieval import Passage
+from counterfoil.decoding.methods import CAD, DoLa, WeightedSum
 from counterfoil.grounding import Generated, Limits, Prompt, answer, stream
 from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.models import load_embedding_model, load_language_model
@@ -136,7 +137,10 @@ class Echo:
     def prompt(self, question, passages, max_new_tokens):
         return Prompt(tuple(passages), (), passages[0].text, question)
 
-    def generate(self, prompt, *, strength, limits, on_text=None):
+    def methods(self):
+        return ()
+
+    def generate(self, prompt, *, method, limits, on_text=None):
         assert isinstance(limits, Limits)
         return Generated(prompt.main, 9, False, ())
 
@@ -154,8 +158,15 @@ def test_any_engine_can_write_the_answer(models):
         ([LIGHTHOUSE, LIGHTHOUSE], {}, "have to have different ids"),
         (["  "], {}, "`documents` has to hold text, but every document is blank"),
         (lambda _: [], {}, "`documents` has to return a passage for the question, but returned none"),
-        ([LIGHTHOUSE], {"method": "magic"}, "`method` has to be one of cad, none, but is 'magic'"),
-        ([LIGHTHOUSE], {"method": "none", "compare": True}, "`compare` sets CAD beside plain decoding"),
+        ([LIGHTHOUSE], {"method": "magic"}, r"`method` has to be one of cad, .*, none, but is 'magic'"),
+        ([LIGHTHOUSE], {"method": "dola"}, r"`method` has to be one of cad, .*, none, but is 'dola'"),
+        ([LIGHTHOUSE], {"method": DoLa()}, "`method` has to compare two prompts, as cad, .* do, but is dola"),
+        ([LIGHTHOUSE], {"method": "none", "compare": True}, "`compare` sets a method beside plain decoding"),
+        ([LIGHTHOUSE], {"compare": CAD()}, "`compare` has to differ from `method`, but both are Context-aware"),
+        ([LIGHTHOUSE], {"method": "none", "strength": 1}, "`strength` has to be left out for none, which has none"),
+        ([LIGHTHOUSE], {"method": CAD(), "strength": 1}, "`strength` has to be left out where `method` is no name"),
+        ([LIGHTHOUSE], {"method": "weighted_sum", "strength": 1}, "`strength` has to be left out for weighted_sum"),
+        ([LIGHTHOUSE], {"method": WeightedSum(weights=(1, 2))}, "has to hold a number for each of 1 contrasts"),
         ([LIGHTHOUSE], {"strength": -1}, "`strength` has to be a number of at least 0, but is -1"),
         ([LIGHTHOUSE], {"strength": float("nan")}, "`strength` has to be a number of at least 0, but is nan"),
         ([LIGHTHOUSE], {"top_k": 0}, "`top_k` has to be at least 1, but is 0"),

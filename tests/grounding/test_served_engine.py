@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from counterfoil.attribution import Document, Status
+from counterfoil.attribution.chat import openai_client
 from counterfoil.attribution.retrieval import Passage
+from counterfoil.decoding.methods import CAD, CFG, CID, CODE, M3ID, WeightedSum
+from counterfoil.decoding.vllm.contrast_params import parse_contrast
 from counterfoil.grounding import Limits, answer, stream
+from counterfoil.grounding.contrasts import document_methods
 from counterfoil.grounding.messages import INSTRUCTION
-from counterfoil.grounding.served_engine import ServedEngine, _Received
+from counterfoil.grounding.served_engine import ServedEngine, _keys, _Received
 
 from tests.support.scripted_engine import WordsJudge
 from tests.support.streaming_server import streaming_server
@@ -56,6 +60,40 @@ def test_the_request_is_the_contrast_of_the_same_question_without_documents():
     assert keys == {"cf_method": "cad", "cf_strength": 0.7, "cf_trace": True}
 
 
+def test_every_method_sends_its_parameters_by_their_names():
+    for method, expected in (
+        (CFG(guidance_scale=2.5), {"cf_method": "cfg", "cf_guidance_scale": 2.5}),
+        (CID(rule="log_ratio"),
+         {"cf_method": "cid", "cf_strength": 50.0, "cf_rule": "log_ratio", "cf_plausibility": 0.1}),
+        (CODE(k=0.7), {"cf_method": "code", "cf_k": 0.7}),
+        (WeightedSum(weights=(-1,)),
+         {"cf_method": "weighted_sum", "cf_weights": [-1.0], "cf_main_weight": 1.5, "cf_plausibility": 0.1}),
+    ):  # fmt: skip
+        keys = _keys(method, [{"role": "user", "content": "How?"}])
+        assert json.loads(keys.pop("cf_contrast_messages")) == [{"role": "user", "content": "How?"}]
+        assert keys == expected
+        assert parse_contrast({**keys, "cf_contrast_ids": [1, 2]}).method == method
+    with pytest.raises(ValueError, match=r"`max_weight` of m3id has to be left at 10\.0 where a server decodes"):
+        _keys(M3ID(max_weight=None), [])
+
+
+def test_a_server_says_which_methods_it_serves():
+    with streaming_server(TOKENS) as server:
+        engine = ServedEngine(server.url)
+        assert engine.methods() == (CAD,)
+        asked = len(server.bodies)
+        assert engine.methods() == (CAD,)
+        assert len(server.bodies) == asked, "it is asked once"
+        assert all(body["max_tokens"] == 1 for body in server.bodies)
+    with streaming_server(TOKENS, plug_in=False) as server:
+        assert ServedEngine(server.url).methods() == ()
+        assert len(server.bodies) == 1
+        gone = ServedEngine(server.url)
+        gone._client = openai_client("http://127.0.0.1:9/v1", None)
+    with pytest.raises(ValueError, match="gave no answer"):
+        gone.methods()
+
+
 def test_plain_decoding_sends_no_keys_and_needs_no_plug_in():
     with streaming_server(TOKENS, plug_in=False) as server:
         found = answer("How?", read_whole, engine=server.url, entailment=WordsJudge(), method="none")
@@ -70,7 +108,7 @@ def test_enough_sentences_end_the_request_and_so_does_who_gives_up():
         server.endless = True
         engine = ServedEngine(server.url)
         prompt = engine.prompt("How?", [Passage(TOWER, 0, 45)], 30)
-        found = engine.generate(prompt, strength=0.5, limits=Limits(30, 1))
+        found = engine.generate(prompt, method=CAD(strength=0.5), limits=Limits(30, 1))
         assert (found.text, found.unfinished) == ("The tower is 31 m high.", False)
         assert server.left.wait(20)
         server.left.clear()
@@ -83,7 +121,7 @@ def test_an_answer_that_ran_out_of_tokens_is_cut_behind_a_sentence():
     with streaming_server(TOKENS) as server:
         engine = ServedEngine(server.url)
         prompt = engine.prompt("How?", [Passage(TOWER, 0, 45)], 12)
-        found = engine.generate(prompt, strength=0.5, limits=Limits(12, 3))
+        found = engine.generate(prompt, method=CAD(strength=0.5), limits=Limits(12, 3))
     assert (found.text, found.n_tokens, found.unfinished) == ("The tower is 31 m high.", 12, True)
 
 
@@ -128,10 +166,21 @@ def test_vllm_answers_as_the_model_in_this_process():
         return [Passage(document, 0, 600)]
 
     here = answer(question, retriever, compare=True, max_sentences=1, entailment=WordsJudge())
+    others = {name: kind() for name, kind in document_methods().items() if name != "cad"}
+    ours = {
+        name: answer(question, retriever, method=method, max_new_tokens=12, entailment=WordsJudge())
+        for name, method in others.items()
+    }
     with served(SMALL) as server:
-        there = answer(
-            question, retriever, compare=True, max_sentences=1, entailment=WordsJudge(), engine=f"{server.url}/v1"
-        )
+        engine = ServedEngine(f"{server.url}/v1")
+        there = answer(question, retriever, compare=True, max_sentences=1, entailment=WordsJudge(), engine=engine)
+        assert set(engine.methods()) == set(document_methods().values())
+        for name, method in others.items():
+            found = answer(
+                question, retriever, method=method, max_new_tokens=12, entailment=WordsJudge(), engine=engine
+            )
+            assert found.text == ours[name].text
+            assert [s.value for s in found.trace] == pytest.approx([s.value for s in ours[name].trace], abs=1e-3)
     assert [c.record.text for c in there.answers] == [c.record.text for c in here.answers]
     assert [(s.start, s.end) for s in there.trace] == [(s.start, s.end) for s in here.trace]
     assert [s.value for s in there.trace] == pytest.approx([s.value for s in here.trace], abs=1e-3)

@@ -10,18 +10,24 @@ from zlib import crc32
 import numpy as np
 from counterfoil.attribution import Judgement
 from counterfoil.attribution.retrieval import Passage
+from counterfoil.decoding.methods import Method
 from counterfoil.grounding import Generated, Limits, Prompt, Written
+from counterfoil.grounding.contrasts import document_methods
 from counterfoil.grounding.engine import finished, generated, trace_spans
 from counterfoil.grounding.messages import in_reading_order
 
 
 class ScriptedEngine:
-    """Writes a text by its decoding: with a contrast the first, plainly the second.
+    """Writes a text by its decoding: with a contrast the first, or what a method has of its own; plainly the second.
 
     Args:
         text: What it writes with a contrast; its words have the numbers of their letters as trace.
         plain: What it writes plainly.
         before_word: Called before each word with the number of those written.
+
+    Attributes:
+        texts: What it writes by some methods, by their names.
+        decoded: The methods of its answers, in the order in which they were asked for.
     """
 
     name = "scripted"
@@ -31,17 +37,24 @@ class ScriptedEngine:
     ) -> None:
         self.text, self.plain, self.before_word = text, plain, before_word
         self.asked: list[str] = []
+        self.texts: dict[str, str] = {}
+        self.decoded: list[Method | None] = []
+
+    def methods(self) -> tuple[type[Method], ...]:
+        return tuple(document_methods().values())
 
     def prompt(self, question: str, passages: Sequence[Passage], max_new_tokens: int) -> Prompt[str]:
         self.asked.append(question)
         return Prompt(in_reading_order(passages), (), question, question)
 
     def generate(
-        self, prompt: Prompt[str], *, strength: float | None, limits: Limits, on_text: Callable | None = None
+        self, prompt: Prompt[str], *, method: Method | None, limits: Limits, on_text: Callable | None = None
     ) -> Generated:
-        words = re.findall(r"\s*\S+", self.plain if strength is None else self.text)[: limits.max_new_tokens]
+        self.decoded.append(method)
+        text = self.plain if method is None else self.texts.get(method.name, self.text)
+        words = re.findall(r"\s*\S+", text)[: limits.max_new_tokens]
         ends = list(itertools.accumulate(map(len, words)))
-        values = [] if strength is None else [float(len(word.strip())) for word in words]
+        values = [] if method is None else [float(len(word.strip())) for word in words]
         text = ""
         for n, word in enumerate(words, start=1):
             self.before_word(n - 1)

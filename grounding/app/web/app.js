@@ -37,7 +37,7 @@ function welcome(notes) {
   fill(
     sheet,
     make("h1", null, "Answers that say what they rest on"),
-    make("p", null, "A question is answered from your documents by a model on this machine. Each sentence is checked as it is written; a click shows the passage behind it, and pointing at a word how much the documents raised it."),
+    make("p", null, "A question is answered from your documents by a language model. Each sentence is checked as it is written; a click shows the passage behind it, and pointing at a word how much the documents raised it."),
     make("p", { class: "keys" }, KEYS_OF_PAGE),
     notes.length ? make("ul", { class: "notes" }, ...notes.map((note) => make("li", { dir: "auto" }, note))) : null,
   );
@@ -55,6 +55,7 @@ async function start() {
   try {
     const state = await call("state");
     takeReviews(state);
+    takeMethods(state.methods);
     drawDocuments(state.documents);
     data.cases = state.cases;
     drawer.open = !state.cases.length;

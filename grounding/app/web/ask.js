@@ -3,40 +3,27 @@
 page.bar = true;
 page.library = drawer;
 
-const DECODINGS = { cad: "With contrast", none: "Plainly", both: "Side by side" };
 const asked = { request: null, answers: null };
 
 const question = make("textarea", { id: "question", rows: "2", placeholder: "What do you want to know?", spellcheck: "true", "aria-describedby": "hint" });
-const strength = make("input", { type: "number", min: "0", step: "0.1", value: "0.5", inputmode: "decimal", "aria-label": "Strength of the contrast" });
 const submit = make("button", { type: "submit", class: "primary" }, "Ask");
 const stop = make("button", { type: "button", class: "secondary", hidden: true }, "Stop");
 const step = make("p", { class: "step", role: "status" });
-const decodings = make(
-  "fieldset",
-  { class: "shading decodings" },
-  make("legend", { class: "unseen" }, "How to decode"),
-  ...Object.entries(DECODINGS).map(([name, label]) =>
-    make("label", null, make("input", { type: "radio", name: "decoding", value: name, checked: name === "cad" }), make("span", null, label)),
-  ),
-);
 const form = make(
   "form",
-  { class: "ask" },
+  { class: "ask", novalidate: true },
   make("label", { for: "question", class: "eyebrow" }, "Ask your documents"),
   question,
   make(
     "div",
     { class: "choices" },
-    decodings,
-    make("label", { class: "strength", title: "How much is taken off of what the model would say without the documents" }, make("span", null, "strength"), strength),
+    ...pickers.map(({ element }) => element),
     make("span", { class: "ask-buttons" }, stop, submit),
   ),
   make("p", { class: "unseen", id: "hint" }, "Enter asks; Shift and Enter begins a new line."),
   step,
 );
 
-const decoding = () => decodings.querySelector("input:checked").value;
-decodings.addEventListener("change", () => (strength.disabled = decoding() === "none"));
 question.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -75,7 +62,7 @@ async function askQuestion(text) {
   busy(true);
   tellStep("Asking …");
   try {
-    for await (const event of events("ask", { question: text, decoding: decoding(), strength: Number(strength.value) || 0 }, request.signal)) takeEvent(event);
+    for await (const event of events("ask", { question: text, decodings: chosenDecodings() }, request.signal)) takeEvent(event);
     if (asked.answers) throw new Error("The server broke off. Is counterfoil still running?");
   } catch (error) {
     brokenOff(error.name === "AbortError" ? "Stopped." : error.message, error.name !== "AbortError");

@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 from counterfoil.attribution import Document
 from counterfoil.attribution.loaders.documents import read_documents
+from counterfoil.decoding.methods import CID, M3ID
 from counterfoil.eval.labelled_pairs import read_pairs
 from counterfoil.grounding.app import AppServer, Models, Session
+from counterfoil.grounding.contrasts import document_methods, rule_parameters
+from counterfoil.grounding.served_engine import ServedEngine
 
 from tests.support.browser import WORDS
 from tests.support.scripted_engine import ScriptedEngine, WordsEmbedding, WordsJudge
+from tests.support.streaming_server import streaming_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "documents"
 TOWER = Document("tower.md", "The tower 😀 is 31 metres high. It was built in 1874.", "The tower")
@@ -47,6 +51,16 @@ def served():
         yield server
 
 
+class GoneEngine(ScriptedEngine):
+    """Behind a server that has ended since."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXT)
+
+    def methods(self):
+        raise ValueError("the server at X gave no answer")
+
+
 class Gate:
     """Lets an engine write as many words as a test says."""
 
@@ -63,8 +77,10 @@ class Gate:
             self._open.release()
 
 
-def ask(page, question=QUESTION, decoding="cad"):
-    page.locator(f"input[value={decoding}]").check(force=True)
+def ask(page, question=QUESTION, method="cad", beside=""):
+    first, second = (page.locator(".picker .method select").nth(n) for n in (0, 1))
+    first.select_option(method)
+    second.select_option(beside)
     page.locator("#question").fill(question)
     page.keyboard.press("Enter")
 
@@ -143,7 +159,7 @@ def test_pointing_at_a_word_tells_how_much_the_documents_raised_it(open_page, se
 
 def test_two_methods_stand_side_by_side(open_page, served):
     page = open_page(served.url)
-    asked(page, QUESTION, "both")
+    asked(page, QUESTION, "cad", "none")
     assert page.locator(".answer h2").all_inner_texts() == [
         "A Context-aware decoding, strength 0.5",
         "B Plain decoding",
@@ -158,8 +174,93 @@ def test_two_methods_stand_side_by_side(open_page, served):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     asked(page, QUESTION, "none")
     assert page.locator(".answer h2").all_inner_texts() == ["Plain decoding"]
-    assert page.locator(".strength input").is_disabled()
+    assert page.locator(".picker .field").count() == 0, "plain decoding has no strength"
     assert page.problems == []
+
+
+def test_the_reader_chooses_among_all_methods_that_compare_two_prompts(open_page):
+    engine = ScriptedEngine(TEXT, PLAIN)
+    engine.texts = {"cfg": "It was built in 1874.", "cid": "The ferry carries 96 passengers."}
+    with serving(engine) as server:
+        page = open_page(server.url)
+        first, second = page.locator(".picker").nth(0), page.locator(".picker").nth(1)
+        first.locator("option[value=cad]").wait_for(state="attached")
+        titles = [method.title for method in document_methods().values()]
+        assert first.locator(".method option").all_inner_texts() == [*titles, "Plain decoding"]
+        assert second.locator(".method option").all_inner_texts() == ["nothing else", *titles, "Plain decoding"]
+        for name, method in document_methods().items():
+            first.locator(".method select").select_option(name)
+            names = [p.name.replace("_", " ") for p in rule_parameters(method)]
+            assert first.locator(".field > span").all_text_contents() == names
+            number = first.locator("input[type=number]").first
+            bounds = [float(number.get_attribute(side) or "inf") for side in ("min", "max")]
+            (declared, *_) = [p for p in rule_parameters(method) if p.is_number]
+            assert bounds == [declared.above or declared.at_least or 0.0, declared.at_most or float("inf")]
+        asked(page, QUESTION, "cfg", "cid")
+        assert page.locator(".answer h2").all_inner_texts() == [
+            "A Classifier-free guidance, guidance scale 1.5",
+            "B Contrastive input decoding, strength 50",
+        ]
+        assert page.locator(".prose").nth(0).inner_text().startswith("It was built in 1874.")
+        assert page.locator(".prose").nth(1).inner_text().startswith("The ferry carries 96 passengers.")
+        second.locator("summary").click()
+        second.get_by_label("rule").select_option("log_ratio")
+        second.get_by_label("strength").fill("1.25")
+        first.locator(".method select").select_option("m3id")
+        first.locator("summary").click()
+        first.get_by_label("max weight").fill("")
+        page.locator("#question").press("Enter")
+        page.locator(".answer h2", has_text="strength 1.25").wait_for()
+        page.locator("body:not(.answering)").wait_for()
+        assert engine.decoded[-2:] == [M3ID(max_weight=None), CID(strength=1.25, rule="log_ratio")]
+        assert page.locator(".answer h2").last.inner_text() == (
+            "B Contrastive input decoding, strength 1.25, rule log_ratio"
+        )
+        first.locator(".method select").select_option("cad")
+        first.locator(".method select").select_option("m3id")
+        assert first.get_by_label("max weight", exact=False).input_value() == "", "what was typed is kept"
+        assert page.problems == []
+
+
+def test_what_a_method_cannot_be_given_is_told_in_its_own_words(open_page, served):
+    page = open_page(served.url)
+    for method, field, value, told in (
+        ("cad", "strength", "-1", "`strength` has to be a number of at least 0, but is -1"),
+        ("code", "k", "0", "`k` has to be a number above 0, but is 0"),
+        ("weighted_sum", "weights", "1 x", "`weights` has to be numbers with blanks between them, but is '1 x'"),
+    ):
+        page.locator(".picker .method select").first.select_option(method)
+        page.locator(".picker").first.get_by_label(field, exact=True).fill(value)
+        page.locator("#question").fill(QUESTION)
+        page.keyboard.press("Enter")
+        page.get_by_text(told).wait_for()
+    page.locator(".picker").first.get_by_label("weights").fill("-0.5")
+    ask(page, QUESTION, "none", "none")
+    page.get_by_text("Both answers would be decoded alike").wait_for()
+    assert served.session.answers == []
+    assert page.problems == []
+
+
+def test_a_server_offers_what_it_serves(open_page):
+    tokens = [b"The", b" tower", b" is", b" 31", b" metres", b" high", b"."]
+    with streaming_server(tokens) as there, serving(ServedEngine(there.url)) as server:
+        page = open_page(server.url)
+        page.locator("option[value=cad]").first.wait_for(state="attached")
+        assert page.locator(".picker .method").first.locator("option").all_inner_texts() == [
+            "Context-aware decoding",
+            "Plain decoding",
+        ]
+        asked(page, QUESTION, "cad", "none")
+        assert page.locator(".prose").nth(0).inner_text().startswith("The tower is 31 metres high.")
+        assert page.locator(".prose").nth(1).inner_text().startswith("Plain it is.")
+    with streaming_server(tokens, plug_in=False) as there, serving(ServedEngine(there.url)) as server:
+        page = open_page(server.url)
+        page.locator("option[value=none]").first.wait_for(state="attached")
+        assert page.locator(".picker .method").first.locator("option").all_inner_texts() == ["Plain decoding"]
+        page.get_by_text("Answers are decoded plainly: the server knows no contrasts").wait_for()
+    with serving(GoneEngine()) as server:
+        page = open_page(server.url)
+        page.get_by_text("Answers are decoded plainly: the server at X gave no answer.").wait_for()
 
 
 def test_verdicts_are_kept_overruled_and_exported(open_page, served, tmp_path):
@@ -184,6 +285,7 @@ def test_verdicts_are_kept_overruled_and_exported(open_page, served, tmp_path):
     assert download.value.suggested_filename == "reviews.jsonl"
     kept, overruled = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     assert (kept["label"], kept["hypothesis"], kept["agreed"]) == ("supported", "The tower is 31 metres high.", True)
+    assert kept["statement"] == "The tower 😀 is 31 metres high.", "as it stands in the answer"
     assert (overruled["label"], overruled["note"]) == ("contradiction", "It is <b>grey</b>.")
     assert [pair.supported for pair in read_pairs(path)] == [True, False]
     page.reload()
@@ -221,8 +323,19 @@ def test_everything_can_be_done_with_the_keyboard(open_page, served, lit):
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "question"
     page.keyboard.press("Tab")
-    page.keyboard.press("ArrowRight")
-    assert page.locator("input[value=none]").is_checked()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Decode by"
+    page.keyboard.type("Classifier")
+    assert page.locator(".picker .method select").first.input_value() == "cfg"
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.value") == "1.6"
+    page.keyboard.press("Tab")
+    page.keyboard.type("Plain")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.locator(".answer h2", has_text="guidance scale 1.6").wait_for()
+    page.locator(".answer h2", has_text="Plain decoding").wait_for()
+    page.locator("body:not(.answering)").wait_for()
     assert page.problems == []
 
 
@@ -370,7 +483,7 @@ def test_only_the_page_itself_is_answered(served):
     assert response.status == 200
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     assert b"needs JavaScript" in content
-    wrong = json.dumps({"question": 1, "decoding": "cad", "strength": 0.5}).encode()
+    wrong = json.dumps({"question": 1, "decodings": []}).encode()
     response, content = sent(served, "POST", "/ask", wrong, **kind, **token)
     assert (response.status, b"question (str)" in content) == (400, True)
     wrong = json.dumps({"case": 0, "answer": 0, "statement": 0, "label": "maybe", "note": ""}).encode()
@@ -388,7 +501,7 @@ def test_the_real_models_answer(open_page, lit, drag):
     try:
         page = open_page(server.url)
         page.set_default_timeout(240_000)
-        asked(page, "When was the lighthouse at Morrow Point built, and by whom?", "both")
+        asked(page, "When was the lighthouse at Morrow Point built, and by whom?", "cad", "none")
         assert "Isla Pentreath" in page.locator(".prose").first.inner_text()
         assert statuses(page)[0] == "supported"
         page.locator(".sentence").first.click()

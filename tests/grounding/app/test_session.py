@@ -23,9 +23,12 @@ def session(engine: ScriptedEngine | None = None, **changes) -> Session:
     return Session([TOWER, FERRY], models, **changes)
 
 
-def ask(of: Session, question: str = "How high is the tower?", decoding: str = "cad", strength: float = 0.5):
+CAD, PLAIN = {"method": "cad", "parameters": {}}, {"method": "none", "parameters": {}}
+
+
+def ask(of: Session, question: str = "How high is the tower?", decodings=(CAD,)):
     events = []
-    of.ask(question, decoding, strength, events.append)
+    of.ask(question, list(decodings), events.append)
     return events
 
 
@@ -48,9 +51,9 @@ def test_a_question_is_told_from_its_passages_to_its_end():
 
 
 def test_two_methods_are_two_answers():
-    (done,) = [e for e in ask(session(), decoding="both") if e["event"] == "done"]
+    (done,) = [e for e in ask(session(), decodings=[CAD, PLAIN]) if e["event"] == "done"]
     assert [a["text"] for a in done["case"]["answers"]] == [TEXT, "It is plain."]
-    (done,) = [e for e in ask(session(), decoding="none") if e["event"] == "done"]
+    (done,) = [e for e in ask(session(), decodings=[PLAIN]) if e["event"] == "done"]
     assert [a["label"] for a in done["case"]["answers"]] == ["Plain decoding"]
 
 
@@ -97,10 +100,29 @@ def test_what_cannot_be_asked_is_told():
     of = session()
     with pytest.raises(ValueError, match="`question` has to hold a word"):
         ask(of, " ")
-    with pytest.raises(SessionError, match="`decoding` has to be one of cad, none, both, but is 'magic'"):
-        ask(of, decoding="magic")
-    with pytest.raises(ValueError, match="`strength` has to be a number of at least 0"):
-        ask(of, strength=-1.0)
+    with pytest.raises(ValueError, match=r"`method` has to be one of cad, .*, none, but is 'magic'"):
+        ask(of, decodings=[{"method": "magic", "parameters": {}}])
+    with pytest.raises(ValueError, match="`strength` has to be a number of at least 0, but is -1"):
+        ask(of, decodings=[{"method": "cad", "parameters": {"strength": -1}}])
+    with pytest.raises(ValueError, match="`guidance_scale` has to be a parameter of cad, but that has strength"):
+        ask(of, decodings=[{"method": "cad", "parameters": {"guidance_scale": 1}}])
+    with pytest.raises(ValueError, match="`weights` has to be numbers with blanks between them, but is 'a'"):
+        ask(of, decodings=[{"method": "weighted_sum", "parameters": {"weights": "a"}}])
+    with pytest.raises(ValueError, match="`weights` has to hold a number for each of 1 contrasts"):
+        ask(of, decodings=[{"method": "weighted_sum", "parameters": {"weights": "1 2"}}])
+    for wrong in (
+        CAD["method"],
+        {"method": "cad"},
+        {"method": 1, "parameters": {}},
+        {"method": "cad", "parameters": 1},
+    ):
+        with pytest.raises(ValueError, match="a decoding has to hold"):
+            ask(of, decodings=[wrong])
+    for number in (0, 3):
+        with pytest.raises(SessionError, match=f"`decodings` has to hold 1 to 2 ways to decode, but holds {number}"):
+            ask(of, decodings=[PLAIN] * number)
+    with pytest.raises(SessionError, match="Both answers would be decoded alike"):
+        ask(of, decodings=[CAD, {"method": "cad", "parameters": {"strength": 0.5}}])
     with pytest.raises(SessionError, match="There are no documents"):
         ask(Session())
     assert of.reports == []
@@ -124,8 +146,8 @@ def test_a_second_question_waits_for_the_first():
             waiting.set()
 
     threads = [
-        threading.Thread(target=of.ask, args=("How high is the tower?", "cad", 0.5, first.append)),
-        threading.Thread(target=of.ask, args=("How many passengers?", "cad", 0.5, tell)),
+        threading.Thread(target=of.ask, args=("How high is the tower?", [CAD], first.append)),
+        threading.Thread(target=of.ask, args=("How many passengers?", [CAD], tell)),
     ]
     threads[0].start()
     assert begun.wait(20)
@@ -147,7 +169,7 @@ def test_a_reader_who_leaves_ends_the_decoding_and_lets_the_next_one_in():
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        of.ask("How high is the tower?", "cad", 0.5, leave)
+        of.ask("How high is the tower?", [CAD], leave)
     assert len(written) == 8, "the word that shows that the sentence has ended is the last"
     assert of.reports == []
     assert ask(of)[-1]["event"] == "done"
