@@ -30,6 +30,7 @@ PAGES = {
 ELSEWHERE = {
     ("README.md", "client.chat.completions.create("): "asks a vLLM server: tests/decoding/vllm/test_serving.py",
     ("docs/serving.md", "client.chat.completions.create("): "asks a vLLM server: tests/decoding/vllm/test_serving.py",
+    ("docs/serving.md", "client.responses.create("): "the same: tests/grounding/served/test_serving_citations.py",
     ("docs/serving.md", "from vllm import LLM"): "starts a vLLM engine: tests/decoding/vllm/test_offline.py",
     ("docs/serving.md", "llm_kwargs(contrastive_search=True)"): "the same: tests/decoding/vllm/search/test_search.py",
     ("docs/evaluation.md", "import lm_eval"): "its task comes from the hub: tests/eval/test_harness.py",
