@@ -6,7 +6,14 @@ import re
 
 from .content import EXTRA, Content, decoded, real_title
 
-_NOT_READ = {"script", "style", "template", "noscript", "nav", "svg", "iframe", "head"}
+# fmt: off
+_NOT_READ = {
+    "script", "style", "template", "noscript", "nav", "svg", "iframe", "head", "video", "audio", "canvas",
+    "noframes", "select",
+    "rt", "rp", "annotation", "annotation-xml",  # the reading of a word, and a formula that stands there already
+    "del", "s", "strike",  # what a page says that it no longer says
+}
+# fmt: on
 # fmt: off
 _BLOCKS = {
     "address", "article", "aside", "blockquote", "body", "caption", "dd", "details", "dialog", "div", "dl", "dt",
@@ -16,7 +23,7 @@ _BLOCKS = {
 # fmt: on
 _BREAK = "\0"
 _INVISIBLE = re.compile(
-    r"display:none|visibility:(?:hidden|collapse)|(?:opacity:0(?:\.0*)?|font-size:0(?:\.0*)?(?:px|r?em|pt|%)?)(?:[;!]|$)"
+    r"display:none|(?:^|[;{])(?:left|right|top|text-indent):-\d{3,}|visibility:(?:hidden|collapse)|(?:opacity:0(?:\.0*)?|font-size:0(?:\.0*)?(?:px|r?em|pt|%)?)(?:[;!]|$)"
 )
 # Characters that are there for line breaking and joining, and are no text.
 _NOT_SHOWN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
@@ -24,6 +31,13 @@ _DECLARED = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:-]{1,40})|"
     rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{1,40})"
 )
+# What browsers read a declared encoding as (WHATWG).
+_READ_AS = {
+    "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252", "us-ascii": "cp1252",
+    "iso-8859-9": "cp1254", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "euc-kr": "cp949",
+    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "tis-620": "cp874",
+}  # fmt: skip
+_ONE_BYTE = re.compile(r"cp\d{3,4}|iso-?8859|koi8|windows|macintosh")
 _EXPONENT = re.compile(r"[+−-]?\d+")
 _ORDINAL = re.compile(r"(?i)st|nd|rd|th|er?|re|ère|ème|os?|as?|tm|®|™|©|\[.*\]|\(.*\)|[*†‡]+")
 _SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
@@ -34,9 +48,9 @@ _LONGEST_EXPONENT = 8
 def read_html(data: bytes) -> Content:
     """Read the blocks of a page that are shown, each as a paragraph; the title is `<title>`, else the first `<h1>`.
 
-    Scripts, styles, templates, navigation and hidden elements are left out. Numbers that are set high become
-    superscript characters (`10⁶`), letters follow a caret. The encoding is the one that the page declares, else that of
-    plain text.
+    Scripts, styles, templates, navigation, hidden and struck-out elements, readings of words and numbers of footnotes
+    are left out. Numbers that are set high become superscript characters (`10⁶`), letters follow a caret. The encoding
+    is the one that the page declares, as browsers read it, else that of plain text.
 
     Raises:
         ValueError: If the parser gives the page up, or its encoding is unknown.
@@ -60,12 +74,22 @@ def read_html(data: bytes) -> Content:
 def _text(data: bytes) -> str:
     declared = _DECLARED.search(data[:4096])
     if declared is not None and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        name = (declared[1] or declared[2]).decode("ascii", "replace")
+        name = (declared[1] or declared[2]).decode("ascii", "replace").lower()
+        name = _READ_AS.get(name, name)
         try:
-            return data.decode(name)
+            # Letters in UTF-8 are hardly ever letters of another encoding of one byte each, whatever the page declares.
+            return data.decode("utf-8") if _ONE_BYTE.match(name) and _is_utf8(data) else data.decode(name)
         except (LookupError, UnicodeDecodeError):
             pass
     return decoded(data, controls=True)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Page:
@@ -80,14 +104,21 @@ class _Page:
         self._heading_from: int | None = None
         self._superscript_from: int | None = None
         self._subscript_from: int | None = None
+        self._note_link: int | None = None  # depth of a link to another place of the page
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take note that an element begins."""
         self._stack.append(tag)
         if self._left_out is not None:
             return
-        if tag in _NOT_READ or _hidden(tag, attributes):
+        to_note = tag == "a" and attributes.get("href", "").startswith("#")
+        mark = (to_note and "sup" in self._stack) or (tag == "sup" and self._note_link is not None)
+        if to_note:
+            self._note_link = len(self._stack)
+        if tag in _NOT_READ or mark or _hidden(tag, attributes):
             self._left_out = len(self._stack)
+        elif tag == "q":
+            self._pieces.append("“")
         elif tag == "br":
             self._pieces.append(_BREAK)
         elif tag in _BLOCKS:
@@ -106,13 +137,21 @@ class _Page:
         """Take note that an element ends."""
         depth = len(self._stack)
         self._stack.pop()
+        if self._note_link is not None and depth <= self._note_link:
+            self._note_link = None
         if self._left_out is not None:
             self._left_out = None if depth <= self._left_out else self._left_out
             return
         if tag == "sup" and self._superscript_from is not None:
             text = "".join(self._pieces[self._superscript_from :]).strip()
             if text and not _ORDINAL.fullmatch(text) and len(text) <= _LONGEST_EXPONENT:
-                raised = text.translate(_SUPERSCRIPTS) if _EXPONENT.fullmatch(text) else f"^{text}"
+                raised = (
+                    text.translate(_SUPERSCRIPTS)
+                    if _EXPONENT.fullmatch(text)
+                    else f"^{text}"
+                    if len(text) == 1
+                    else f"^({text})"
+                )
                 self._pieces[self._superscript_from :] = [raised]
             self._superscript_from = None
         if tag == "sub" and self._subscript_from is not None:
@@ -121,6 +160,8 @@ class _Page:
             if text.isdigit() and (before[-1:].isdigit() or before.casefold().endswith("log")):
                 self._pieces[self._subscript_from :] = [text.translate(_SUBSCRIPTS)]
             self._subscript_from = None
+        if tag == "q":
+            self._pieces.append("”")
         if tag == "h1" and self._heading_from is not None and not self.heading:
             self.heading = self._pieces[self._heading_from :]
         if tag in _BLOCKS:

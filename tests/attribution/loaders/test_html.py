@@ -85,3 +85,39 @@ def test_a_missing_reader_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "lxml.etree", None)
     with pytest.raises(ImportError, match=r'pip install "counterfoil\[documents\]"'):
         read_html(b"")
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<p><ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>字", "漢字"),
+        ("<p>31 <del>30</del> <s>29</s> <ins>32</ins> m", "31 32 m"),
+        ("<p>In 1902<sup id=r><a href=#n1>1</a></sup>.", "In 1902."),
+        (
+            "<p>In 1902<a href=#n1><sup>1</sup></a> it rained<sup><a href='#cite_note-2'>[2]</a></sup>.",
+            "In 1902 it rained.",
+        ),
+        ("<p>10<sup><a href=/power>6</a></sup>", "10⁶"),
+        ("<p><math><mi>x</mi><mo>=</mo><mn>2</mn><annotation encoding=tex>x=2</annotation></math>", "x=2"),
+        ("<p><q>Stop</q> she said", "“Stop” she said"),
+        ("<p style='position:absolute; left: -9999px'>no</p><p style='margin-left:-20px'>yes", "yes"),
+        ("<select><option>no</select><video>no</video><canvas>no</canvas>yes", "yes"),
+    ],
+)
+def test_what_a_reader_does_not_see_or_sees_otherwise(page, text):
+    assert read_html(page.encode()).text == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "data", "text"),
+    [
+        ("iso-8859-1", b"\x93a\x94", "“a”"),
+        ("us-ascii", b"caf\xe9", "café"),
+        ("iso-8859-1", "café".encode(), "café"),
+        ("shift_jis", "日本①".encode("cp932"), "日本①"),
+        ("gb2312", "镕基".encode("gb18030"), "镕基"),
+        ("no-such", "café".encode(), "café"),
+    ],
+)
+def test_a_declared_encoding_is_read_as_browsers_read_it(declared, data, text):
+    assert read_html(b"<meta charset=" + declared.encode() + b"><p>" + data).text == text
