@@ -145,13 +145,7 @@ class _Page:
         if tag == "sup" and self._superscript_from is not None:
             text = "".join(self._pieces[self._superscript_from :]).strip()
             if text and not _ORDINAL.fullmatch(text) and len(text) <= _LONGEST_EXPONENT:
-                raised = (
-                    text.translate(_SUPERSCRIPTS)
-                    if _EXPONENT.fullmatch(text)
-                    else f"^{text}"
-                    if len(text) == 1
-                    else f"^({text})"
-                )
+                raised = text.translate(_SUPERSCRIPTS) if _EXPONENT.fullmatch(text) else f"^{text}"
                 self._pieces[self._superscript_from :] = [raised]
             self._superscript_from = None
         if tag == "sub" and self._subscript_from is not None:

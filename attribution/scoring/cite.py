@@ -24,8 +24,10 @@ from .results import Citation, StatementVerdict
 SHORTLIST = 4
 """Sets of several documents are made from this many: those that support the sentence most, each alone."""
 
-_FINAL_PUNCTUATION = regex.compile(r"\s*[\p{Sentence_Terminal}…‥]+[\"'”’»)\]*_]*(?:</[^<>]+>)*\Z")
-_CLOSING_TAGS = regex.compile(r"(?:</[^<>]+>)+\Z")
+_FINAL_PUNCTUATION = regex.compile(
+    r"\s*[\p{Sentence_Terminal}…‥]+[\"'”’»)\]*_~=]*(?:</[^<>]+>|<br\s*/?>|<!--.*?-->|\s)*\Z"
+)
+_CLOSING_TAGS = regex.compile(r"(?:</[^<>]+>|<br\s*/?>)+\Z")
 
 
 @dataclass(frozen=True)

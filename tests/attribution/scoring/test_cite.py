@@ -52,6 +52,11 @@ def test_of_several_that_support_the_most_probable_is_cited(table):
         ("Beta [2].", "Beta [1]."),
         ("Beta. [7]", "Beta [1]."),
         ("ベータ beta。", "ベータ beta [1]。"),
+        ("~~Beta.~~", "~~Beta [1].~~"),
+        ("Beta.<br>", "Beta [1].<br>"),
+        ("Beta. <!-- not -->", "Beta [1]. <!-- not -->"),
+        ("[cite_start]Beta. [cite: 3]", "Beta [1]."),
+        ("Beta. Source: [3]", "Beta [1]."),
     ],
 )
 def test_markers_stand_before_the_final_punctuation_and_old_ones_are_replaced(sentence, marked, words):
