@@ -22,10 +22,17 @@ from .pdf import read_pdf
 MAX_BYTES = 100_000_000
 """A larger file is no document that a person reads, and is left out."""
 
-_HEADING = re.compile(r"(?m)^#{1,6}[ \t]+(\S.*)$")
+_HEADING = re.compile(r"(?m)^#{1,6}[ \t]+(?P<atx>\S.*)$|^(?P<setext>\S[^\n]*)\n=+[ \t]*$")
+_FENCED = re.compile(r"(?ms)^[ ]{0,3}(```|~~~).*?(?:^[ ]{0,3}\1|\Z)")
 _FIRST_LINE = re.compile(r"\s*([^\n]{1,100}[^\s.!?:;,])[ \t]*\n[ \t]*\n")
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(?P<fields>(?:[^\n]*\n){0,200}?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
-_TITLE_FIELD = re.compile(r"(?mi)^title[ \t]*[:=][ \t]*[\"']?(.+?)[\"']?[ \t]*$")
+# A field stands in its first line, and nothing in it is a paragraph: what follows a rule is text.
+_FRONT_MATTER = re.compile(
+    r"(?:---[ \t]*\n(?=[\w\"'-]+[ \t]*:)"
+    r"(?P<fields>(?:(?:[\w\"'-]+[ \t]*:|[ \t]+\S|- |#|[\]}])[^\n]*\n|[ \t]*\n){0,200}?)(?:---|\.\.\.)|\+\+\+[ \t]*\n(?P<toml>(?:[^\n]*\n){0,200}?)\+\+\+)[ \t]*(?:\n|\Z)"
+)
+_TITLE_FIELD = re.compile(
+    r"(?mi)^title[ \t]*[:=][ \t]*(?:[|>][+-]?[ \t]*\n(?P<folded>(?:[ \t]+\S.*\n?)+)|[\"']?(?P<line>.+?)[\"']?[ \t]*$)"
+)
 
 
 class DocumentError(ValueError):
@@ -77,9 +84,11 @@ def read_markdown(data: bytes) -> Content:
     front = _FRONT_MATTER.match(text)
     if front is not None:
         text = text[front.end() :]
-    field = _TITLE_FIELD.search(front["fields"]) if front is not None else None
-    heading = _HEADING.search(text)
-    found = field.group(1) if field else heading.group(1).rstrip(" \t#") if heading else ""
+    field = _TITLE_FIELD.search(front["fields"] or front["toml"] or "") if front is not None else None
+    if field is not None:
+        return Content(text, " ".join((field["folded"] or field["line"]).split()))
+    heading = _HEADING.search(_FENCED.sub("", text))
+    found = (heading["atx"] or heading["setext"]).rstrip(" \t#") if heading else ""
     return Content(text, found)
 
 
@@ -110,7 +119,10 @@ def read_documents(paths: Iterable[str | os.PathLike[str]]) -> Reading:
         DocumentError: If a path does not exist, a file that was named cannot be read, or there is no document at all.
         ImportError: If a reader needs the extra `documents`.
     """
-    given = [Path(path) for path in paths]
+    named = list(paths)
+    if any(not os.fspath(path) for path in named):
+        raise DocumentError("cannot read '': a path is empty. Name the file or folder, or '.' for this folder.")
+    given = [Path(path) for path in named]
     found: dict[str, tuple[Path, str, Path | None]] = {}
     for path in given:
         if not os.path.lexists(path):

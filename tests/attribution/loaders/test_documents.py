@@ -182,3 +182,35 @@ def test_only_plain_files_within_the_folder_are_read(tmp_path, monkeypatch):
         read_documents([folder / "fifo.txt"])
     with pytest.raises(DocumentError, match="symbolic links"):
         read_documents([folder / "loop.txt"])
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "title"),
+    [
+        ("---\n\nText.\n\n---\nMore.", "---\n\nText.\n\n---\nMore.", ""),
+        ("---\nText goes here.\n---\nMore.", "---\nText goes here.\n---\nMore.", ""),
+        (
+            "---\nNote: this is text.\n\nMore of it.\n\n---\nEnd.",
+            "---\nNote: this is text.\n\nMore of it.\n\n---\nEnd.",
+            "",
+        ),
+        ("---\ntitle: T\ntags:\n  - a\n- b\n# c\n\nlist: [\n  1\n]\n---\nText.", "Text.", "T"),
+        ('+++\ntitle = "T"\n[a]\n+++\nText.', "Text.", "T"),
+        ("---\ntitle: >-\n  A long\n  title\nauthor: B\n---\nText.", "Text.", "A long title"),
+        ("```\n# no\n```\n# Yes\n", "```\n# no\n```\n# Yes\n", "Yes"),
+        ("Title\n=====\n\nText.", "Title\n=====\n\nText.", "Title"),
+        ("# [The guide](x) *now* #\nText.", "# [The guide](x) *now* #\nText.", "[The guide](x) *now*"),
+    ],
+)
+def test_front_matter_and_titles_of_markdown(tmp_path, source, text, title):
+    path = tmp_path / "a.md"
+    path.write_text(source)
+    (document,) = read_documents([path]).documents
+    assert (document.text, document.title) == (text, title)
+
+
+def test_an_empty_path_is_not_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("A.")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DocumentError, match="a path is empty"):
+        read_documents([""])
