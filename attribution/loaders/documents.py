@@ -26,9 +26,10 @@ _HEADING = re.compile(r"(?m)^#{1,6}[ \t]+(?P<atx>\S.*)$|^(?P<setext>\S[^\n]*)\n=
 _FENCED = re.compile(r"(?ms)^[ ]{0,3}(```|~~~).*?(?:^[ ]{0,3}\1|\Z)")
 _FIRST_LINE = re.compile(r"\s*([^\n]{1,100}[^\s.!?:;,])[ \t]*\n[ \t]*\n")
 # A field stands in its first line, and nothing in it is a paragraph: what follows a rule is text.
+_FIELDS = r"(?:(?:[\w\"'-]+[ \t]*:|[ \t]+\S|- |#|[\]}])[^\n]*\n|[ \t]*\n){0,200}?"
 _FRONT_MATTER = re.compile(
-    r"(?:---[ \t]*\n(?=[\w\"'-]+[ \t]*:)"
-    r"(?P<fields>(?:(?:[\w\"'-]+[ \t]*:|[ \t]+\S|- |#|[\]}])[^\n]*\n|[ \t]*\n){0,200}?)(?:---|\.\.\.)|\+\+\+[ \t]*\n(?P<toml>(?:[^\n]*\n){0,200}?)\+\+\+)[ \t]*(?:\n|\Z)"
+    rf"(?:---[ \t]*\n(?=[\w\"'-]+[ \t]*:)(?P<fields>{_FIELDS})(?:---|\.\.\.)|"
+    r"\+\+\+[ \t]*\n(?P<toml>(?:[^\n]*\n){0,200}?)\+\+\+)[ \t]*(?:\n|\Z)"
 )
 _TITLE_FIELD = re.compile(
     r"(?mi)^title[ \t]*[:=][ \t]*(?:[|>][+-]?[ \t]*\n(?P<folded>(?:[ \t]+\S.*\n?)+)|[\"']?(?P<line>.+?)[\"']?[ \t]*$)"
