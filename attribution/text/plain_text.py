@@ -22,6 +22,12 @@ _LIST_MARK = re.compile(
     r"[①-⑳]\s*|[一二三四五六七八九十]{1,3}、|\d{1,2}、)"
 )
 _QUOTE_MARK = re.compile(r"\n[ \t]*>+[ \t]?")
+_STRUCK = re.compile(r"~~(?=\S)[^~\n]+(?<=\S)~~|<(?P<tag>del|s|strike)>[^<>]*</(?P=tag)>", re.IGNORECASE)
+# `a<b and c>d` is no tag, though CommonMark takes `and` and `c` for attributes.
+_TAG = re.compile(
+    r"<!--.*-->|</?[a-z][\w-]*(?:\s+[\w:@-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+))*\s*/?>", re.IGNORECASE | re.DOTALL
+)
+_CLOSING_HASHES = re.compile(r"[ \t]+#+[ \t]*\Z")
 _CHECKBOX = re.compile(r"\[[ xX]\]\s+")
 _PRODUCT = re.compile(r"(?<=\d)\*(?=\d)")
 _EMPTY_BRACKETS = re.compile(
@@ -29,7 +35,7 @@ _EMPTY_BRACKETS = re.compile(
 )
 _CELLS = re.compile(r"\s+\|\s+")
 _IMAGES = regex.compile(
-    r"[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]][\p{Emoji_Modifier}\u200d\ufe0f\U000e0020-\U000e007f]*",
+    r"[0-9#*]\ufe0f?\u20e3|[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]][\p{Emoji_Modifier}\u200d\ufe0f\U000e0020-\U000e007f]*",
     regex.V1,
 )
 _RAISED, _LOWERED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"), str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
@@ -40,12 +46,14 @@ _BLANK_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?。！？、，](?:\s|\Z))")
 def plain_text(source: str) -> str:
     """Return a sentence, an item of a list or a row of a table as a reader sees it, in one line.
 
-    Links are their words, emphasis and tags are gone, so are list marks, empty brackets and pictographs; entities are
+    Links are their words, emphasis and tags are gone, so are list marks, struck-out words, empty brackets and
+    pictographs; entities are
     their characters, and cells of a row are parted by commas.
     """
     if _WRITTEN.search(source) is None and _IMAGES.search(source) is None:
         return " ".join(source.split())
     text = _QUOTE_MARK.sub("\n", _without_list_mark(source))
+    text = _STRUCK.sub("", text) if _STRUCK.sub("", text).strip(" .*_") else text
     (inline,) = parser().parseInline(_PRODUCT.sub(r"\\*", text))
     text = "".join(_visible(inline.children or []))
     text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", _IMAGES.sub("", text)))
@@ -58,6 +66,7 @@ def _without_list_mark(source: str) -> str:
     if mark is None or sentence_goes_on(source, mark.end()):
         return source
     rest = source[mark.end() :]
+    rest = _CLOSING_HASHES.sub("", rest) if mark.group().lstrip().startswith("#") else rest
     return _CHECKBOX.sub("", rest, count=1) if _CHECKBOX.match(rest) else rest
 
 
@@ -69,6 +78,8 @@ def _visible(tokens: list[Token]) -> Iterator[str]:
             yield token.content.translate(table) if table else token.content
         elif token.type in {"softbreak", "hardbreak"}:
             yield " "
+        elif token.type == "html_inline" and _TAG.fullmatch(token.content) is None:
+            yield token.content
         elif token.type == "html_inline":
             tag = token.content.lower()
             table = {"<sup>": _RAISED, "<sub>": _LOWERED}.get(tag, None if tag in {"</sup>", "</sub>"} else table)

@@ -31,6 +31,15 @@ from hypothesis import strategies as st
         ("built | The lighthouse was built", "built, The lighthouse was built"),
         ("![A tower](tower.png) It was built.", "It was built."),
         ("It was\r\n  built \\[here\\].", "It was built [here]."),
+        ("It is ~~30~~ 31 m.", "It is 31 m."),
+        ("<del>30</del> 31 m", "31 m"),
+        ("~~It rained.~~", "It rained."),
+        ("if a<b then c>d", "if a<b then c>d"),
+        ('<a href="x" class=y>It</a> <b>rained</b><br/>.', "It rained."),
+        ("1️⃣ It rained", "It rained"),
+        ("### Rain ###", "Rain"),
+        ("> It rained\n> and snowed.", "It rained and snowed."),
+        ("[cite_start]It rained. :contentReference[oaicite:0]{index=0}", "It rained."),
     ],
 )
 def test_it_is_what_a_reader_sees(source, seen):
