@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from counterfoil.attribution.locating.decontextualization import Decontextualize
 from counterfoil.attribution.locating.decontextualization.chat import ChatDecontextualizer
 from counterfoil.attribution.locating.registry import load_model
 from counterfoil.attribution.report.model import likelihood
+from counterfoil.attribution.text.word_boundaries import snapped
 
 from .judge import Judge
 from .options import INPUT_FILE, PROBABILITY, Command, NameValue, documents_option, judge_options, output_option
@@ -97,7 +99,8 @@ def locate(
 
     None are found if nothing supports them. Exits with 0, whatever was found; with 3 if nothing could be said.
     """
-    text = answer.read_bytes().decode("utf-8-sig")
+    raw = answer.read_bytes()
+    text = raw.decode("utf-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
     ranges = _ranges(text, spans, words)
     with Progress() as progress:
         with progress.step("Reading documents"):
@@ -141,11 +144,21 @@ def _ranges(answer: str, spans: Sequence[tuple[int, int]], words: Sequence[str])
         raise ValueError("give the words either as --span START:END or as --words TEXT")
     if spans:
         return list(spans)
-    starts = [answer.find(each) if each else -1 for each in words]
-    for each, start in zip(words, starts, strict=True):
-        if start < 0:
-            raise ValueError(f"--words has to stand in the answer as it is, but {each!r} does not")
-    return [(start, start + len(each)) for each, start in zip(words, starts, strict=True)]
+    return [_place_of(each, answer) for each in words]
+
+
+def _place_of(words: str, answer: str) -> tuple[int, int]:
+    """Return where the words stand, whole ones first; the first of several places, which is told."""
+    found = [match.span() for match in re.finditer(re.escape(words), answer)] if words else []
+    found = [place for place in found if snapped(answer, *place)[:2] == place] or found
+    if not found:
+        raise ValueError(f"--words has to stand in the answer as it is, but {words!r} does not")
+    if len(found) > 1:
+        start, end = found[0]
+        click.echo(
+            f"{words!r} stands in the answer {len(found)} times; meant is {start}:{end}, else give --span", err=True
+        )
+    return found[0]
 
 
 @contextmanager

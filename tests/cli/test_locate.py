@@ -95,6 +95,20 @@ def test_words_in_several_places_are_one_claim(tmp_path, answer):
     assert "The lighthouse … is climbed by 142 steps" in said
 
 
+def test_words_are_whole_ones_and_several_places_are_told(tmp_path, answer):
+    said, held = located(tmp_path, answer, "--words", "in", "--words", "It", "--method", "alignment", "--no-verify")
+    starts = [ANSWER.index("in 1990"), ANSWER.index("It is")]
+    assert sorted(start for start, _ in held["ranges"]) == sorted(starts)
+    assert f"'It' stands in the answer 2 times; meant is {place('It is')[:2]}" in said
+    assert "'in' stands" not in said
+
+
+def test_an_answer_in_utf16(tmp_path, answer):
+    answer.write_bytes(ANSWER.encode("utf-16"))
+    _, held = located(tmp_path, answer, "--words", "painted", "--method", "alignment", "--no-verify")
+    assert held["ranges"] == [[ANSWER.index("painted"), ANSWER.index("painted") + len("painted")]]
+
+
 def test_a_quote_of_a_pdf_names_its_page(tmp_path, answer):
     manual = tmp_path / "manual.pdf"
     manual.write_bytes(
