@@ -328,8 +328,8 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
 
     Read as small models write them: line breaks within strings, and commas behind the last entry.
     """
-    text = text.rpartition("</think>")[2]
-    decoder = json.JSONDecoder(strict=False)
+    text = spoken(text)
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_object)
     position = text.find("{")
     while position >= 0:
         for written in (text, text[:position] + _LAST_COMMA.sub(r"\1", text[position:])):
@@ -342,3 +342,15 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
                 text = written
                 break
         position = text.find("{", end)
+
+
+def spoken(text: str) -> str:
+    """Return what a reply says behind what the model thought aloud; nothing if it did not stop thinking."""
+    return text.rpartition("</think>")[2].partition("<think>")[0]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if any(found[key] != value for key, value in pairs):
+        raise ValueError("a key has two values")
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..chat import Message, Reply, json_objects, load_chat
+from ..chat import Message, Reply, json_objects, load_chat, spoken
 from .base import Judgement, Pair, WindowedEntailment
 
 VERDICTS = ("supported", "partially_supported", "not_supported", "contradicted")
@@ -71,6 +71,12 @@ class Usage:
         tokens = f"{self.prompt_tokens} tokens read, {self.completion_tokens} written"
         cost = "" if self.cost is None else f", cost {self.cost:.4f}"
         return f"judge: {self.requests} requests, {tokens}{cost}, {self.failures} without a verdict"
+
+
+_STATED = re.compile(
+    r"(?i)\bverdict[\"'“”*_`]*\s*[:=]\s*[\"'“”*_`]*\s*(?P<verdict>[a-z]+(?:[ _-][a-z]+)?)[\"'“”*_`]*\s*(?=$|[\n.,;}/])"
+)
+"""A verdict in words, or in JSON that is broken elsewhere."""
 
 
 class LLMEntailment(WindowedEntailment):
@@ -164,8 +170,10 @@ def read_verdict(reply: Reply) -> Judgement:
     objects = [
         each for found in json_objects(reply.text) for each in (found, *found.values()) if isinstance(each, dict)
     ]
-    found = [(_verdict(each.get("verdict")), each.get("reason")) for each in objects]
+    found = [(_verdict(each.get("verdict", each.get("Verdict"))), each.get("reason")) for each in objects]
     verdicts = [(verdict, reason) for verdict, reason in found if verdict in VERDICTS]
+    if not verdicts:
+        verdicts = [(verdict, None) for verdict in _plain_verdicts(spoken(reply.text))]
     if len({verdict for verdict, _ in verdicts}) != 1:
         cut = " (it ends at the limit of tokens: raise max_tokens)" if reply.cut else ""
         return Judgement(None, failure=f"the judge's reply is not a verdict: {reply.text[:80]!r}{cut}")
@@ -178,6 +186,18 @@ def read_verdict(reply: Reply) -> Judgement:
     )
 
 
+def _plain_verdicts(text: str) -> list[str]:
+    """Return the verdicts of a reply that is no JSON: `Verdict: supported`, or the one word alone."""
+    alone = _verdict(text.strip(" \t\r\n\"'“”*_`."))
+    if alone in VERDICTS:
+        return [alone]
+    return [verdict for match in _STATED.finditer(text) if (verdict := _verdict(match["verdict"])) in VERDICTS]
+
+
 def _verdict(written: object) -> str:
-    """Return a verdict in the form of :data:`VERDICTS`: `Not supported` and `NOT-SUPPORTED` are `not_supported`."""
-    return re.sub(r"[\s-]+", "_", written.strip().lower()) if isinstance(written, str) else ""
+    """Return a verdict in the form of :data:`VERDICTS`: `Not supported` and `notSupported` are `not_supported`."""
+    if not isinstance(written, str):
+        return ""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", written.strip(" \t\r\n."))
+    verdict = re.sub(r"[\s_-]+", "_", parted.lower())
+    return {"unsupported": "not_supported", "contradiction": "contradicted"}.get(verdict, verdict)

@@ -296,6 +296,62 @@ def test_clear_replies_of_small_models_are_read_and_unclear_ones_are_not(reply, 
     assert read_verdict(Reply(reply)).supported == supported
 
 
+@pytest.mark.parametrize(
+    ("reply", "supported"),
+    [
+        ('{"verdict":"supported","reason":"x"}', 1.0),
+        ('```json\n{"verdict": "supported"}\n```', 1.0),
+        ('<think>{"verdict":"not_supported"}</think>{"verdict":"supported"}', 1.0),
+        ('<think>maybe {"verdict":"not_supported"}\n</think>\n\n```json\n{"verdict":"supported"}\n```', 1.0),
+        ('<think>never closed {"verdict":"supported"}', None),
+        ('{"verdict":"supported"} {"verdict":"supported"}', 1.0),
+        ('{"verdict":"supported"} {"verdict":"not_supported"}', None),
+        ("{'verdict': 'supported'}", 1.0),
+        ('{"verdict": "Supported.",}', 1.0),
+        ('{"verdict":"SUPPORTED"}', 1.0),
+        ('{"Verdict":"supported"}', 1.0),
+        ('{"verdict":"yes"}', None),
+        ("supported", 1.0),
+        ("Supported", 1.0),
+        ('"supported"', 1.0),
+        ("Verdict: supported", 1.0),
+        ("**Verdict:** Supported\nReason: x", 1.0),
+        ("The statement is not supported.", None),
+        ('{"result":{"verdict":"supported"}}', 1.0),
+        ('[{"verdict":"supported"}]', 1.0),
+        ('{"verdict":["supported"]}', None),
+        ('{"verdict":null}', None),
+        ('{"reason":"line\nbreak","verdict":"supported"}', 1.0),
+        ('{"reason":"a "quoted" word","verdict":"supported"}', 1.0),
+        ('{verdict: "supported"}', 1.0),
+        ('{"verdict":"not-supported"}', 0.0),
+        ('{"verdict":"Not Supported"}', 0.0),
+        ('{"verdict":"notSupported"}', 0.0),
+        ('{"verdict":"unsupported"}', 0.0),
+        ('{"verdict":"partially supported"}', 0.0),
+        ('{"verdict":"contradicted"}', 0.0),
+        ('{"verdict":"contradiction"}', 0.0),
+        ("", None),
+        ("   ", None),
+        ("{}", None),
+        ('{"verdict":"supported" // comment\n}', 1.0),
+        ('{"verdict":"supported"}<|im_end|>', 1.0),
+        ('\ufeff{"verdict":"supported"}', 1.0),
+        ("{“verdict”: “supported”}", 1.0),
+        ('<answer>{"verdict":"supported"}</answer>', 1.0),
+        ('{"verdict":"supported","verdict":"not_supported"}', None),
+        ('Example: {"verdict":"contradicted"} but mine: {"verdict":"supported"}', None),
+        ('{"a":{"b":{"verdict":"supported"}}}', 1.0),
+        ('{"verdict":true}', None),
+        ('{"verdict": "supported"}\n\nNote: {x}', 1.0),
+        ("verdict = supported", 1.0),
+        ("I cannot help.", None),
+    ],
+)
+def test_replies_as_models_write_them(reply, supported):
+    assert read_verdict(Reply(reply)).supported == supported
+
+
 def test_what_a_run_cost_is_told_if_the_prices_are_given():
     assert "cost" not in str(Usage(2, 1000, 500))
     usage = Usage(2, 1000, 500, prices=(0.5, 2.0))
