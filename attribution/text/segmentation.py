@@ -118,7 +118,7 @@ def language_of(text: str) -> str:
     for language, script in _SCRIPTS.items():
         if 2 * len(script.findall(sample)) > len(letters):
             return language
-    words = {word.casefold() for word in _WORD_IN_LETTERS.findall(sample)}
+    words = {word.casefold() for word in _WORD_IN_LETTERS.findall(sample) if len(word) > 1}
     known = {language: len(words & _words_of(language)) for language in _SMALL_WORDS}
     found = max(known, key=lambda language: known[language])
     return found if known[found] > max(known["en"], 1) else "en"
