@@ -61,6 +61,11 @@ class ServeCommand(Command):
     help="With --contrastive-search: the largest number of candidates that a request may ask for. Default: 8.",
 )  # fmt: skip
 @click.option(
+    "--early-exits",
+    metavar="LAYERS",
+    help="Serve contrasts with the model itself after these layers as well, with commas between them: 15 or 10,15.",
+)
+@click.option(
     "--cite",
     is_flag=True,
     help="Serve citations as well: a request with cf_cite and cf_documents gets an answer whose sentences are "
@@ -82,6 +87,7 @@ def serve(
     contrastive_search: bool,
     search_requests: int | None,
     largest_top_k: int | None,
+    early_exits: str | None,
     cite: bool,
     judge: str | None,
     rules: tuple[str, ...],
@@ -100,8 +106,23 @@ def serve(
         raise ValueError(f"--{next(iter(search)).replace('_', '-')} has to go with --contrastive-search")
     if judge is not None and not cite:
         raise ValueError("--judge has to go with --cite")
+    extended = {"contrastive_search": True, **search} if contrastive_search else {}
+    if early_exits is not None:
+        extended["early_exits"] = read_exits(early_exits)
     with with_rules(rules), with_judge((judge or "local") if cite else None):
-        serve_model(model, options, amateur, {"contrastive_search": True, **search} if contrastive_search else None)
+        serve_model(model, options, amateur, extended or None)
+
+
+def read_exits(text: str) -> list[int]:
+    """Return the layers of `--early-exits`.
+
+    Raises:
+        ValueError: They are no numbers with commas between them.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"--early-exits has to be layers with commas between them, but is {text!r}") from error
 
 
 @contextmanager
@@ -168,7 +189,7 @@ def set_in_environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def serve_model(
-    model: str | None, options: Sequence[str], amateur: str | None = None, search: Mapping[str, Any] | None = None
+    model: str | None, options: Sequence[str], amateur: str | None = None, extended: Mapping[str, Any] | None = None
 ) -> None:
     """Serve until interrupted.
 
@@ -176,7 +197,7 @@ def serve_model(
         model: A hub id, a folder, or `None` for SmolLM2-135M-Instruct.
         options: Of `vllm serve`.
         amateur: A second model to contrast with.
-        search: Arguments of :func:`.llm_kwargs` that switch contrastive search on.
+        extended: Arguments of :func:`.llm_kwargs` that switch contrastive search or early exits on.
 
     Raises:
         ImportError: vLLM is not installed.
@@ -207,7 +228,7 @@ def serve_model(
         chosen = choose_for_cpu(arguments, default_model=model is None or model in DEFAULT_NAMES)
         if chosen is not None:
             click.echo(f"counterfoil: {chosen}", err=True)
-        switch_on(arguments, source, amateur, search)
+        switch_on(arguments, source, amateur, extended)
         command.validate(arguments)
         with first_cause(arguments) as cause:
             try:
@@ -231,7 +252,7 @@ def parsed(command: Any, options: Sequence[str]) -> Namespace:  # noqa: ANN401  
     return arguments
 
 
-def switch_on(arguments: Namespace, model: str, amateur: str | None, search: Mapping[str, Any] | None = None) -> None:
+def switch_on(arguments: Namespace, model: str, amateur: str | None, extended: Mapping[str, Any] | None = None) -> None:
     """Add the plug-in's parts to vLLM's arguments.
 
     Raises:
@@ -245,10 +266,11 @@ def switch_on(arguments: Namespace, model: str, amateur: str | None, search: Map
         return
     if os.environ.get(JUDGE):
         arguments.middleware.append(CITATION_MIDDLEWARE)
-    if amateur is not None and search is not None:
-        raise ValueError("--contrastive-search has to be served by one model, but --amateur names a second one")
-    if search is not None:
-        added = llm_kwargs(**search, hf_overrides=arguments.hf_overrides)
+    if amateur is not None and extended is not None:
+        option = "--early-exits" if "early_exits" in extended else "--contrastive-search"
+        raise ValueError(f"{option} has to be served by one model, but --amateur names a second one")
+    if extended is not None:
+        added = llm_kwargs(**extended, hf_overrides=arguments.hf_overrides)
         arguments.hf_overrides = added.pop("hf_overrides")  # the given ones are in it
     elif amateur is None:
         added = llm_kwargs()

@@ -7,7 +7,6 @@ its dataclass.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from ..methods import METHODS, ContrastiveSearch
 from ..methods.method import Method
 from ..methods.parameters import Parameter, check_choice, check_flag, check_integer
+from .contrast_values import LEAST_TOKENS, MOST_CONTRASTS, check_exits, check_tokens, read_ids
 
 PREFIX = "cf_"
 RESERVED = "_cf_"
@@ -23,6 +23,7 @@ RESERVED = "_cf_"
 METHOD = "cf_method"
 CONTRAST_IDS = "cf_contrast_ids"
 CUT_CONTEXT = "cf_cut_context"
+EARLY_EXIT = "cf_early_exit"
 WITHOUT_ADAPTER = "cf_without_adapter"
 SEED = "cf_seed"
 TRACE = "cf_trace"
@@ -32,11 +33,6 @@ MEMBER = "_cf_member"
 """Key of a :class:`PairMember`."""
 SEARCH = "_cf_search"
 """Key of the method, a :class:`.ContrastiveSearch`, of a request that the engine has admitted to contrastive search."""
-
-LEAST_TOKENS = 2
-"""The shortest prompt of a pair: its requests read up to their last token before they sample together."""
-MOST_CONTRASTS = 7
-"""How many contrasts one request may have: its group has eight sequences."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,7 @@ class ContrastParams:
         contrast_ids: Token ids of each contrast prompt; empty if none is given.
         without_adapter: Whether the contrast runs without the request's LoRA adapter, on the main prompt unless another
             one is given.
+        exits: After which layers the model itself is a contrast, read behind all others.
         seed: The seed of what is drawn for the contrast's images: the i-th draws with `seed + i`.
         trace: Whether each token's log-probability under the contrast is asked for as well.
     """
@@ -57,17 +54,26 @@ class ContrastParams:
     without_adapter: bool = False
     seed: int = 0
     trace: bool = False
+    exits: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
         """Return how many contrasts there are."""
-        return len(self.contrast_ids) or 1
+        return self.sequences + len(self.exits)
+
+    @property
+    def sequences(self) -> int:
+        """Return how many contrasts are sequences of their own; early exits are read off the main one."""
+        if self.contrast_ids:
+            return len(self.contrast_ids)
+        own = self.cut_context is not None or self.without_adapter
+        return int(own or not self.exits)
 
     @property
     def cut_context(self) -> int | None:
         """Return how many last tokens of the main prompt the contrast reads, if it reads no other prompt."""
         asked = getattr(self.method, "cut_context", None)
-        if asked is not None or self.contrast_ids or self.without_adapter:
+        if asked is not None or self.contrast_ids or self.without_adapter or self.exits:
             return asked
         return max(self.method.unconditional_tokens, LEAST_TOKENS) if self.method.unconditional_tokens else None
 
@@ -83,13 +89,13 @@ class ContrastParams:
 
     def contrast_prompts(self, prompt: Sequence[int]) -> list[list[int]]:
         """Return the token ids of each contrast prompt, given those of the main prompt."""
-        if self.contrast_ids:
+        if self.contrast_ids or not self.sequences:
             return [list(ids) for ids in self.contrast_ids]
         return [list(prompt[-self.cut_context :] if self.cut_context is not None else prompt)]
 
     def contrast_tokens(self, prompt_tokens: int) -> list[int]:
         """Return the length of each contrast prompt, given that of the main prompt."""
-        if self.contrast_ids:
+        if self.contrast_ids or not self.sequences:
             return [len(ids) for ids in self.contrast_ids]
         return [prompt_tokens if self.cut_context is None else min(prompt_tokens, self.cut_context)]
 
@@ -102,10 +108,12 @@ class PairMember:
         pair: An id that the requests of one pair share.
         is_main: Whether it is the request that the client sent.
         index: Which of the contrasts it is, if it is one.
-        size: How many requests the pair has; more than two for a method of several contrasts.
+        size: How many requests the pair has; more than two for a method of several contrasts, one if all of its
+            contrasts are early exits.
         method: The method with its parameters.
         seed: The client's seed, if this package applies it; see
             :mod:`counterfoil.decoding.vllm.worker.logits_processor`.
+        exits: After which layers of the main request the model itself is a contrast, read behind all others.
     """
 
     pair: str
@@ -114,6 +122,7 @@ class PairMember:
     seed: int | None = None
     index: int = 0
     size: int = 2
+    exits: tuple[int, ...] = ()
 
 
 def member_of(extra_args: Mapping[str, Any] | None) -> PairMember | None:
@@ -199,16 +208,6 @@ def check_case(key: str) -> None:
         raise ValueError(f"`{key}` is not known: keys are in lower case, `{key.lower()}`")
 
 
-def check_count(key: str, contrasts: Sequence[object]) -> None:
-    """Reject more contrasts than one request may have.
-
-    Raises:
-        ValueError: Names the key and both numbers.
-    """
-    if len(contrasts) > MOST_CONTRASTS:
-        raise ValueError(f"`{key}` has to hold at most {MOST_CONTRASTS} contrasts, but holds {len(contrasts)}")
-
-
 def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool = False) -> ContrastParams | None:
     """Return the contrast that `extra_args` asks for, or `None` for a plain request.
 
@@ -235,16 +234,18 @@ def parse_contrast(extra_args: Mapping[str, Any] | None, *, amateur_model: bool 
         check_flag(WITHOUT_ADAPTER, given[WITHOUT_ADAPTER])
     if TRACE in given:
         check_flag(TRACE, given[TRACE])
-        if amateur_model and given[TRACE]:
-            raise ValueError(f"`{TRACE}` has to be left out on an engine with an amateur model, but is true")
+        if given[TRACE] and (amateur_model or EARLY_EXIT in given):
+            beside = "on an engine with an amateur model" if amateur_model else f"beside `{EARLY_EXIT}`"
+            raise ValueError(f"`{TRACE}` has to be left out {beside}, but is true")
     if SEED in given:
         check_integer(SEED, given[SEED], 0)
     params = ContrastParams(
         method(**{p.name: _checked(p, given[PREFIX + p.name]) for p in _served(method) if PREFIX + p.name in given}),
-        contrast_ids=_several_ids(given[CONTRAST_IDS]) if CONTRAST_IDS in given else (),
+        contrast_ids=read_ids(CONTRAST_IDS, given[CONTRAST_IDS]) if CONTRAST_IDS in given else (),
         without_adapter=bool(given.get(WITHOUT_ADAPTER, False)),
         seed=given.get(SEED, 0),
         trace=is_traced(given),
+        exits=check_exits(EARLY_EXIT, given[EARLY_EXIT]) if EARLY_EXIT in given else (),
     )
     _check_contrast(params, amateur_model)
     return params
@@ -272,7 +273,7 @@ def _checked(parameter: Parameter, value: object) -> Any:  # noqa: ANN401
     key = PREFIX + parameter.name
     if parameter.served_choices:
         check_choice(key, value, parameter.served_choices)  # type: ignore[arg-type]
-    return _count(key, value) if key == CUT_CONTEXT else parameter.checked(value, key)
+    return check_tokens(key, value) if key == CUT_CONTEXT else parameter.checked(value, key)
 
 
 def _method_class(given: Mapping[str, Any], amateur_model: bool) -> type[Method]:
@@ -300,7 +301,7 @@ def _contrasts_models(method: type[Method]) -> bool:
 def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
     parameters = [PREFIX + parameter.name for parameter in _served(method)]
     parameters += [SEED] if method.contrast == "image" else []
-    accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, WITHOUT_ADAPTER, TRACE, *parameters}
+    accepted = {METHOD, CONTRAST_IDS, CUT_CONTEXT, EARLY_EXIT, WITHOUT_ADAPTER, TRACE, *parameters}
     if method.contrast == "candidates":
         for key in given:
             if key not in (METHOD, *parameters):
@@ -316,7 +317,7 @@ def _refuse_unknown(given: Mapping[str, Any], method: type[Method]) -> None:
         if key not in accepted:
             raise ValueError(
                 f"`{key}` is not known: {method.name} takes {', '.join(parameters)}, and the contrast is given as "
-                f"{CONTRAST_IDS}, {', '.join(TEXT_KEYS)}, {CUT_CONTEXT} or {WITHOUT_ADAPTER}"
+                f"{CONTRAST_IDS}, {', '.join(TEXT_KEYS)}, {CUT_CONTEXT}, {EARLY_EXIT} or {WITHOUT_ADAPTER}"
             )
     if CUT_CONTEXT in given and method.contrast != "model":
         raise ValueError(f"`{CUT_CONTEXT}` has to go with contrastive_decoding, but `{METHOD}` is {method.name!r}")
@@ -327,7 +328,7 @@ def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
         return
     if params.cut_context is not None and params.contrast_ids:
         raise ValueError(f"`{CUT_CONTEXT}` has to be the only contrast, but `{CONTRAST_IDS}` is given as well")
-    given = params.contrast_ids or params.cut_context is not None or params.without_adapter
+    given = params.contrast_ids or params.cut_context is not None or params.without_adapter or params.exits
     if amateur_model:
         if given:
             raise ValueError(
@@ -339,46 +340,11 @@ def _check_contrast(params: ContrastParams, amateur_model: bool) -> None:
                 f"the contrast of {params.method.name} is an image made from the request's own: leave it out"
             )
     elif given:
+        if params.count > MOST_CONTRASTS:
+            raise ValueError(f"a request has to have at most {MOST_CONTRASTS} contrasts, but has {params.count}")
         params.method.check_contrasts(params.count, prefix=PREFIX)
     else:
         raise ValueError(
             f"{params.method.name} has to be given something to contrast with, but has none: give "
-            f"{', '.join(TEXT_KEYS[:2])}, {TEXT_KEYS[2]} or {CONTRAST_IDS}"
+            f"{', '.join(TEXT_KEYS)}, {CONTRAST_IDS} or {EARLY_EXIT}"
         )
-
-
-def _several_ids(value: object) -> tuple[tuple[int, ...], ...]:
-    """Return the token ids of each contrast: of one, or of several, which over HTTP have to be JSON text."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return (_ids(value),)
-    if isinstance(value, (list, tuple)) and value and all(isinstance(one, (list, tuple)) for one in value):
-        check_count(CONTRAST_IDS, value)
-        return tuple(_ids(one) for one in value)
-    return (_ids(value),)
-
-
-def _ids(value: object) -> tuple[int, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"`{CONTRAST_IDS}` has to be a list of token ids, but is {_short(value)}")
-    if not value:
-        raise ValueError(f"`{CONTRAST_IDS}` has to hold at least {LEAST_TOKENS} token ids, but is empty")
-    for token in value:
-        if isinstance(token, bool) or not isinstance(token, int) or token < 0:
-            raise ValueError(f"`{CONTRAST_IDS}` has to be a list of token ids, but holds {_short(token)}")
-    if len(value) < LEAST_TOKENS:
-        raise ValueError(f"`{CONTRAST_IDS}` has to hold at least {LEAST_TOKENS} token ids, but holds {len(value)}")
-    return tuple(value)
-
-
-def _count(key: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < LEAST_TOKENS:
-        raise ValueError(f"`{key}` has to be an integer of at least {LEAST_TOKENS}, but is {_short(value)}")
-    return value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

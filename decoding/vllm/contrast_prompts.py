@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .contrast_params import CONTRAST_IDS, TEXT_KEYS, check_count
+from .contrast_params import CONTRAST_IDS, TEXT_KEYS
+from .contrast_values import check_count
 
 PROMPT_KEY, MESSAGES_KEY, DOCUMENTS_KEY = TEXT_KEYS
 

@@ -11,13 +11,20 @@ from itertools import chain
 from typing import Any
 
 from ..methods.parameters import check_integer
-from .contrast_params import CONTRAST_IDS, LEAST_TOKENS, TRACE, ContrastParams, has_contrast_keys
+from .contrast_params import CONTRAST_IDS, EARLY_EXIT, TRACE, ContrastParams, has_contrast_keys
+from .contrast_values import LEAST_TOKENS
 
 AMATEUR = "counterfoil_amateur"
 """The entry of the model's config that names the amateur, in an engine that runs two models."""
 
 SEARCH_CONFIG = "counterfoil_search"
 """The entry of the model's config that holds the :class:`SearchLimits`, in an engine with contrastive search."""
+
+EARLY_EXITS = "counterfoil_early_exits"
+"""The entry of the model's config that holds the layers of the early exits, in an engine that has some."""
+
+EXITS = "counterfoil.early_exits"
+"""The entry of a model with early exits in vLLM's table of an engine's modules: the logits processor finds it there."""
 
 SPARE = 2
 """Groups of scratch blocks for requests for which there is no group of their own."""
@@ -76,6 +83,7 @@ class EngineLimits:
         block_size: Tokens in a block.
         amateur_model: Whether the engine runs two models, so that a request with a contrast is one sequence.
         search: How much contrastive search the engine was started for; `None` for none.
+        early_exits: After which layers the engine was started with early exits.
         logprobs_mode: What the engine gives as log-probabilities, vLLM's `--logprobs-mode`.
     """
 
@@ -86,6 +94,7 @@ class EngineLimits:
     block_size: int = 1
     amateur_model: bool = False
     search: SearchLimits | None = None
+    early_exits: tuple[int, ...] = ()
     logprobs_mode: str = "raw_logprobs"
 
     @classmethod
@@ -104,6 +113,7 @@ class EngineLimits:
             block_size=cache.block_size,
             amateur_model=hasattr(model.hf_config, AMATEUR),
             search=search,
+            early_exits=exits_of(vllm_config),
             logprobs_mode=model.logprobs_mode,
         )
 
@@ -137,12 +147,15 @@ class EngineLimits:
                 f"`{TRACE}` has to go with --logprobs-mode raw_logprobs, but the engine's is {self.logprobs_mode}: its "
                 "log-probabilities are not those of the main view"
             )
-        if self.max_num_seqs < 1 + params.count:
-            needed = "two" if params.count == 1 else str(1 + params.count)
+        self._check_exits(params)
+        if self.max_num_seqs < 1 + params.sequences:
+            needed = "two" if params.sequences == 1 else str(1 + params.sequences)
             raise ValueError(
                 f"a contrast needs {needed} sequences at a time, but --max-num-seqs is {self.max_num_seqs}: start the "
-                f"server with {1 + params.count} or more"
+                f"server with {1 + params.sequences} or more"
             )
+        if not params.sequences:
+            return  # one sequence, like any other request
         contrast_tokens = params.contrast_tokens(prompt_tokens)
         for name, length in (("the prompt", prompt_tokens), *(("the contrast", length) for length in contrast_tokens)):
             if length < LEAST_TOKENS:
@@ -166,6 +179,15 @@ class EngineLimits:
                 "new tokens: shorten them, or give the server more memory or a larger --max-model-len"
             )
 
+    def _check_exits(self, params: ContrastParams) -> None:
+        for layer in params.exits:
+            if layer not in self.early_exits:
+                has = f"{', '.join(map(str, self.early_exits))}" if self.early_exits else "none"
+                raise ValueError(
+                    f"`{EARLY_EXIT}` has to be one of this engine's early exits ({has}), but is {layer}: start it with "
+                    f"counterfoil serve --early-exits {layer}, or llm_kwargs(early_exits=[{layer}])"
+                )
+
     def _check_search(self, params: ContrastParams) -> None:
         if self.search is None:
             raise ValueError(
@@ -178,6 +200,11 @@ class EngineLimits:
                 f"`cf_top_k` has to be at most this engine's {self.search.largest_top_k}, but is {top_k}: start it "
                 "with a larger --largest-top-k"
             )
+
+
+def exits_of(vllm_config: Any) -> tuple[int, ...]:  # noqa: ANN401
+    """Return after which layers the engine with this `VllmConfig` has early exits, in ascending order."""
+    return tuple(getattr(vllm_config.model_config.hf_config, EARLY_EXITS, ()))
 
 
 def switched_off() -> bool:

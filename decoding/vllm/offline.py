@@ -52,8 +52,8 @@ def chat_request(
         contrast_prompt: Or: what the user says last in the contrast; a list for several contrasts.
         contrast_messages: Or: the whole conversation of the contrast; a list of them for several.
         template: Further arguments for the chat template.
-        parameters: The method's own parameters, and `cut_context` or `without_adapter`; for CFG `negative_prompt` or
-            `negative_messages` in the place of those above.
+        parameters: The method's own parameters, and `cut_context`, `early_exit` or `without_adapter`; for CFG
+            `negative_prompt` or `negative_messages` in the place of those above.
 
     Raises:
         ValueError: For what the server answers with 400, and for messages with parts other than text.

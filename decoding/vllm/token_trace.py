@@ -20,7 +20,8 @@ from vllm.v1.engine import EngineCoreOutput
 from vllm.v1.engine.logprobs import LogprobsProcessor
 from vllm.v1.outputs import LogprobsLists
 
-from .contrast_params import MOST_CONTRASTS, has_contrast_keys, is_traced, parse_contrast
+from .contrast_params import has_contrast_keys, is_traced, parse_contrast
+from .contrast_values import MOST_CONTRASTS
 
 WRAPPED = "_counterfoil"
 """The mark of a method that reads traces already."""

@@ -97,6 +97,31 @@ def test_contrastive_search_that_cannot_be_switched_on(
     assert not command
 
 
+def test_early_exits_are_switched_on(command: list[Any]) -> None:
+    outcome = run(".", "--early-exits", "15,10", "--hf-overrides", '{"rope_theta": 5}')
+    assert outcome.exit_code == 0, (outcome.output, outcome.exception)
+    (arguments,) = command
+    assert arguments.logits_processors == [PROCESSOR]
+    assert (arguments.hf_overrides.value, arguments.hf_overrides.given) == ([10, 15], {"rope_theta": 5})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--early-exits", "high"), "--early-exits has to be layers with commas between them, but is 'high'"),
+        (("--early-exits", "0"), "--early-exits has to be an integer of at least 1, but is 0"),
+        (("--early-exits", "3,3"), "--early-exits has to be a layer, or a list of different layers"),
+        (("--early-exits", "3", "--amateur", "b"), "--early-exits has to be served by one model"),
+        (("--early-exits", "3", "--contrastive-search"), "--early-exits has to be left out with contrastive search"),
+    ],
+)
+def test_early_exits_that_cannot_be_switched_on(command: list[Any], options: tuple[str, ...], message: str) -> None:
+    outcome = run(".", *options)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    assert not command
+
+
 def test_citations_are_switched_on_behind_contrasts(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     judges: list[str | None] = []
     switch_on = serving.switch_on

@@ -60,12 +60,15 @@ def main(path: str) -> None:
     from vllm import SamplingParams  # noqa: PLC0415
 
     from tests.support import oracles  # noqa: PLC0415
+    from tests.support.engine import Engine  # noqa: PLC0415
     from tests.support.pair_cases import all_logits  # noqa: PLC0415
     from tests.support.search_cases import greedily, keys, searched  # noqa: PLC0415
     from tests.support.tiny_engine import VOCABULARY, tiny_engine  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         tiny = tiny_engine(Path(folder), max_model_len=96, max_num_seqs=16, search_requests=6)
+        few = {"max_model_len": 96, "max_num_seqs": 8, "num_gpu_blocks_override": 64, "skip_tokenizer_init": True}
+        exiting = Engine(tiny.folder, early_exits=[1], **few)
     core: Any = tiny.engine.llm.llm_engine.engine_core
     runner = core.engine_core.model_executor.driver_worker.worker.model_runner
     drawn = [random.Random(length).choices(range(3, VOCABULARY), k=length) for length in (1, 5, 24, 31, 40)]
@@ -102,6 +105,7 @@ def main(path: str) -> None:
     steps = zip(*(all_logits(tiny.model, ids, found[1]) for ids in (drawn[2], others[0])), strict=True)
     counted = [oracles.m3id(a, b, step, decay=0.3, gate=1) for step, (a, b) in enumerate(steps)]
     cases["a method that counts tokens"] = [found[1], [int(row.argmax()) for row in counted]]
+    cases["early exits"] = with_exits(exiting, tiny.model, drawn[1:4], others[1], asked)
     preempted = tiny.engine.count_preempted()
     with tiny.engine.scarce(blocks=5):
         cases["search preempted"] = [tiny.engine.tokens(drawn[2:], [asked(keys())] * 3), right[2:]]
@@ -119,6 +123,24 @@ def main(path: str) -> None:
             }
         )
     )
+
+
+def with_exits(engine: Any, model: Any, prompts: list[list[int]], expert: list[int], asked: Any) -> list[list[Any]]:
+    """DExperts with the early exit for its anti-expert, and contrastive decoding against it, beside a plain request;
+    and what full forwards make of them."""
+    import numpy as np  # noqa: PLC0415
+
+    from tests.support import oracles  # noqa: PLC0415
+    from tests.support.pair_cases import all_logits, early_logits  # noqa: PLC0415
+
+    experts = {"cf_method": "dexperts", "cf_strength": 0.5, "cf_contrast_ids": expert, "cf_early_exit": 1}
+    amateur = {"cf_method": "contrastive_decoding", "cf_early_exit": 1}
+    steered, alone, _ = found = engine.tokens(prompts, [asked(experts), asked(amateur), asked()])
+    views = [all_logits(model, prompts[0], steered), all_logits(model, expert, steered)]
+    steps = zip(*views, early_logits(model, 1, prompts[0], steered), strict=True)
+    right = [int(oracles.dexperts(main, np.stack(rest), strength=0.5).argmax()) for main, *rest in steps]
+    pairs = zip(all_logits(model, prompts[1], alone), early_logits(model, 1, prompts[1], alone), strict=True)
+    return [found[:2], [right, [int(oracles.contrastive_decoding(*pair).argmax()) for pair in pairs]]]
 
 
 if __name__ == "__main__":

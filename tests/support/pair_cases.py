@@ -111,6 +111,13 @@ def all_logits(model: Any, prompt: list[int], new: list[int]) -> np.ndarray:
     return model(ids, use_cache=False).logits[0, len(prompt) - 1 : -1].double().numpy()
 
 
+@torch.no_grad()
+def early_logits(model: Any, layer: int, prompt: list[int], new: list[int]) -> np.ndarray:
+    """The same after a layer of a Llama: its state through final norm and head."""
+    states = model(torch.tensor([prompt + new]), use_cache=False, output_hidden_states=True).hidden_states[layer]
+    return model.lm_head(model.model.norm(states[0, len(prompt) - 1 : -1])).double().numpy()
+
+
 def expected(lm: LanguageModel, case: Case, new: list[int], base: Any = None) -> list[int]:
     """The greedy choice at each position of a continuation. A greedy continuation is right if and only if this is the
     continuation.

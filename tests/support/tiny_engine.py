@@ -41,6 +41,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+EXITING: dict[str, dict[str, Any]] = {
+    "granite": {**SIZES, "residual_multiplier": 0.5, "embedding_multiplier": 3.0, "logits_scaling": 2.0},
+    "qwen3_moe": {
+        **SIZES, "head_dim": 32, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+        "decoder_sparse_step": 1,
+    },
+}  # fmt: skip
+"""Families for early exits alone."""
+
 
 @dataclass
 class TinyEngine:
@@ -64,10 +73,11 @@ def tiny_engine(folder: Path, family: str = "llama", **options: Any) -> TinyEngi
     return TinyEngine(model, Engine(path, contrastive_search=True, **{**few, **options}), path)
 
 
-def tiny_model(folder: Path, family: str = "llama") -> tuple[Any, str]:
-    """The model in transformers, and the folder in which it is saved."""
+def tiny_model(folder: Path, family: str = "llama", **sizes: Any) -> tuple[Any, str]:
+    """The model in transformers, with other sizes if they are given, and the folder in which it is saved."""
     torch.manual_seed(3)
     path = str(folder / family)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **FAMILIES[family]), dtype=torch.float32)
+    config = AutoConfig.for_model(family, **{**FAMILIES, **EXITING}[family] | sizes)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.eval().save_pretrained(path)
     return model, path

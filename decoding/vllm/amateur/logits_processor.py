@@ -79,7 +79,7 @@ class AmateurLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
 
 
 def _own_rows(methods: dict[int, Method]) -> Iterable[Pair]:
-    return ((method, row, (row,)) for row, method in methods.items())
+    return (Pair(method, row, (row,)) for row, method in methods.items())
 
 
 def _method(params: SamplingParams) -> Method | None:

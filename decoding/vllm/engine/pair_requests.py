@@ -127,6 +127,8 @@ def room_for_pair(request: Request, contrast: ContrastParams, limits: EngineLimi
         raise ValueError("`trace_decode_token_ids` has to be left out where a contrast is asked for: it chooses")
     check_prompt_logprobs(params.prompt_logprobs)
     limits.check(contrast, request.num_prompt_tokens)
+    if not contrast.sequences:
+        return params.max_tokens  # one sequence, which ends where any other does
     prompts = [request.num_prompt_tokens, *contrast.contrast_tokens(request.num_prompt_tokens)]
     most = min(params.max_tokens, limits.max_model_len - max(prompts))
     room = room_for_output(cache, prompts, most)
@@ -161,7 +163,7 @@ def make_contrast_requests(
     params = main.sampling_params
     assert params is not None
     assert main.prompt_token_ids is not None
-    member = PairMember(main.request_id, False, contrast.method, size=1 + contrast.count)
+    member = PairMember(main.request_id, False, contrast.method, size=1 + contrast.sequences)
     return [
         Request(
             request_id=contrast_id(main.request_id, index),
@@ -202,7 +204,9 @@ def make_main_request(request: Request, contrast: ContrastParams, *, max_tokens:
     assert params is not None
     foreign = {key: value for key, value in (params.extra_args or {}).items() if not has_contrast_keys({key: value})}
     seed = params.seed if own_seed else None
-    member = PairMember(request.request_id, True, contrast.method, seed, size=1 + contrast.count)
+    member = PairMember(
+        request.request_id, True, contrast.method, seed, size=1 + contrast.sequences, exits=contrast.exits
+    )
     request.sampling_params = params.clone()
     request.sampling_params.extra_args = {**foreign, MEMBER: member}
     request.sampling_params.max_tokens = request.max_tokens = max_tokens

@@ -19,7 +19,7 @@ from vllm.v1.core.sched.scheduler import Scheduler  # pyright: ignore[reportMiss
 from vllm.v1.request import RequestStatus  # pyright: ignore[reportMissingImports]
 
 from ..contrast_params import has_contrast_keys, parse_contrast
-from ..engine_limits import EngineLimits, SearchLimits, switched_off
+from ..engine_limits import EngineLimits, SearchLimits, exits_of, switched_off
 from ..metrics import PAIR_COUNTERS, EngineCounters
 from ..search.compat import check_cache
 from . import compat, pair_policy
@@ -79,7 +79,8 @@ class PairScheduling(Base):
     def add_request(self, request: Request) -> None:
         """Add a request; one that asks for a contrast becomes two, or ends with an error that says why not.
 
-        Contrastive search stays one request: the worker knows its candidates.
+        Contrastive search stays one request: the worker knows its candidates. So does one that is contrasted with early
+        exits alone: the worker reads them off its own row.
         """
         params = request.sampling_params
         if params is None or not has_contrast_keys(params.extra_args) or request.request_id in self.requests:
@@ -101,10 +102,12 @@ class PairScheduling(Base):
             return
         # Model Runner V2 draws by seed and position whatever else happens; V1 needs our seeds.
         make_main_request(request, contrast, max_tokens=room, own_seed=not self.use_v2_model_runner)
-        self.pairs.add(request.request_id, *(one.request_id for one in made))
+        if made:
+            self.pairs.add(request.request_id, *(one.request_id for one in made))
         for one in (request, *made):
             super().add_request(one)
         self.pair_stats["pairs"] += 1
+        self._metrics.publish(self.pair_stats)
 
     def _limits(self) -> EngineLimits:
         return EngineLimits(
@@ -113,6 +116,7 @@ class PairScheduling(Base):
             vocabulary_size=self.vllm_config.model_config.get_vocab_size(),
             logprobs_mode=self.vllm_config.model_config.logprobs_mode,
             search=self._search,
+            early_exits=exits_of(self.vllm_config),
         )
 
     def _refuse(self, request: Request, reason: str) -> None:

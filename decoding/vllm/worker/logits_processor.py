@@ -30,7 +30,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (  # pyright: i
 )
 
 from ..contrast_params import parse_contrast
-from ..engine_limits import check_sampling, check_switch
+from ..engine_limits import EXITS, check_sampling, check_switch
 from ..token_trace import read_traces
 from .pair_rows import PairBatchRows, PairSlotRows
 
@@ -57,6 +57,7 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
     rows: Any  # PairBatchRows under V1, PairSlotRows under V2; each runner calls only the methods that its rows have
 
     def __init__(self, vllm_config: Any, second: Any, is_pin_memory: bool | None = None) -> None:  # noqa: ANN401
+        self._config = vllm_config
         if is_pin_memory is None:
             self.rows = PairSlotRows(second)
             copy_sampled_tokens(_slot_sampler(), _sample_by_slot)
@@ -91,8 +92,16 @@ class PairLogitsProcessor(LogitsProcessor, SlotLogitsProcessor):
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:  # noqa: ANN401
         """Put the method's scores into each main row of `logits` `[rows, vocab]`, in place."""
-        self.rows.of_step(ctx and ctx.idx_mapping_np).put_scores(logits, logits, self.rows.steps(ctx))
+        rows = self.rows.of_step(ctx and ctx.idx_mapping_np)
+        rows.put_scores(logits, logits, self.rows.steps(ctx), self._early_logits)
         return logits
+
+    def _early_logits(self, layer: int, rows: Tensor, of: int) -> Tensor:
+        """Return what the model would say after a layer, see :data:`.pair_rows.EarlyLogits`."""
+        model = self._config.compilation_config.static_forward_context.get(EXITS)  # made after this processor
+        if model is None:
+            raise RuntimeError("the engine has to be started with early exits for a request that names one, but is not")
+        return model.early_logits(layer, rows, of)
 
     def copy_tokens(self, sampled: Tensor, slots: Any = None) -> None:  # noqa: ANN401
         """Give each contrast request of this step the token of its main request, in place.

@@ -24,34 +24,47 @@ if TYPE_CHECKING:
     from vllm.v1.sample.logits_processor import BatchUpdate  # pyright: ignore[reportMissingImports]
 
 Entry = TypeVar("Entry")
-Pair = tuple[Method, int, tuple[int, ...]]
-"""A method with its parameters, its main row and the rows of its contrasts, in the order in which it reads them."""
 Steps = Callable[[Tensor], Tensor]
 """Returns how many tokens requests have produced, `[rows]`, given their rows on the device."""
+EarlyLogits = Callable[[int, Tensor, int], Tensor]
+"""Returns what the model would say after a layer, `[rows, vocab]`, given the layer, rows of the step on the device, and
+how many rows the step has."""
 
 AT_ONCE = 64 << 20
 """How many bytes of logits, all views together, a method is given at once. It needs at most 2.5 times as many for
 itself, so that this is what bounds the memory of large batches."""
 
 
+class Pair(NamedTuple):
+    """A method with its parameters, its main row, and its contrasts in the order in which it reads them: the rows of
+    some, and the layers after which the main row itself is one."""
+
+    method: Method
+    main: int
+    contrasts: tuple[int, ...]
+    exits: tuple[int, ...] = ()
+
+
 class _Call(NamedTuple):
     """Pairs that one call of a method combines: their parameters as columns, and their rows on the device.
 
-    `contrast` has the contrasts of a pair one after the other, `contrasts` for each main row.
+    `contrast` has the contrasts of a pair one after the other, `contrasts` for each main row; `exits` are the same for
+    all of them.
     """
 
     method: Method
     main: Tensor
     contrast: Tensor
     contrasts: int
+    exits: tuple[int, ...]
 
 
 class PairRows:
     """The rows of a batch that are combined, as long as the batch stays as it is.
 
     Args:
-        pairs: Each pair's method and rows. Those of one :attr:`.Method.group` with as many contrasts are combined by
-            one call.
+        pairs: Each pair's method and rows. Those of one :attr:`.Method.group` with as many contrasts and the same early
+            exits are combined by one call.
 
     Attributes:
         main: The row of each main request, call by call.
@@ -61,21 +74,24 @@ class PairRows:
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         groups: dict[tuple[object, ...], list[Pair]] = {}
         for pair in pairs:
-            groups.setdefault((len(pair[2]), *pair[0].group), []).append(pair)
-        ordered = [pair for group in groups.values() for pair in group]
-        self._groups = [[method for method, _, _ in group] for group in groups.values()]
-        self.main = [main for _, main, _ in ordered]
-        self.contrast = [contrasts for _, _, contrasts in ordered]
-        self._on_device: tuple[Tensor, Tensor] | None = None
+            groups.setdefault((len(pair.contrasts), pair.exits, *pair.method.group), []).append(pair)
+        self._groups = list(groups.values())
+        ordered = [pair for group in self._groups for pair in group]
+        self.main = [pair.main for pair in ordered]
+        self.contrast = [pair.contrasts for pair in ordered]
+        self._on_device: tuple[Tensor, ...] | None = None
         self._calls: list[_Call] | None = None
 
-    def put_scores(self, logits: Tensor, contrast: Tensor, steps: Steps | None = None) -> None:
+    def put_scores(
+        self, logits: Tensor, contrast: Tensor, steps: Steps | None = None, early: EarlyLogits | None = None
+    ) -> None:
         """Put each method's scores into the main rows of `logits`, in place.
 
         Args:
             logits: `[rows, vocab]` logits of a step.
             contrast: `[rows, vocab]` logits with the contrast rows; `logits` itself if they are rows of the same step.
             steps: Counts tokens, for methods that need it.
+            early: Reads early exits, for pairs that have some.
         """
         if not self.main:
             return
@@ -83,49 +99,57 @@ class PairRows:
             self._calls = list(self._made_calls(logits))
         for call in self._calls:
             context = {"step": steps(call.main)[:, None]} if call.method.needs_step and steps is not None else {}
-            views = logits.index_select(0, call.main), _views(contrast.index_select(0, call.contrast), call.contrasts)
+            views = logits.index_select(0, call.main), _views(call, logits, contrast, early)
             logits.index_copy_(0, call.main, call.method.served_scores(*views, **context).to(logits.dtype))
             del views  # before those of the next call are made
 
     def copy_tokens(self, sampled: Tensor) -> None:
         """Give each contrast request the token of its main request: `sampled` is `[rows]` ids, changed in place."""
-        if self.main:
-            sources, contrast = self._rows(sampled)
+        if any(self.contrast):
+            _, sources, contrast = self._rows(sampled)
             sampled.index_copy_(0, contrast, sampled.index_select(0, sources))
 
-    def _rows(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows of all contrast requests, and beside each that of its main request, on the device."""
+    def _rows(self, like: Tensor) -> tuple[Tensor, ...]:
+        """Return the rows of all main requests, and those of all contrast requests behind the rows of their main
+        requests, on the device."""
         if self._on_device is None:
             sources = [main for main, rows in zip(self.main, self.contrast, strict=True) for _ in rows]
             contrast = [row for rows in self.contrast for row in rows]
-            on = on_device(torch.tensor([sources, contrast]), like)
-            self._on_device = on[0], on[1]
+            on = on_device(torch.tensor([*self.main, *sources, *contrast]), like)
+            self._on_device = on.split([len(self.main), len(sources), len(contrast)])
         return self._on_device
 
     def _made_calls(self, logits: Tensor) -> Iterable[_Call]:
-        sources, contrast = self._rows(logits)
+        main, _, contrast = self._rows(logits)
         start = first = 0  # among the pairs, and among the rows of their contrasts
         for group in self._groups:
-            contrasts = len(self.contrast[start])
-            most = max(1, AT_ONCE // ((1 + contrasts) * 4 * logits.shape[-1]))
+            contrasts, exits = len(group[0].contrasts), group[0].exits
+            most = max(1, AT_ONCE // ((1 + contrasts + len(exits)) * 4 * logits.shape[-1]))
             for begin in range(0, len(group), most):
-                methods = group[begin : begin + most]
-                rows = slice(first, first + contrasts * len(methods))
+                methods = [pair.method for pair in group[begin : begin + most]]
+                end, last = start + len(methods), first + contrasts * len(methods)
                 stacked = type(methods[0]).stacked(methods, logits)
-                yield _Call(stacked, sources[rows][::contrasts].contiguous(), contrast[rows], contrasts)
-                first = rows.stop
-            start += len(group)
+                yield _Call(stacked, main[start:end], contrast[first:last], contrasts, exits)
+                start, first = end, last
 
 
-def _views(rows: Tensor, contrasts: int) -> Tensor:
-    """Return logits `[pairs * contrasts, vocab]` as a method reads them, `[contrasts, pairs, vocab]` if several."""
-    return rows if contrasts == 1 else rows.unflatten(0, (-1, contrasts)).transpose(0, 1)
+def _views(call: _Call, logits: Tensor, contrast: Tensor, early: EarlyLogits | None) -> Tensor:
+    """Return the contrasts of a call as its method reads them, `[contrasts, pairs, vocab]` if they are several."""
+    rows = contrast.index_select(0, call.contrast)
+    if not call.exits:
+        return rows if call.contrasts == 1 else rows.unflatten(0, (-1, call.contrasts)).transpose(0, 1)
+    assert early is not None
+    exits = [early(layer, call.main, len(logits)).to(logits.dtype) for layer in call.exits]
+    if not call.contrasts:
+        return exits[0] if len(exits) == 1 else torch.stack(exits)
+    return torch.cat([rows.unflatten(0, (-1, call.contrasts)).transpose(0, 1), torch.stack(exits)])
 
 
 def pairs_of(members: Mapping[int, PairMember]) -> Iterable[Pair]:
     """Yield the pairs of which all requests have a row.
 
-    A request alone is still reading its prompt; vLLM throws away what it samples.
+    A request alone is still reading its prompt, unless all of its contrasts are early exits; vLLM throws away what it
+    samples.
 
     Args:
         members: The request in each row.
@@ -137,7 +161,7 @@ def pairs_of(members: Mapping[int, PairMember]) -> Iterable[Pair]:
     for row, member in members.items():
         found = contrasts.get(member.pair, {})
         if member.is_main and len(found) == member.size - 1:
-            yield member.method, row, tuple(found[index] for index in sorted(found))
+            yield Pair(member.method, row, tuple(found[index] for index in sorted(found)), member.exits)
 
 
 @dataclass(frozen=True)

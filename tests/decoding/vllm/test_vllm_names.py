@@ -23,6 +23,7 @@ OWN = Path(package.__file__).parent
 SERVED = {
     "entrypoints/openai/chat_completion/serving.py": {"OpenAIServingChat.render_chat_request": ("request",)},
     "entrypoints/openai/completion/serving.py": {"OpenAIServingCompletion.render_completion_request": ("request",)},
+    "model_executor/models/interfaces.py": {"SupportsEagle3.set_aux_hidden_state_layers": ("layers",)},
     "renderers/online_renderer.py": {
         "OnlineRenderer.render_chat": ("request", "skip_mm_cache"),
         "OnlineRenderer.render_completion": ("request", "skip_mm_cache"),

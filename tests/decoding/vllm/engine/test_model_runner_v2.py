@@ -39,6 +39,7 @@ def test_the_model_runner_is_the_second_one(found: dict[str, Any]) -> None:
         "seeded pairs",
         "group of four",
         "a method that counts tokens",
+        "early exits",
     ],
 )
 def test_tokens_are_the_same_as_in_transformers(found: dict[str, Any], case: str) -> None:

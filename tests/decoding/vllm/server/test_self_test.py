@@ -48,10 +48,21 @@ class Engine:
         behind = tokens[:-1] if self.fault == "one token behind" else tokens
         if self.fault == "own tokens":
             behind = [(token + 1) % VOCABULARY for token in tokens]
-        other = logits([*(prompt if self.fault == "same prompt" else pair.contrast_ids[0]), *behind])
+        prompts = [prompt] * pair.count if self.fault == "same prompt" else list(pair.contrast_ids)
+        if pair.count > 1:
+            prompts = self.prompts_of_group(prompts)
+        others = [logits([*ids, *behind]) for ids in prompts]
         if self.fault == "other way round":
-            scores, other = other, scores
-        return pair.method.scores(scores[None], other[None])[0]
+            scores, others[0] = others[0], scores
+        return pair.method.scores(scores[None], others[0][None] if len(others) == 1 else torch.stack(others)[:, None])[
+            0
+        ]
+
+    def prompts_of_group(self, prompts: list) -> list:
+        """What a group of three reads, by a fault that a pair cannot have."""
+        if self.fault == "swapped":
+            return prompts[::-1]
+        return [prompts[0]] * 2 if self.fault == "third lost" else prompts
 
 
 def verdict(engine: Engine, allowed: float = tolerance(torch.float32), limits: EngineLimits = LIMITS) -> str | None:
@@ -72,6 +83,32 @@ def test_one_that_does_anything_else_does_not(fault: str, dtype: torch.dtype) ->
     reason = verdict(Engine(fault), tolerance(dtype))
     assert reason is not None
     assert "the rule makes it" in reason
+
+
+@pytest.mark.parametrize("fault", ["swapped", "third lost"])
+def test_a_group_of_three_is_tried_where_there_is_room_for_one(fault: str) -> None:
+    reason = verdict(Engine(fault))
+    assert reason is not None
+    assert "a group of three" in reason
+    assert verdict(Engine(fault), limits=EngineLimits(64, 2, VOCABULARY)) is None
+
+
+def test_early_exits_that_change_nothing_are_found() -> None:
+    limits = EngineLimits(64, 4, VOCABULARY, early_exits=(2, 5))
+
+    class WithExits(Engine):
+        async def __call__(self, prompt: list[int], **sampling: Any) -> Any:
+            keys = sampling.get("extra_args") or {}
+            if "cf_early_exit" not in keys:
+                return await super().__call__(prompt, **sampling)
+            output = await super().__call__(prompt, max_tokens=sampling["max_tokens"])
+            works = keys["cf_early_exit"] == 2 or self.fault != "the second"
+            moved = (works and keys["cf_strength"] > 0) or self.fault == "no strength"
+            return SimpleNamespace(token_ids=[token + moved for token in output.token_ids])
+
+    assert verdict(WithExits(), limits=limits) is None
+    assert "the early exit changed nothing" in (verdict(WithExits("the second"), limits=limits) or "")
+    assert "at strength 0 the early exit changed" in (verdict(WithExits("no strength"), limits=limits) or "")
 
 
 def test_nor_one_whose_views_are_the_same() -> None:

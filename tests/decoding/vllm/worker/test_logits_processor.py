@@ -19,6 +19,7 @@ import torch
 from counterfoil.decoding.methods import CAD, M3ID, DExperts, Method, WeightedSum
 from counterfoil.decoding.vllm import PROCESSOR
 from counterfoil.decoding.vllm.contrast_params import MEMBER, PairMember
+from counterfoil.decoding.vllm.engine_limits import EXITS
 from counterfoil.decoding.vllm.worker.logits_processor import PairLogitsProcessor, position_seed
 from scipy import stats
 from vllm.platforms import current_platform
@@ -118,6 +119,59 @@ GROUP = DExperts(strength=0.7, plausibility=0.0)
 def member(pair: str, index: int | None, method: Method = GROUP, size: int = 3) -> SamplingParams:
     """The main request of a group, or by its index a contrast request."""
     return SamplingParams(extra_args={MEMBER: PairMember(pair, index is None, method, index=index or 0, size=size)})
+
+
+class Exits:
+    """A model with early exits: the logits after a layer are a table of its own."""
+
+    def __init__(self, rows: int) -> None:
+        self.tables = {layer: logits(rows) * layer - 1 for layer in (4, 7)}
+
+    def early_logits(self, layer: int, rows: torch.Tensor, of: int) -> torch.Tensor:
+        assert of == len(self.tables[layer])
+        return self.tables[layer][rows]
+
+
+def exiting(pair: str, method: Method, *exits: int, size: int = 1) -> SamplingParams:
+    return SamplingParams(extra_args={MEMBER: PairMember(pair, True, method, size=size, exits=exits)})
+
+
+def test_early_exits_are_read_behind_the_rows_of_a_pair() -> None:
+    model = Exits(6)
+    config = SimpleNamespace(compilation_config=SimpleNamespace(static_forward_context={EXITS: model}))
+    processor = PairLogitsProcessor(config, torch.device("cpu"), False)
+    added = [
+        (5, exiting("a", GROUP, 4, size=2)),
+        (0, member("a", 0, size=2)),
+        (2, exiting("b", ONE, 7)),
+        (3, exiting("c", TWO, 7)),
+        (1, exiting("d", GROUP, 7, 4)),
+        (4, params()),
+    ]
+    change(processor, added=[(row, given, [1], []) for row, given in added])
+    given = logits(6)
+    found = processor.apply(given.clone())
+    four, seven = (model.tables[layer] for layer in (4, 7))
+    expected = {
+        5: GROUP.scores(given[5:], torch.stack([given[:1], four[5:]])),
+        2: ONE.scores(given[2:3], seven[2:3]),
+        3: TWO.scores(given[3:4], seven[3:4]),
+        1: GROUP.scores(given[1:2], torch.stack([seven[1:2], four[1:2]])),
+    }
+    for row, scores in expected.items():
+        torch.testing.assert_close(found[row], scores[0])
+    assert torch.equal(found[[0, 4]], given[[0, 4]])
+    tokens = torch.arange(6)
+    processor.copy_tokens(tokens)
+    assert tokens.tolist() == [5, 1, 2, 3, 4, 5]
+
+
+def test_an_engine_without_early_exits_does_not_answer_by_plain_decoding() -> None:
+    config = SimpleNamespace(compilation_config=SimpleNamespace(static_forward_context={}))
+    processor = PairLogitsProcessor(config, torch.device("cpu"), False)
+    change(processor, added=[(0, exiting("a", ONE, 4), [1], [])])
+    with pytest.raises(RuntimeError, match="has to be started with early exits"):
+        processor.apply(logits(1))
 
 
 def test_a_group_of_three_is_its_rule_once_all_its_rows_are_there() -> None:
