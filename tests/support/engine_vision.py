@@ -24,14 +24,20 @@ FORBIDDEN = dict.fromkeys(range(VOCABULARY, WIDTH), -100.0)
 
 
 @functools.cache
-def saved_vision() -> tuple[Path, TinyVision]:
-    """The folder, and the same model and processor in transformers."""
+def saved_vision(longest: int = SIDE) -> tuple[Path, TinyVision]:
+    """The folder, and the same model and processor in transformers.
+
+    Args:
+        longest: The longest side that an image is brought to; above that of a tile it is cut into several.
+    """
     text = {**TEXT, "hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32}
     config = transformers.Idefics3Config(
         vision_config={**SIGHT, "image_size": SIDE, "patch_size": 7}, text_config=transformers.LlamaConfig(**text),
         image_token_id=MARKER["<image>"], scale_factor=2, pad_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip
-    pixels = transformers.Idefics3ImageProcessorPil(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE})
+    pixels = transformers.Idefics3ImageProcessorPil(
+        size={"longest_edge": longest}, max_image_size={"longest_edge": SIDE}
+    )
     processor = transformers.Idefics3Processor(
         pixels, _tokenizer(), image_seq_len=4, chat_template=_template("<image>")
     )

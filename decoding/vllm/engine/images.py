@@ -20,6 +20,7 @@ from torch import Tensor
 from ...by_name import processor_class
 from ...methods.method import Method
 from ..contrast_params import ContrastParams
+from .tiles import cut, joined
 
 if TYPE_CHECKING:
     from vllm.config import ModelConfig  # pyright: ignore[reportMissingImports]
@@ -139,24 +140,40 @@ def _pixels_of_changed_image(
 ) -> Tensor:
     """Return the pixels of the image as the model reads it, changed and brought back to its size."""
     pixels = item[PIXELS].data
-    if GRID in item or pixels.dim() not in (3, 4) or (pixels.dim() == 4 and len(pixels) != 1):
+    if GRID in item or pixels.dim() not in (3, 4):
         raise ValueError(
-            f"{method} has to find one image of one tile, but this model reads it as {tuple(pixels.shape)}: change the "
-            "image before it is sent, with the logits processor in transformers"
+            f"{method} has to find an image, or tiles of one, but this model reads it as {tuple(pixels.shape)}: change "
+            "the image before it is sent, with the logits processor in transformers"
         )
-    mean, deviation = _normalisation(config, method)
-    plain = pixels.reshape(pixels.shape[-3:]).float() * deviation + mean
-    image = Image.fromarray((plain * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
+    reader = _image_processor(config.model, config.revision, config.trust_remote_code)
+    mean, deviation = _normalisation(reader, method)
+    plain = pixels.reshape(-1, *pixels.shape[-3:]).float() * deviation + mean
+    tiles = [Image.fromarray(one.numpy()) for one in (plain * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)]
+    resample = getattr(reader, "resample", None) or Image.Resampling.BICUBIC
+    image = _joined(tiles, resample, method)
     seen = change(image)
     if seen.size != image.size:
         seen = seen.resize(image.size, Image.Resampling.BICUBIC)
-    values = torch.from_numpy(np.asarray(seen).copy()).permute(2, 0, 1) / 255
+    changed = [seen] if len(tiles) == 1 else cut(seen, tiles[0].size, resample)
+    values = torch.stack([torch.from_numpy(np.asarray(one).copy()).permute(2, 0, 1) / 255 for one in changed])
     return ((values - mean) / deviation).reshape(pixels.shape).to(pixels)
 
 
-def _normalisation(config: ModelConfig, method: str) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation, `[3, 1, 1]` each, with which the model's processor normalises pixels."""
-    reader = _image_processor(config.model, config.revision, config.trust_remote_code)
+def _joined(tiles: list[Image.Image], resample: int, method: str) -> Image.Image:
+    """Return the image that a model reads as these tiles."""
+    if len(tiles) == 1:
+        return tiles[0]
+    try:
+        return joined(tiles, resample)
+    except ValueError as error:
+        raise ValueError(
+            f"{method} has to put the image together again, but {error}: change the image before it is sent, with the "
+            "logits processor in transformers"
+        ) from error
+
+
+def _normalisation(reader: Any, method: str) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+    """Return mean and standard deviation, `[3, 1, 1]` each, with which a model's processor normalises pixels."""
     mean, deviation = getattr(reader, "image_mean", None), getattr(reader, "image_std", None)
     if mean is None or deviation is None:
         raise ValueError(

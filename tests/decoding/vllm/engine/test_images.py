@@ -4,6 +4,7 @@ by mistake."""
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,26 @@ def test_code_puts_a_description_in_the_place_of_the_image(
     assert found == scores.argmax(-1).tolist()
 
 
+def test_m3id_forgets_the_image_token_by_token(vision: TinyVision, engine: Engine, images: list[Image.Image]) -> None:
+    """The prompt without its image is the contrast, and each token weighs it by its own number; in two requests of one
+    batch, beside plain ones."""
+    keys = {"method": "m3id", "decay": 0.3, "gate": 1.0, "max_weight": 4.0}
+    requests = [prompt(text, image) for text, image in zip(TEXTS[:2], images[:2], strict=True)]
+    others = [inputs_of(vision, text.replace("<image> ", ""), None) for text in TEXTS[:2]]
+    asked = [greedy(**keys, contrast_ids=other["input_ids"][0].tolist()) for other in others]
+    found = engine.tokens([*requests, *requests], [*asked, greedy(), greedy()])
+    for text, image, other, new in zip(TEXTS, images, others, found[:2], strict=False):
+        main, blind = all_logits(vision, inputs_of(vision, text, image), new), all_logits(vision, other, new)
+        blind[:, VOCABULARY:] += 100  # the engine forbids markers in the main view alone
+        rows = [
+            oracles.m3id(m, o, step, decay=0.3, gate=1.0, max_weight=4.0)
+            for step, (m, o) in enumerate(zip(main, blind, strict=True))
+        ]
+        assert new == [int(row.argmax()) for row in rows]
+    assert found[:2] != found[2:], "what the image adds changes what is said"
+    assert [new[0] for new in found[:2]] == [new[0] for new in found[2:]], "the first token is the image's own"
+
+
 REFUSED = {
     "no image": ("w10 w11 w12", None, {"method": "vcd"}, "has none"),
     "its place in the contrast": (
@@ -161,7 +182,70 @@ def test_refused_with_the_reason(engine: Engine, images: list[Image.Image], why:
     assert reason in str(output.stop_reason)
 
 
-def test_two_tiles_are_refused_by_ritual() -> None:
-    item = {"pixel_values": SimpleNamespace(data=torch.zeros(2, 3, 4, 4))}
-    with pytest.raises(ValueError, match="one image of one tile"):
-        changed_pixels(item, RITUAL(), 0, SimpleNamespace())
+# Several tiles.
+
+TWO_TILES = 2 * SIDE
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image.Image]:
+    """Of two rows and two columns of tiles, of one row and of one column."""
+    return drawn([(TWO_TILES, TWO_TILES), (TWO_TILES, SIDE), (SIDE, TWO_TILES)], seed=5)
+
+
+def config_of(longest: int) -> Any:
+    return SimpleNamespace(model=str(saved_vision(longest)[0]), revision=None, trust_remote_code=False)
+
+
+@pytest.mark.parametrize("transform", [*TRANSFORMS, "identity"])
+def test_tiles_are_those_of_the_transformed_image(pictures: list[Image.Image], transform: str) -> None:
+    vision = saved_vision(TWO_TILES)[1]
+    for image, tiles in zip(pictures, (5, 3, 3), strict=True):
+        item = {"pixel_values": SimpleNamespace(data=inputs_of(vision, TEXTS[0], image)["pixel_values"][0])}
+        found = changed_pixels(item, RITUAL(transform=transform), 2, config_of(TWO_TILES))
+        seen = draw_transform(image, 2, transform)(image)
+        seen = seen if seen.size == image.size else seen.resize(image.size, Image.Resampling.BICUBIC)
+        expected = inputs_of(vision, TEXTS[0], seen)["pixel_values"][0]
+        assert found.shape == expected.shape == (tiles, 3, SIDE, SIDE)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_tiles_of_a_shorter_type_are_put_together_as_well(pictures: list[Image.Image]) -> None:
+    vision = saved_vision(TWO_TILES)[1]
+    pixels = inputs_of(vision, TEXTS[0], pictures[0])["pixel_values"][0].bfloat16()
+    item = {"pixel_values": SimpleNamespace(data=pixels)}
+    found = changed_pixels(item, RITUAL(transform="vertical_flip"), 2, config_of(TWO_TILES))
+    assert found.dtype == torch.bfloat16
+    flipped = pixels.flip(2)[[2, 3, 0, 1, 4]]
+    torch.testing.assert_close(found[:4].float(), flipped[:4].float(), atol=0.02, rtol=0)
+
+
+def test_ritual_and_vcd_of_several_tiles_are_their_rules(pictures: list[Image.Image]) -> None:
+    folder, vision = saved_vision(TWO_TILES)
+    engine = Engine(str(folder), max_model_len=256, limit_mm_per_prompt={"image": 1})
+    jobs = list(zip(TEXTS, pictures, ("rotation", "vertical_flip", "gaussian_blur"), strict=True))
+    asked = [greedy(method="ritual", transform=transform, seed=4) for *_, transform in jobs]
+    noised = [greedy(method="vcd", noise_step=500, seed=4)] * 3
+    requests = [prompt(text, image) for text, image, _ in jobs]
+    found = engine.tokens(requests * 3, [*asked, *[greedy()] * 3, *noised])
+    for (text, image, transform), new in zip(jobs, found[:3], strict=True):
+        seen = draw_transform(image, 4, transform)(image)
+        main = all_logits(vision, inputs_of(vision, text, image), new)
+        assert new == chosen(ritual, main, all_logits(vision, inputs_of(vision, text, seen), new))
+    assert found[:3] != found[3:6], "what is seen otherwise changes what is said"
+    for (text, image, _), new in zip(jobs, found[6:], strict=True):
+        inputs = inputs_of(vision, text, image)
+        main, other = all_logits(vision, inputs, new), add_noise(inputs, step=500, seeds=[4])
+        assert new == chosen(vcd, main, all_logits(vision, other, new))
+
+
+def test_tiles_that_are_no_image_are_refused_by_ritual(pictures: list[Image.Image]) -> None:
+    """Other models put the overview first, or tiles with borders; and a plain colour fits any arrangement."""
+    vision = saved_vision(TWO_TILES)[1]
+    pixels = inputs_of(vision, TEXTS[0], pictures[0])["pixel_values"][0]
+    plain = inputs_of(vision, TEXTS[0], Image.new("RGB", (TWO_TILES, TWO_TILES), "navy"))["pixel_values"][0]
+    for tiles, reason in ((pixels.roll(1, 0), "in no arrangement"), (plain, "in more than one way")):
+        with pytest.raises(ValueError, match=rf"ritual has to put the image together again, but .* {reason}"):
+            changed_pixels(
+                {"pixel_values": SimpleNamespace(data=tiles)}, RITUAL(transform="rotation"), 0, config_of(TWO_TILES)
+            )
