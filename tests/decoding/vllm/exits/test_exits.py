@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,8 +21,13 @@ from counterfoil.decoding import (
     EarlyExit,
     WeightedSumLogitsProcessor,
 )
+from counterfoil.decoding.vllm import llm_kwargs
+from counterfoil.decoding.vllm.engine_limits import EARLY_EXITS
+from counterfoil.decoding.vllm.exits.config import PREFIX
+from counterfoil.decoding.vllm.exits.model import check_configuration
 from counterfoil.models import LanguageModel, load_language_model
-from vllm import SamplingParams
+from transformers import AutoConfig
+from vllm import ModelRegistry, SamplingParams
 from vllm.exceptions import VLLMValidationError
 
 from tests.support import oracles
@@ -195,6 +202,46 @@ def test_a_layer_of_another_engine_is_refused_by_its_number(engine: Engine, prom
     output = engine.outputs([prompts[3]], [greedy(keys)])[0].outputs[0]
     assert (list(output.token_ids), output.finish_reason) == ([], "error")
     assert "`cf_early_exit` has to be one of this engine's early exits (10, 15), but is 12" in str(output.stop_reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "layers", "reason"),
+    [
+        (
+            "gpt2",
+            "GPT2LMHeadModel",
+            [3],
+            r"those of one of .*, but the model is a GPT2LMHeadModel",
+        ),
+        ("llama", "LlamaForCausalLM", [3, 32], r"has to be layers in \[1, 31\] of this model, but holds 32"),
+        ("llava", "LlavaForConditionalGeneration", [3], "reads more than text"),
+        ("llama", "CounterfoilExpertAndAmateur", [3], "an engine with an amateur"),
+    ],
+)
+def test_models_whose_early_exits_are_not_served(kind: str, architecture: str, layers: list[int], reason: str) -> None:
+    config = AutoConfig.for_model(kind, architectures=[architecture])
+    with pytest.raises(ValueError, match=reason):
+        llm_kwargs(early_exits=layers)["hf_overrides"](config)
+
+
+def test_every_option_that_does_not_go_with_early_exits_is_named() -> None:
+    wrong = SimpleNamespace(
+        lora_config=object(), speculative_config=object(), parallel_config=SimpleNamespace(pipeline_parallel_size=2),
+        model_config=SimpleNamespace(enable_prompt_embeds=True),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"LoRA adapters.*pipeline.*speculative decoding.*prompts of embeddings"):
+        check_configuration(wrong)
+
+
+def test_an_engines_configuration_brings_the_architecture_to_other_processes() -> None:
+    overrides = llm_kwargs(early_exits=(15, 10), hf_overrides={"rope_theta": 5})["hf_overrides"]
+    config = overrides(AutoConfig.for_model("llama", architectures=["LlamaForCausalLM"]))
+    assert config.architectures == [PREFIX + "LlamaForCausalLM"]
+    assert (config.rope_theta, getattr(config, EARLY_EXITS)) == (5, [10, 15])
+    sent = pickle.dumps(overrides)
+    del ModelRegistry.models[PREFIX + "LlamaForCausalLM"]
+    pickle.loads(sent)
+    assert PREFIX + "LlamaForCausalLM" in ModelRegistry.get_supported_archs()
 
 
 @pytest.mark.parametrize("family", ["qwen2", "qwen3", "mistral", "granite", "qwen3_moe"])
