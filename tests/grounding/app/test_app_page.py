@@ -513,6 +513,15 @@ def test_the_real_models_answer(open_page, lit, drag):
         drag(page, "Isla Pentreath")
         page.locator(".finding .method").wait_for()
         assert "Isla Pentreath" in " ".join(lit(page))
+        before = page.locator(".prose").all_inner_texts()
+        asked(page, "When was the lighthouse at Morrow Point built, and by whom?", "m3id", "cid")
+        assert page.locator(".answer h2").all_inner_texts() == [
+            "A Multi-modal mutual information decoding, decay 0.02",
+            "B Contrastive input decoding, strength 50",
+        ]
+        switched = page.locator(".prose").all_inner_texts()
+        assert len({*before, *switched}) == 4, "each method writes its own answer"
+        assert all("Isla Pentreath" in text for text in switched)
         assert page.problems == []
     finally:
         server.shutdown()
