@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+from ..text.abbreviations import sentence_goes_on
 from .content import EXTRA, Content, real_title
 
 _FULL_LINE = 0.75
@@ -22,6 +23,12 @@ _UNNAMED = dict.fromkeys([*range(9), *range(14, 32)], "�")
 _CHARACTERS = {**_NOT_SHOWN, **_UNNAMED}
 _SOFT_HYPHEN = re.compile("\u00ad(?=\\w)")
 _HYPHEN = re.compile(r"(?P<word>[^\W_]+)(?P<mark>[-\u2010\u00ad])\Z")
+# "mother-in-", an address, "pre- and post-": there the hyphen at the end of a line is the word's own.
+_KEEPS_HYPHEN = re.compile(
+    r"\w-\w+-\Z|(?:://|www\.)\S*\Z|\w-,? (?:and|or|und|oder|et|ou|y|o|e) [^\W\d_]+-\Z", re.IGNORECASE
+)
+_ITEM = re.compile(r"(?:[•▪◦‣·*]|[-–](?=\s+[^\Wa-z])|\(?(?:\d{1,2}|[a-z])[.)])\s+\S")
+_UNSPACED = re.compile("[\u3000-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # Behind these a hyphen at the end of a line belongs to the word.
 # fmt: off
 _COMPOUNDS = {
@@ -172,21 +179,32 @@ def _unwrapped(lines: Sequence[str]) -> str:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         broken = len(line) >= _FULL_LINE * width and not line.endswith((".", "!", "?", ":"))
         hyphen = bool(_HYPHEN.search(line)) and following[:1].isalnum()
-        runs_on = bool(line and following) and (broken or hyphen or following[0].islower())
+        runs_on = (
+            bool(line and following)
+            and not _begins_item(line, following)
+            and (broken or hyphen or following[0].islower())
+        )
         text += _run_on(line, following, compounds) if runs_on else line + "\n"
     return text.strip()
+
+
+def _begins_item(line: str, following: str) -> bool:
+    """Return whether a line begins an item of a list, and not with the day of "am / 5. Mai"."""
+    item = _ITEM.match(following)
+    return item is not None and not sentence_goes_on(f"{line} {following}", len(line) + item.end())
 
 
 def _run_on(line: str, following: str, compounds: set[str]) -> str:
     """Return a line as it stands before the next one: without the hyphen of a word that only the margin has broken."""
     found = _HYPHEN.search(line)
     if found is None or not following[0].isalnum():
-        return line + " "
+        return line if _UNSPACED.match(line[-1]) and _UNSPACED.match(following) else line + " "
     word, rest = found["word"], re.match(r"[^\W\d_]*", following)
     other = rest.group() if rest else ""
     same_case = following[0].islower() or (len(word) > 1 and word.isupper() and len(other) > 1 and other.isupper())
     compound = word.casefold() in _COMPOUNDS or f"{word}-{other}".casefold() in compounds
-    kept = found["mark"] != "\u00ad" and (not word.isalpha() or not same_case or compound)
+    whole = len(word) == 1 or bool(_KEEPS_HYPHEN.search(line))
+    kept = found["mark"] != "\u00ad" and (not word.isalpha() or not same_case or compound or whole)
     return line[:-1] + ("-" if kept else "")
 
 
