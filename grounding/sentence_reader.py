@@ -16,7 +16,13 @@ from counterfoil.attribution.text.statements import Statement, statements
 
 _WORD_BEHIND_END = re.compile(r"[^\s\w,;|]\s+\S+\s|\n\s*\S+\s")
 _CLOSING = "\"'”’»)\\]）」』】"
-_LETTER_BEHIND_STOP = re.compile(rf"[。！？｡．؟।][{_CLOSING}]*[^\s{_CLOSING}。！？｡．؟।]")
+_STOPS = "。！？｡．؟।"
+# Behind a quotation the next clause is waited for, which may say who said it; behind
+# a question the letters of a particle.
+_LETTER_BEHIND_STOP = re.compile(
+    rf"[{_STOPS}][{_CLOSING}]+[^\s{_CLOSING}{_STOPS}][^\n{_STOPS}]*[\n{_STOPS}]|[？！][^\s{_CLOSING}{_STOPS}]{{3}}|"
+    rf"[。｡．؟।][^\s{_CLOSING}{_STOPS}]"
+)
 _NEW_PARAGRAPH = re.compile(r"\n[ \t]*\r?\n\s*\S")
 
 

@@ -50,6 +50,7 @@ _STARTERS = {
     "fr": "puis ensuite cette cet après mais ici on nous en",
     "ru": "он она оно они это потом затем после но и а в на там здесь его её их",
 }
+_OPENING = re.compile(r"(?<=\s)(?P<marks>[«“„‘「『(\"'¿¡]+)\Z")
 _CLOSING = frozenset("」』）】》〉”’»")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_IN_LETTERS = re.compile(r"[^\W\d_]+")
@@ -143,7 +144,7 @@ def _boundaries(text: str, start: int, end: int, language: str) -> Iterable[tupl
         # Each language's list has abbreviations that the other lacks; only its own list knows its question mark.
         own = _cut(block, language)
         places = (places & own) | {place for place in own if block[:place].rstrip().endswith((";", "\u037e"))}
-    places = {_behind_closing(block, place) for place in places}
+    places = {_at_marks(block, place) for place in places}
     places.update(match.start("gap") for match in _BEHIND_UNIT.finditer(block))
     places.update(match.end() for match in _BRACKETED.finditer(block))
     kept = {place for place in places if not _goes_on(block, place, language)}
@@ -173,8 +174,11 @@ def _goes_on(block: str, place: int, language: str) -> bool:
     )
 
 
-def _behind_closing(block: str, place: int) -> int:
-    """Return the place behind a closing mark that was left to the next sentence."""
+def _at_marks(block: str, place: int) -> int:
+    """Return the place behind a closing mark that was left to the next sentence, before an opening one of it."""
+    opening = _OPENING.search(block, max(0, place - 4), place)
+    if opening is not None and not block[place : place + 1].isspace():
+        return opening.start("marks")
     while block[place : place + 1] in _CLOSING:
         place += 1
     return place

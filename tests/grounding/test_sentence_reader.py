@@ -46,6 +46,9 @@ def test_they_do_not_depend_on_how_the_answer_arrives(answer: str, data: st.Data
     "answer",
     [
         "".join(PIECES[:3]) + "The end",
+        "「どこ？」って聞いたら、答えた。すごい！と思った。終わり。",
+        "“你来吗？”他问。她来了。",
+        "Он умер. «Ты идёшь?» — спросил он. Она пришла.",
         "It rained [1]. The sun shone. [2] A wind came up [1][2].\n\nLater it stopped.",
         "# Title\n\nOne. Two.\n\n| a | b |\n|---|---|\n| one | 2 |\n| three | 4 |\n\nAfter.\n\n```\nx. y\n```\nLast.",
         "- one. With two\n- three\n\n1. First.\n2. Second\n\nReferences\n\n[1] A book, 1999.\n",
