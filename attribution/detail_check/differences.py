@@ -111,7 +111,7 @@ def _number(found: Alignment, here: int, token: Token) -> Iterator[Difference]:
 
 
 def counted(found: Alignment) -> Iterator[Difference]:
-    """Yield numbers that the source gives to other things: three cranes where it has two, and three ships."""
+    """Yield numbers that things have exchanged: three cranes and two ships, where the source has it the other way."""
     statement, source = found.statement, found.source
     for here, token in enumerate(statement[:-1]):
         thing = statement[here + 1]
@@ -121,7 +121,8 @@ def counted(found: Alignment) -> Iterator[Difference]:
         numbers = [n for n in before if source[n].kind is Kind.NUMBER]
         behind = source[found.pairs.get(here, -1) + 1 :][:1]
         moved = here in found.pairs and bool(behind) and behind[0].kind is Kind.WORD
-        if moved and numbers == before and all(source[n].key != token.key for n in numbers):
+        exchanged = bool(numbers) and source[numbers[0]].key in {each.key for each in statement}
+        if moved and exchanged and numbers == before and all(source[n].key != token.key for n in numbers):
             yield Difference(FindingKind.NUMBER, (here, here), (numbers[0], numbers[0]))
 
 
