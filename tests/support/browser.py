@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, Locator, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -39,13 +41,31 @@ WORDS = """([words, nth]) => {
 }"""
 
 
-# After the timers that an event has set, and after the picture that they have changed is drawn.
-SETTLED = "() => new Promise(d => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(d)), 0))"
+# After the timers that an event has set, and after the picture that they have changed is drawn; a page behind another
+# draws none.
+SETTLED = """() => new Promise(done => {
+  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 0);
+  setTimeout(done, 1000);
+})"""
+ACTIONS = ("click", "fill", "press", "check", "select_option", "hover", "focus")
 
 
 def settled(page) -> None:
     """Wait until the page has done what the last event asked for, however slow the machine."""
     page.evaluate(SETTLED)
+
+
+def then_settled(action):
+    """Make an action end when the page has settled: what is read next waits for nothing."""
+
+    @functools.wraps(action)
+    def done(locator, *args, **options):
+        result = action(locator, *args, **options)
+        with contextlib.suppress(Error):  # it led to another page
+            settled(locator.page)
+        return result
+
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +75,9 @@ def browser():
         pytest.fail(
             f"the browser tests need one of {', '.join(BROWSERS)} on the PATH, for example: apt install chromium"
         )
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        for name in ACTIONS:
+            patch.setattr(Locator, name, then_settled(getattr(Locator, name)))
         launched = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield launched
         launched.close()
