@@ -98,7 +98,7 @@ def test_files_in_an_encoding_of_unicode_without_a_mark(tmp_path, encoding):
 
 
 @pytest.mark.parametrize(
-    ("content", "name"), [(gzip.compress(b"{}"), "gzip"), (b"PK\x03\x04..", "zip"), (b"PAR1..", "Parquet")]
+    ("content", "name"), [(gzip.compress(b"{}", mtime=0), "gzip"), (b"PK\x03\x04..", "zip"), (b"PAR1..", "Parquet")]
 )
 def test_a_packed_file_is_called_by_its_name(tmp_path, content, name):
     (record,) = written(tmp_path, content)
