@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-import gc
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -219,14 +221,28 @@ def test_layer_contrasts_of_a_model_compiled_as_a_whole() -> None:
     expected = generate(model, PROMPTS[:1], MAKE["dola"](model), max_new_tokens=3)
     model = copy.deepcopy(model)
     model.compile(backend="eager")
-    older = MAKE["dola"](model)
-    assert generate(model, PROMPTS[:1], older, max_new_tokens=3) == expected
-    torch.compiler.reset()
-    del older
-    gc.collect()  # what compiled it may still hold it, and its hooks would be older than the next compilation
-    generate(model, PROMPTS[:1], [], max_new_tokens=2)
-    with pytest.raises(ValueError, match="no hooks that are younger than its compilation: make the processor before"):
-        generate(model, PROMPTS[:1], MAKE["dola"](model), max_new_tokens=3)
+    assert generate(model, PROMPTS[:1], MAKE["dola"](model), max_new_tokens=3) == expected
+
+
+YOUNGER = """
+import pytest
+from tests.support.kinds_of_views import MAKE, PROMPTS, generate
+from tests.support.tiny_models import tiny_model
+
+model = tiny_model("llama", seed=12, num_hidden_layers=3)
+model.compile(backend="eager")
+generate(model, PROMPTS[:1], [], max_new_tokens=2)
+with pytest.raises(ValueError, match="no hooks that are younger than its compilation: make the processor before"):
+    generate(model, PROMPTS[:1], MAKE["dola"](model), max_new_tokens=3)
+"""
+
+
+def test_layer_contrasts_that_are_younger_than_the_compilation_are_refused() -> None:
+    # In a process of its own: what earlier tests compiled decides whether a forward is compiled anew, hooks and all.
+    places = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [places, os.environ.get("PYTHONPATH")]))}
+    run = subprocess.run([sys.executable, "-c", YOUNGER], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_layer_contrasts_with_a_compiled_static_cache() -> None:
