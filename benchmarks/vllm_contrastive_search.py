@@ -5,6 +5,9 @@ without it would make, which asks for each candidate's continuation by a request
 
 One engine in this process, contenders taking turns; prompts are read anew each time. The client's loop is an estimate
 from below: it is told which candidate to take, because no server gives it the hidden states that decide.
+
+The machine's own bound is printed along: a step of search reads k rows a request, so it cannot be faster than a step
+of k times as many plain requests whose prompts are cached.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 from counterfoil.decoding.vllm.engine_limits import SearchLimits
 from counterfoil.decoding.vllm.search.model import model_of
 from counterfoil.models import language_model_path
-from engine_bench import CLOCKS, Engine, in_turns
+from engine_bench import CLOCKS, Engine, Keys, in_turns
 from measuring import machine
 from random_llamas import texts
 from rich.console import Console
@@ -31,7 +34,7 @@ class SearchBench(Engine):
     """An engine with contrastive search."""
 
     def __init__(self, new_tokens: int, clock: Callable[[], float], longest: int, requests: int) -> None:
-        options = {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 128, "skip_tokenizer_init": False}
+        options = {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 256, "skip_tokenizer_init": False}
         options |= {"max_model_len": longest, "block_size": 32}
         super().__init__(language_model_path(), clock, contrastive_search=True, search_requests=requests, **options)
         self.new_tokens = new_tokens
@@ -53,6 +56,17 @@ class SearchBench(Engine):
         forwards = made["forwards"] + made["extra_forwards"]
         rows = made["rows"] - sum(map(len, prompts))
         return {"forwards a token": forwards / self.new_tokens, "rows a forward": rows / forwards}
+
+    def step(self, prompts: list[list[int]], rows: int) -> float:
+        """Return seconds of a step of plain requests, `rows` of each prompt; the prompts are left out."""
+        many = [prompt for prompt in prompts for _ in range(rows)]
+        none: list[Keys] = [None] * len(many)
+        taken = {}
+        for new in (1, 2, self.new_tokens):  # the first fills the prefix cache
+            start = self.clock()
+            self.outputs(many, none, new)
+            taken[new] = self.clock() - start
+        return (taken[self.new_tokens] - taken[2]) / (self.new_tokens - 2)
 
     def client_loop(self, prompts: list[list[int]], top_k: int) -> float:
         """Return seconds of the loop of a client: each candidate is a request of one token, prompts are cached."""
@@ -92,8 +106,10 @@ def measured(bench: SearchBench, size: int, prompt_tokens: int, top_k: int, roun
     if loop:
         best["client's loop"] = bench.client_loop(prompts, top_k)
     setting = {"requests": size, "prompt tokens": prompt_tokens, "k": top_k}
-    ratio = best["plain"] / best["search"]
-    return {**setting, "seconds": seconds, "best": best, "throughput": ratio, **bench.counted(prompts, top_k)}
+    steps = {rows: min(bench.step(prompts, rows) for _ in range(rounds)) for rows in (1, top_k)}
+    more = bench.new_tokens * (steps[top_k] - steps[1])
+    ratios = {"throughput": best["plain"] / best["search"], "bound": best["plain"] / (best["plain"] + more)}
+    return {**setting, "seconds": seconds, "best": best, "steps": steps, **ratios, **bench.counted(prompts, top_k)}
 
 
 def beside(bench: SearchBench, size: int, prompt_tokens: int, rounds: int) -> dict[str, Any]:
@@ -133,9 +149,10 @@ def main() -> None:
     arguments = parser.parse_args()
     longest = max(arguments.prompt_tokens) + arguments.new_tokens
     bench = SearchBench(arguments.new_tokens, CLOCKS[arguments.clock], longest, max(arguments.requests))
-    console = Console()
     rows = []
-    table = Table("requests", "prompt", "k", "search, s", "plain, s", "throughput", "forwards a token", "client's loop")
+    timed = ("search, s", "plain, s", "plain / search", "bound")
+    columns = ("requests", "prompt", "k", *timed, "forwards a token", "client's loop")
+    console, table = Console(width=120), Table(*columns)
     for prompt_tokens in arguments.prompt_tokens:
         for size in arguments.requests:
             for top_k in arguments.top_k:
@@ -160,7 +177,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     loop = best.get("client's loop")
     return [
         str(row["requests"]), str(row["prompt tokens"]), str(row["k"]), f"{best['search']:.2f}", f"{best['plain']:.2f}",
-        f"{row['throughput']:.2f}", f"{row['forwards a token']:.3f}", f"{loop / best['search']:.1f} x" if loop else "",
+        f"{row['throughput']:.2f}", f"{row['bound']:.2f}", f"{row['forwards a token']:.3f}",
+        f"{loop / best['search']:.1f} x" if loop else "",
     ]  # fmt: skip
 
 
