@@ -355,7 +355,8 @@ def print_figures(
     if omitted := counts.get("sentences_omitted"):
         print_line(out, f"{omitted} sentences that need no source were left out")
     if unread := counts.get("citations_unread"):
-        print_line(out, f"{unread} that look like citations, but are in no notation that is read (docs/scoring.md)")
+        why = "are in no notation that is read (docs/scoring.md)"
+        print_line(out, f"{unread} that look like citations, but {why}: {', '.join(corpus.unread)}")
     for name, found in (compared or {}).items():
         print_line(
             out,

@@ -2,5 +2,6 @@
 
 from .check import VERSION, check_details
 from .findings import Detail, Finding, FindingKind
+from .marks import compare_marks
 
-__all__ = ["VERSION", "Detail", "Finding", "FindingKind", "check_details"]
+__all__ = ["VERSION", "Detail", "Finding", "FindingKind", "check_details", "compare_marks"]

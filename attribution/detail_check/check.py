@@ -7,17 +7,21 @@ from functools import lru_cache
 
 from .alignment import Alignment, aligned
 from .differences import LEAST_COVERAGE, Difference, counted, exchanged_scores, replaced
+from .exchange import exchanged
 from .findings import Finding, FindingKind
 from .numbers import same_quantity
 from .roles import misbound, swapped, turned_voice
 from .scope import denied_in_one, denies_either, modal, of_another, quantified, restricted
 from .tokens import Token
 
-VERSION = 2
+VERSION = 3
 """Changes whenever the findings or their weights do: a part of the name of every judge that the check stands beside."""
 
 ROLE_COVERAGE = 0.85
 """Share of the statement's words that must stand in the source before who did what to whom is compared."""
+
+EXCHANGE_COVERAGE = 0.6
+"""Share of them that must stand there before partners are compared."""
 
 TURNING = frozenset({FindingKind.OPPOSITE, FindingKind.UNIT})
 
@@ -65,6 +69,8 @@ def _differences(texts: tuple[str, str], found: Alignment) -> Iterator[Differenc
         differences.append(only)
     differences += modal(found)
     differences += [*counted(found), *exchanged_scores(found)]
+    if found.coverage >= EXCHANGE_COVERAGE and (partners := exchanged(found)) is not None:
+        differences.append(Difference(FindingKind.EXCHANGE, *partners))
     if found.coverage >= ROLE_COVERAGE:
         differences = _with_roles(found, differences, converse=words.converse)
     yield from differences
@@ -104,14 +110,14 @@ def _quantity(tokens: Sequence[Token], position: int) -> tuple[float, str] | Non
 
 
 def _with_roles(found: Alignment, differences: list[Difference], *, converse: bool) -> list[Difference]:
-    exchanged = None if converse else swapped(found)
-    turned = None if converse or exchanged else turned_voice(found)
+    other_way = None if converse else swapped(found)
+    turned = None if converse or other_way else turned_voice(found)
     flips = [each for each in differences if each.kind in TURNING]
-    if (exchanged or turned) and len(flips) == 1:
+    if (other_way or turned) and len(flips) == 1:
         # "A is lighter than B" and "B is heavier than A".
         return [each for each in differences if each is not flips[0]]
-    if exchanged:
-        return [*differences, Difference(FindingKind.ROLES, *exchanged)]
+    if other_way:
+        return [*differences, Difference(FindingKind.ROLES, *other_way)]
     if turned:
         return [*differences, Difference(FindingKind.VOICE, *turned)]
     bound = misbound(found)

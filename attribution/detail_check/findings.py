@@ -28,6 +28,8 @@ class FindingKind(StrEnum):
     VOICE = "voice"
     BINDING = "binding"
     TOPIC = "topic"
+    MARK = "mark"
+    EXCHANGE = "exchange"
     UNSUPPORTED = "unsupported"
 
 
@@ -39,6 +41,7 @@ _SENTENCES = {
     FindingKind.VOICE: "“{answer}”: the source says who did it to whom the other way round",
     FindingKind.BINDING: "“{answer}”: the source joins “{source}”",
     FindingKind.TOPIC: "“{answer}”: the source says this of “{source}”",
+    FindingKind.EXCHANGE: "“{answer}”: the source joins “{source}”",
     FindingKind.UNSUPPORTED: "“{answer}”: nothing in the source says so",
 }
 

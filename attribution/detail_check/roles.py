@@ -96,13 +96,13 @@ def misbound(found: Alignment) -> tuple[Place, Place] | None:
         clauses.append(number)
     members: dict[int, dict[str, list[int]]] = {}
     for n, token in enumerate(source):
-        if _sort(token):
-            members.setdefault(clauses[n], {}).setdefault(_sort(token), []).append(n)
+        if sort_of(token):
+            members.setdefault(clauses[n], {}).setdefault(sort_of(token), []).append(n)
     used = set(pairs.values())
-    own = [n for n in found.order if _sort(statement[n])]
+    own = [n for n in found.order if sort_of(statement[n])]
     for first, i in enumerate(own):
         for j in own[first + 1 :]:
-            one, other, p, q = _sort(statement[i]), _sort(statement[j]), clauses[pairs[i]], clauses[pairs[j]]
+            one, other, p, q = sort_of(statement[i]), sort_of(statement[j]), clauses[pairs[i]], clauses[pairs[j]]
             if one == other or p == q or any(t.low in _CONTRASTS | {"and"} for t in statement[i:j]):
                 continue
             rivals, partners = members.get(p, {}).get(other), members.get(q, {}).get(one)
@@ -205,8 +205,8 @@ def _noun(tokens: Sequence[Token], position: int) -> bool:
     return before.kind is Kind.NUMBER or before.low in ARTICLES | _POSSESSIVES | (PREPOSITIONS - {"to", "than"})
 
 
-def _sort(token: Token) -> str:
-    """Return what kind of detail a word is, for two clauses to have one each; empty if it is none."""
+def sort_of(token: Token) -> str:
+    """Return what sort of detail a word is, for two clauses to have one each; empty if it is none."""
     if token.kind is Kind.NUMBER:
         return "year" if token.is_year else "number"
     if token.kind is Kind.NAME:

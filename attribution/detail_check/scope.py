@@ -8,7 +8,7 @@ from .alignment import Alignment
 from .differences import Difference
 from .findings import FindingKind
 from .lexicon import ALL, CONDITIONS, EXCEPTIONS, HEDGES, MODALS, NEGATORS, ONLY, QUANTIFIERS, calendar
-from .tokens import Kind, Token
+from .tokens import NO, YES, Kind, Token
 
 _ENDS = frozenset({"but", "and", "because", "that", "which", "who"})
 _NOT_DENYING = frozenset({"only", "necessarily", "just"})
@@ -19,7 +19,9 @@ def denied_in_one(found: Alignment) -> Difference | None:
     statement, source = found.statement, found.source
     if found.coverage < 0.65 or not found.back:
         return None
-    span = source[max(0, min(found.back) - 2) : max(found.back) + 1]
+    last = max(found.back)
+    marked = [n for n in range(last + 1, min(last + 3, len(source))) if source[n].low == NO]
+    span = source[max(0, min(found.back) - 2) : max([last, *marked]) + 1]
     if sum(t.low in NEGATORS for t in statement) == sum(t.low in NEGATORS for t in span):
         return None
     for here in found.order:
@@ -46,6 +48,12 @@ def _in_company(found: Alignment, here: int) -> bool:
 
 
 def _denied(tokens: Sequence[Token], position: int) -> bool:
+    """Return whether a word is denied: by a negator before it in its clause, or by a mark behind the clause."""
+    for token in tokens[position + 1 : position + 9]:
+        if token.low in {YES, NO, ".", ";"}:
+            if token.low == NO:
+                return True
+            break
     seen = 0
     for n in range(position - 1, max(-1, position - 6), -1):
         token = tokens[n]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from ..text.pictographs import Kind as MarkKind
+from ..text.pictographs import Mark, marks
 from . import numbers
 from .lexicon import FUNCTION_WORDS, MONTHS, NEGATORS, ONLY, ORDINALS, QUANTIFIERS, canonical, places, stem
 
@@ -60,6 +62,9 @@ _PHRASES = {
 }  # fmt: skip
 _WORDS = {"percent": "%", "wo": "will", "ca": "can", "sha": "shall"}
 
+YES, NO = "✓", "✗"
+"""What marks for yes and no are, however they are drawn."""
+
 _NEGATIVE = frozenset({"minus", "negative"})
 _HALVES = {"a": "antemeridiem", "p": "postmeridiem"}
 
@@ -90,7 +95,7 @@ _POSSESSIVE = re.compile(r"['’]s?\Z")
 @lru_cache(2048)
 def tokens(text: str) -> tuple[Token, ...]:
     """Return the tokens of a text; citation marks are none."""
-    return tuple(_names(_joined(list(_pieces(text))), text))
+    return tuple(_names(_joined(_pieces(text)), text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,30 @@ class _Piece:
     time: bool = False
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str) -> list[_Piece]:
+    """Return the pieces of a text, with those of its pictographs: a mark for no is `✗`, an arrow up `rose`."""
+    told = [piece for mark in marks(text) for piece in _of_mark(mark)]
+    if not told:
+        return list(_written(text))
+    covered = {place for piece in told for place in range(piece.start, piece.end)}
+    return sorted([*(piece for piece in _written(text) if piece.start not in covered), *told], key=_begin)
+
+
+def _begin(piece: _Piece) -> int:
+    return piece.start
+
+
+def _of_mark(mark: Mark) -> Iterator[_Piece]:
+    if mark.kind is MarkKind.ANSWER and mark.read:
+        yield _Piece(NO if mark.value == "no" else YES, mark.start, mark.end)
+    elif mark.kind is MarkKind.TREND:
+        yield _Piece("rose" if mark.value == "up" else "fell", mark.start, mark.end)
+    elif mark.kind is MarkKind.RATING:
+        yield _Piece(mark.value, mark.start, mark.end, float(mark.value))
+        yield _Piece("stars", mark.start, mark.end)
+
+
+def _written(text: str) -> Iterator[_Piece]:
     for match in _TOKEN.finditer(text):
         start, end = match.span()
         group = match.groupdict()
@@ -221,6 +249,8 @@ def _names(pieces: Iterator[_Piece], text: str) -> Iterator[Token]:
         low = piece.low
         if piece.value is not None:
             key, kind = f"{'@' if piece.time else '#'}{piece.value:g}", Kind.NUMBER
+        elif low in {YES, NO}:
+            key, kind = low, Kind.FUNCTION
         elif not low[0].isalpha():
             key, kind = canonical().get(low, low), Kind.PUNCTUATION if low in ".,;:()!?" else Kind.WORD
         else:

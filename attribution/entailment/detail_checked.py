@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
-from ..detail_check import VERSION, Finding, check_details
+from ..detail_check import VERSION, Finding, FindingKind, check_details, compare_marks
 from ..detail_check.lexicon import is_english
+from ..detail_check.marks import Comparison
 from ..statistics import Reliability
 from .base import EntailmentModel, Judgement, Pair, judgements_of
+
+DOUBTED_FROM = 0.3
+"""No threshold in use takes less than this for support: below it, what a mark says makes no difference."""
 
 SUREST = 0.98
 """A judge that says 1 is taken to be no surer than this: a detail that differs can still turn it."""
@@ -21,8 +25,8 @@ class DetailCheckedEntailment:
     """Wraps an entailment model, and is one.
 
     With findings k = 1, 2, ... the odds of support p / (1 - p) are multiplied by the factor of each one's kind, which
-    `detail_check/data/factors.json` holds. Without findings, and in other languages than English, the judgement is the
-    model's.
+    `detail_check/data/factors.json` holds. Without findings the judgement is the model's; in other languages than
+    English marks such as `✅` alone are compared.
 
     Args:
         model: The model that judges.
@@ -72,15 +76,30 @@ def measured(model: EntailmentModel) -> Reliability | None:
 
 
 def with_details(judgement: Judgement, pair: Pair) -> Judgement:
-    """Return a judgement that has a probability with the findings on its pair, and the probability they leave."""
-    if not is_english(pair.hypothesis):
-        return judgement
+    """Return a judgement that has a probability with the findings on its pair, and the probability they leave.
+
+    Marks such as `✅` are compared in every language, words in English only. A statement whose mark nobody can compare
+    is a failure, if the judgement says support from words that leave out what the mark says.
+    """
     start, end = judgement.chunk or (0, len(pair.premise))
-    findings = tuple(finding.moved(start) for finding in check_details(pair.premise[start:end], pair.hypothesis))
-    if not findings:
+    premise, english = pair.premise[start:end], is_english(pair.hypothesis)
+    marks = compare_marks(premise, pair.hypothesis, english=english)
+    probability = judgement.supported or 0.0
+    if marks.unread is not None and probability >= DOUBTED_FROM:
+        return Judgement(None, chunk=judgement.chunk, failure=marks.unread)
+    found = [*marks.findings, *(_in_words(premise, pair.hypothesis, marks) if english else ())]
+    if not found:
         return judgement
-    supported = lowered(judgement.supported or 0.0, findings)
-    return replace(judgement, supported=supported, details=(*judgement.details, *findings))
+    findings = tuple(finding.moved(start) for finding in found)
+    return replace(judgement, supported=lowered(probability, findings), details=(*judgement.details, *findings))
+
+
+def _in_words(premise: str, hypothesis: str, marks: Comparison) -> Iterator[Finding]:
+    """Yield what differs in words, without the denials that a mark in one of the two texts makes up for."""
+    for finding in check_details(premise, hypothesis):
+        denial = finding.kind is FindingKind.NEGATION and (marks.agreed or marks.findings)
+        if not denial and not (marks.turned and finding.kind is FindingKind.OPPOSITE):
+            yield finding
 
 
 def lowered(probability: float, findings: Iterable[Finding]) -> float:

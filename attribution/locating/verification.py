@@ -12,9 +12,8 @@ from ..entailment import Judgement, Pair
 from ..entailment.base import bonferroni_threshold, contradicts, supports
 from ..entailment.batching import Steps
 from ..text.statements import Status
-from .minimal_span import shorter
 from .results import Candidate
-from .spans import premise_of, sentence_run, sentences_touched, span_of
+from .spans import premise_of, sentence_run, sentences_touched, shorter, span_of
 
 MAX_SENTENCES = 64
 """How many sentences are judged at most, the first that candidates touch: some candidates are whole documents."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from ..statistics import Floats
 
 
+NOTATIONS_TOLD = 5
+"""So many notations of citations that were not read are named."""
+
+_DIGITS = re.compile(r"\w*\d+")
+
 JUDGED = frozenset({Status.SUPPORTED, Status.PARTIALLY_SUPPORTED, Status.NOT_SUPPORTED, Status.CONTRADICTED})
 """Verdicts of the judge; the others are given without it."""
 
@@ -47,6 +53,7 @@ class CorpusReport:
         ids: The id of every answer, in order; empty for one without an id, or that could not be read.
         groundednesses: Groundedness of every answer, in order; `None` if there is no figure.
         supports: By answer, how many statements the judge called supported, and how many it judged at all.
+        unread: The first of what looks like a citation but was not read as one, each notation once.
     """
 
     mode: str
@@ -59,6 +66,7 @@ class CorpusReport:
     ids: tuple[str, ...] = ()
     groundednesses: tuple[float | None, ...] = ()
     supports: tuple[tuple[int, int], ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def supported_share(self) -> float | None:
@@ -153,6 +161,7 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
     settings: set[tuple[str, str, float]] = set()
     rows: list[tuple[str, float | None, float | None, float | None, tuple[int, int]]] = []
     counts: Counter[str] = Counter()
+    notations: dict[str, str] = {}
     for report in reports:
         if report is None:
             rows.append(("", None, None, None, (0, 0)))
@@ -163,14 +172,17 @@ def summarise(reports: Iterable[CitationReport | None]) -> CorpusReport:
         supports = (judged.count(Status.SUPPORTED), len(judged))
         rows.append((report.id, recall, precision, report.groundedness, supports))
         counts.update(report.counts)
+        for written in report.unread if len(notations) < NOTATIONS_TOLD else ():
+            notations.setdefault(_DIGITS.sub("0", written), written)
         counts.update(read=1)
     if len(settings) > 1:
         raise ValueError(f"`reports` have to be scored in one way, but are in {len(settings)}: {sorted(settings)}")
     mode, entailment, threshold = settings.pop() if settings else ("", "", 0.0)
     n_unread = len(rows) - counts.pop("read", 0)
     ids, recalls, precisions, grounded, supports = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    unread = tuple(notations.values())[:NOTATIONS_TOLD]
     return CorpusReport(
-        mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids, grounded, supports
+        mode, entailment, threshold, recalls, precisions, dict(counts), n_unread, ids, grounded, supports, unread
     )
 
 

@@ -53,6 +53,15 @@ _MONTH = re.compile(
     r"\s*(?:jahrhundert|jh)\b",
     re.IGNORECASE,
 )
+# "1. FC Köln" is a name, "2. Weltkrieg" the second one.
+_CLUB = re.compile(r"\s*(?:F?FC|FSV|SC|SV|E?HC|EC|BC|TSV|TSG|TuS|SSV|ESV|MTV|V[fF][BLR]|SpVgg|CfR)\s")
+_COUNTED = re.compile(
+    r"\s*(?:\w*[Ww]eltkrieg|\w*[Ll]iga\b|Mannschaft|Division|Armee|Kompanie|Bataillon|Regiment|Stock|Etage|Klasse|Platz|"
+    r"Preis|Jahrhundert|Jahrtausend|Kapitel|Auflage|Runde|Halbzeit|Spieltag|Kreuzzug|Senat|Kammer|Advent|Satz|Akt|"
+    r"S[iy](?:n|m)(?:f|ph)onie|Wahlgang|Staffel|Bezirk|Arrondissement|Quartal|Halbjahr|Semester|Generation|Republik|"
+    r"Internationale|Vorsitzende|[Dd]ivis[ij]on|verdenskrig|världskrig|etasje|svetovna|světová|svjetsk|maailmansota|"
+    r"világháború)"
+)
 _LETTER = re.compile(r"\s*[^\W\d_]")
 _INITIALS = re.compile(r"[^\W\d_](?:\.?-[^\W\d_])+")  # J.-P.
 _NEXT_LETTER = re.compile(r"[^\W\d_][^\s.\w]?\.")  # the second letter of "a.b."
@@ -155,7 +164,8 @@ def _belongs_to_word(words: list[str], behind: str, *, goes_lower: bool) -> bool
         return True
     if plain.isdigit() and len(plain) <= 2:
         date = _DATE.search(" ".join(words)) and behind.lstrip()[:4].isdigit()
-        return bool(date) or previous in _BEFORE_ORDINALS or bool(_MONTH.match(behind))
+        named = _COUNTED.match(behind) or (plain == "1" and _CLUB.match(behind))
+        return bool(date or named) or previous in _BEFORE_ORDINALS or bool(_MONTH.match(behind))
     initials = _INITIALS.fullmatch(last) and (goes_lower or previous not in _ERAS)
     arabic = _ARABIC_INITIAL.fullmatch(last.rpartition(".")[2]) and not previous[-1:].isdigit()
     if initials or arabic or (plain in {"a.m", "p.m"} and _TIME.match(behind)):

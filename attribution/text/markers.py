@@ -114,7 +114,11 @@ _STOP = re.compile(r"[.!?…。！？][\"'”’»)]*\s*\Z")
 _UNREAD = re.compile(
     r"\[(?![ xX]?\])(?:[^\[\]\n]{0,60}\d[^\[\]\n]{0,60})\](?![(:])|【[^【】\n]{1,60}】|"
     r"\((?:see\s+)?(?:sources?|docs?|documents?|refs?|references?|quellen?)[\s:.][^()\n]{1,60}\)|"
-    r"<(?:cite|citation|source|ref|doc|document)\b[^<>\n]{0,60}\d[^<>\n]{0,60}>|&#91;\d{1,3}&#93;|"
+    r"<(?:cite|citation|source|ref|doc|document)\b[^<>\n]{0,60}\d[^<>\n]{0,60}>|(?:&#91;|&lbrack;)\d{1,3}(?:&#93;|&rbrack;)|"
+    r"<(?P<own>doc|document|chunk|passage|context|id)>\s*\d{1,3}\s*</(?P=own)>|"
+    r"\((?:see|vgl\.|siehe|cf\.|cite|cit\.|voir|ver|vedi|zie)\s\d{1,3}(?:[,;]\s?\d{1,3})*\)|"
+    r"（(?:来源|來源|见|見|参见|參見|文档|文檔|出典|資料|参照|출처)\s?\d{1,3}）|"
+    r"\[(?:sources?|quellen?|refs?|references?|docs?|documents?|fuentes?|fontes?|fonti|bron(?:nen)?):\s[^\[\]\n]{1,60}\](?!\()|"
     r"\ue200[^\ue201\n]{1,80}\ue201|\bcite(?:turn\d+\w+\d+)+|\\cite\w*\{[^{}\n]{1,80}\}|"
     r"\[[^\[\]\n]{1,60}\.(?:pdf|md|txt|html?|docx?|csv|json)(?:[,:# ][^\[\]\n]{0,30})?\]",
     re.IGNORECASE,
@@ -126,6 +130,9 @@ _AMBIGUOUS = re.compile(
     rf"(?<=\w\s)\(\d{{1,3}}(?:, ?\d{{1,3}})*\)(?=[.,;:!?\s]|\Z)|(?<=[^\W\d_]{{4}})[{_SUPER}]+|"
     rf"<sup\b[^<>]*>\s*\d[^<]*</sup>|"
     rf"(?<=\w)\^\[?\d{{1,2}}\]?\^|\{{\d{{1,3}}\}}|[<〈《⟦]\d{{1,3}}[>〉》⟧]|（\d{{1,3}}(?:[,，、]\s?\d{{1,3}})*）|"
+    rf"[⟨‹«『「]\d{{1,3}}[⟩›»』」]|(?<=[^\W\d_]{{3}})\s?[(（{{][SDQPRCT]\d{{1,2}}[)）}}](?=[\s.,;:!?]|\Z)|"
+    rf"(?<=[^\W\d_]{{4}})\s[{_SUPER}]+(?=[\s.,;:!?]|\Z)|⁽[{_SUPER}]+⁾|(?<=[^\W\d_]{{3}})[†‡](?=[\s.,;:!?]|\Z)|"
+    rf"\{{(?:doc|document|source|ref)[ _:]\d{{1,3}}\}}|"
     rf"(?<={_PUNCTUATION})\^\d{{1,2}}\b|\^\d{{1,2}}\^|(?<=\S)\s?[{_CIRCLED}](?!\s?\w)"
 )
 _AUTHOR_YEAR = re.compile(
@@ -344,7 +351,7 @@ def unread_citations(text: str, n_documents: int) -> list[str]:
                 )
                 clear = all(match.end() <= start or match.start() >= end for start, end in taken)
                 numbers = [_value(number) for number in re.findall(_NUMBER, match.group())]
-                fits = pattern is not _AMBIGUOUS or any(1 <= number <= n_documents for number in numbers)
+                fits = pattern is not _AMBIGUOUS or not numbers or any(1 <= number <= n_documents for number in numbers)
                 if clear and fits and not unread and not _OTHER_NUMBERS.fullmatch(match.group()):
                     yield match.span()
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import regex
-
 from .abbreviations import sentence_goes_on
 from .markdown import parser
+from .pictographs import PICTOGRAPH, shown
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -34,10 +33,6 @@ _EMPTY_BRACKETS = re.compile(
     r"\[cite_start\]|:contentReference(?:\[oaicite:\d+\]\{index=\d+\})?|\ue200[^\ue201]*\ue201|\[\s*\]|\(\s*\)|\*{2,}|_{2,}|~~"
 )
 _CELLS = re.compile(r"\s+\|\s+")
-_IMAGES = regex.compile(
-    r"[0-9#*]\ufe0f?\u20e3|[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]][\p{Emoji_Modifier}\u200d\ufe0f\U000e0020-\U000e007f]*",
-    regex.V1,
-)
 _RAISED, _LOWERED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"), str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
 _BLANK_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?。！？、，](?:\s|\Z))")
 
@@ -47,22 +42,21 @@ def plain_text(source: str) -> str:
     """Return a sentence, an item of a list or a row of a table as a reader sees it, in one line.
 
     Links are their words, emphasis and tags are gone, so are list marks, struck-out words, empty brackets and
-    pictographs; entities are
-    their characters, and cells of a row are parted by commas.
+    pictographs that only adorn the sentence; entities are their characters, and cells of a row are parted by commas.
     """
-    if _WRITTEN.search(source) is None and _IMAGES.search(source) is None:
+    if _WRITTEN.search(source) is None and PICTOGRAPH.search(source) is None:
         return " ".join(source.split())
     text = _QUOTE_MARK.sub("\n", _without_list_mark(source))
     text = _STRUCK.sub("", text) if _STRUCK.sub("", text).strip(" .*_") else text
     (inline,) = parser().parseInline(_PRODUCT.sub(r"\\*", text))
     text = "".join(_visible(inline.children or []))
-    text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", _IMAGES.sub("", text)))
+    text = _EMPTY_BRACKETS.sub("", _CELLS.sub(", ", shown(text)))
     return _BLANK_BEFORE_STOP.sub("", " ".join(text.split()))
 
 
 def _without_list_mark(source: str) -> str:
     mark = _LIST_MARK.match(source)
-    # "5. Mai" begins with a day.
+    # "5. Mai" begins with a day, "1. FC Bern" with a name.
     if mark is None or sentence_goes_on(source, mark.end()):
         return source
     rest = source[mark.end() :]

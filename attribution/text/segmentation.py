@@ -52,6 +52,7 @@ _STARTERS = {
 }
 _OPENING = re.compile(r"(?<=\s)(?P<marks>[«“„‘「『(\"'¿¡]+)\Z")
 _CLOSING = frozenset("」』）】》〉”’»")
+_ASKED = re.compile(r"[;\u037e]\s*\Z")  # in Greek
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_IN_LETTERS = re.compile(r"[^\W\d_]+")
 _SCRIPTS = {
@@ -73,6 +74,8 @@ _SMALL_WORDS = {
     "pl": "i w z na się nie jest do to że był była od po za przez jak o dla są",
 }
 # fmt: on
+WINDOW, MARGIN = 20_000, 5_000
+"""Most code points of a text that are cut at once, and how many of them are read again with those behind them."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _boundaries(text: str, start: int, end: int, language: str) -> Iterable[tupl
     if language != "en":
         # Each language's list has abbreviations that the other lacks; only its own list knows its question mark.
         own = _cut(block, language)
-        places = (places & own) | {place for place in own if block[:place].rstrip().endswith((";", "\u037e"))}
+        places = (places & own) | {place for place in own if _ASKED.search(block, max(0, place - 9), place)}
     places = {_at_marks(block, place) for place in places}
     places.update(match.start("gap") for match in _BEHIND_UNIT.finditer(block))
     places.update(match.end() for match in _BRACKETED.finditer(block))
@@ -161,7 +164,27 @@ def _behind_last_words(block: str, language: str) -> Iterable[int]:
 
 
 def _cut(block: str, language: str) -> set[int]:
-    found = sentencex.get_sentence_boundaries(language, block)  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module without stubs)
+    """Return where `sentencex` cuts, whose time grows with the square of the text: long ones are read in windows.
+
+    A window begins where a sentence does. Cuts near its end, which might look otherwise with the words behind it, are
+    left to the next one.
+    """
+    found: set[int] = set()
+    start = 0
+    while len(block) - start > WINDOW:
+        end = start + WINDOW
+        read = block.rfind("\n\n", start + MARGIN, end) + 2
+        settled = read if read > 1 else end - MARGIN
+        within = {start + place for place in _cut_window(block[start:end], language)}
+        within = {place for place in within if place <= settled}
+        found |= within
+        blank = block.rfind(" ", settled - MARGIN, settled) + 1
+        start = max(within, default=blank or settled)
+    return found | {start + place for place in _cut_window(block[start:], language)}
+
+
+def _cut_window(text: str, language: str) -> set[int]:
+    found = sentencex.get_sentence_boundaries(language, text)  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module without stubs)
     return {piece["end_index"] for piece in found[:-1]}
 
 

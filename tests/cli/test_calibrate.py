@@ -63,7 +63,7 @@ def test_the_threshold_separates_and_is_measured_on_other_premises(run, tmp_path
         "sensitivity 1.00 [0.96, 1.00], specificity 1.00 [0.96, 1.00], measured on the labelled pairs of"
         in result.output
     )
-    assert (found["entailment"], found["own_threshold"], found["not_judged"]) == ("overconfident@1+details/2", 0.5, 1)
+    assert (found["entailment"], found["own_threshold"], found["not_judged"]) == ("overconfident@1+details/3", 0.5, 1)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_ragas_lines_in_strict_mode(run, answers, tmp_path):
     assert "2 of 2 answers counted, 4 statements: 2 supported, 2 not supported" in result.output
     written = from_json(ScoreOutput, out.read_text())
     assert written.corpus.recall.value == 0.5
-    assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1+details/2")
+    assert (written.settings["mode"], written.settings["entailment"]) == ("strict", "words@1+details/3")
     first = written.answers[0]
     assert (first.number, first.scores.recall) == (1, 0.5)
     assert [(document.id, document.text) for document in first.documents] == [("1", "Alpha."), ("2", "Gamma.")]
@@ -236,7 +236,7 @@ def test_the_words_of_the_page_are_located_beforehand_where_asked(run, answers, 
 
 
 CALIBRATION = {
-    "entailment": "words@1+details/2", "threshold": 0.25, "file": "pairs.jsonl",
+    "entailment": "words@1+details/3", "threshold": 0.25, "file": "pairs.jsonl",
     "supported_right": 40, "supported": 50, "refused_right": 25, "others": 30,
 }  # fmt: skip
 
@@ -253,7 +253,7 @@ def test_a_calibration_sets_the_threshold_of_its_model_only(run, answers, tmp_pa
     assert corrected.low <= corrected.value <= corrected.high
     calibration.write_text(json.dumps({**CALIBRATION, "entailment": "words@2"}))
     other = run(answers(RAGAS), "--calibration", calibration)
-    assert (other.exit_code, "has to be of the model words@1+details/2" in other.output) == (2, True)
+    assert (other.exit_code, "has to be of the model words@1+details/3" in other.output) == (2, True)
     calibration.write_text("[]")
     assert "has to be a file that" in run(answers(RAGAS), "--calibration", calibration).output
     assert "leave one of them out" in run(answers(RAGAS), "--calibration", calibration, "--threshold", 0.5).output
@@ -303,7 +303,14 @@ def test_an_input_is_not_overwritten(run, answers):
 
 def test_what_only_looks_like_a_citation_is_told(run, answers):
     result = run(answers({**RAGAS, "response": "Alpha (1)."}))
-    assert "1 that look like citations" in result.output
+    assert "1 that look like citations, but are in no notation that is read (docs/scoring.md): (1)" in result.output
+
+
+def test_each_notation_that_is_not_read_is_named_once(run, answers):
+    texts = ("Alpha [S1].", "Alpha [S2].", "Alpha（1）.", "Alpha {1}.")
+    result = run(answers(*({**RAGAS, "response": text} for text in texts)))
+    assert "4 that look like citations" in result.output
+    assert ": [S1], （1）, {1}" in result.output
 
 
 def test_shuffled_answers_are_paired_by_id(run, answers, tmp_path):

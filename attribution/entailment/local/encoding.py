@@ -1,13 +1,20 @@
-"""Turn a premise and a hypothesis into rows of token numbers: windows, segments, and which tokens the two share."""
+"""Turn a premise and a hypothesis into rows of token numbers: windows, segments, and which tokens the two share.
+
+Text in a writing system that the encoder does not read is not judged, because the verdict would be a guess.
+"""
 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import regex
+
+from ...text.pictographs import spelled
 from ...text.segmentation import sentences
 
 if TYPE_CHECKING:
@@ -17,6 +24,12 @@ if TYPE_CHECKING:
 # and a small encoder would spend its few layers on finding it.
 MATCH_NONE, MATCH_HYPOTHESIS, MATCH_HYPOTHESIS_ONLY, MATCH_PREMISE, MATCH_PREMISE_ONLY = range(5)
 MATCH_STATES = 5
+
+
+FOREIGN = 0.3
+"""The share of a text's letters that may stand in other scripts: names and quoted words, no whole sentence."""
+
+_LETTER = regex.compile(r"\p{L}")
 
 
 @dataclass(frozen=True)
@@ -48,16 +61,21 @@ class Row:
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return token numbers of a text and their half-open ranges in it, without special tokens and never cut."""
+    """Return token numbers of a text and their half-open ranges in it, without special tokens and never cut.
+
+    The encoder knows no pictographs: those that say something are read as words.
+    """
+    read, origin = spelled(text)
     # A lone surrogate cannot be handed over as UTF-8; one replacement character keeps the offsets.
     encoded = tokenizer(
-        text.encode("utf-8", "replace").decode("utf-8"),
+        read.encode("utf-8", "replace").decode("utf-8"),
         add_special_tokens=False,
         return_offsets_mapping=True,
         truncation=False,
         verbose=False,
     )
-    return encoded["input_ids"], encoded["offset_mapping"]
+    offsets = encoded["offset_mapping"]
+    return encoded["input_ids"], [(origin[a][0], origin[b - 1][1]) for a, b in offsets] if origin else offsets
 
 
 def split(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> list[Sentence]:
@@ -67,7 +85,9 @@ def split(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> list[S
         ids, offsets = tokens(tokenizer, sentence.text)
         for low in range(0, len(ids), longest):
             high = min(low + longest, len(ids))
-            start, end = sentence.start + offsets[low][0], sentence.start + offsets[high - 1][1]
+            # The whole sentence, with pictographs at either end that are no tokens.
+            start = sentence.start + (offsets[low][0] if low else 0)
+            end = sentence.end if high == len(ids) else sentence.start + offsets[high - 1][1]
             pieces.append(Sentence(tuple(ids[low:high]), start, end))
     return pieces
 
@@ -130,3 +150,22 @@ def windows(premise: Sequence[Sentence], budget: int) -> list[list[Sentence]]:
         filled[-1].append(sentence)
         used += len(sentence.ids)
     return filled
+
+
+def foreign_script(text: str, scripts: Sequence[str]) -> str | None:
+    """Return the script of most letters that stand in none of `scripts`, if they are more than :data:`FOREIGN` of all.
+
+    Args:
+        text: A statement or a premise.
+        scripts: Unicode names of the scripts that are read, for example `("Latin",)`.
+
+    Returns:
+        The name, for example `Cyrillic`; `None` if the text can be read.
+    """
+    letters = _LETTER.findall(text)
+    read = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in (*scripts, "Common", "Inherited")) + "]")
+    foreign = [letter for letter in letters if not read.match(letter)]
+    if len(foreign) <= FOREIGN * len(letters):
+        return None
+    names = Counter(unicodedata.name(letter, "unknown").split()[0] for letter in foreign)
+    return names.most_common(1)[0][0].title()

@@ -9,9 +9,8 @@ import torch
 
 from ...statistics import Reliability
 from ..base import Judgement, Pair, best
-from ..scripts import foreign_script
 from .adapter import adapter_revision, load_network, read_settings
-from .encoding import Row, Sentence, row, selection, split, tokens, windows
+from .encoding import Row, Sentence, foreign_script, row, selection, split, tokens, windows
 from .network import batch
 
 SCRIPTS = ("Latin",)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from counterfoil.attribution.entailment import Pair
+from counterfoil.attribution.entailment.local.encoding import foreign_script
 from counterfoil.attribution.entailment.registry import default_entailment
-from counterfoil.attribution.entailment.scripts import foreign_script
 
 LANGUAGES = json.loads(Path(__file__).with_name("languages.json").read_text(encoding="utf-8"))
 READ = {"en", "de", "fr"}

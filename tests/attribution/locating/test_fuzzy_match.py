@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from counterfoil.attribution import Document
-from counterfoil.attribution.locating.fuzzy_match import find_snippet
+from counterfoil.attribution.locating.methods.prompting import find_snippet
 
 TEXT = "Das “Café” öffnete 1908.\r\nIt was\tbuilt from grey granite, quarried on the island itself. שלום עולם 👍🏽."
 DOCUMENTS = [Document("a", "Nothing here."), Document("b", TEXT)]

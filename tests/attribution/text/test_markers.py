@@ -125,6 +125,15 @@ def test_numbers_of_four_digits_are_years_unless_there_are_so_many_documents():
         ("Built in [1990], [c. 1902], [1990-95]; five (9) dogs; [x] done, [sic].", []),
         ("A {1} <2> vector [10 20] at [12:30] [1.5] <code>[a1]</code>.", ["{1}", "<2>", "[10 20]"]),
         ("Use `a[b1]` or\n```\n[b1]\n```", []),
+        ("It is old (S1). It is high {D2}. It is {doc 3}.", ["(S1)", "{D2}", "{doc 3}"]),
+        ("It is old ⟨1⟩. It is high 「2」. It is new «3».", ["⟨1⟩", "「2」", "«3»"]),
+        ("Fabled ¹. Older ⁽²⁾. Wide†.", ["¹", "⁽²⁾", "†"]),
+        ("It is old (see 1). It is high (vgl. 2). 灯塔（来源3）。", ["(see 1)", "(vgl. 2)", "（来源3）"]),
+        (
+            "It is old [Source: Guide]. It is <doc>1</doc> &lbrack;1&rbrack;.",
+            ["[Source: Guide]", "<doc>1</doc>", "&lbrack;1&rbrack;"],
+        ),
+        ("It has 5 GB «today», a T1 line, x¹ and “3”; see 3 dogs [sic].", []),
     ],
 )
 def test_what_only_looks_like_a_citation_is_told(text, expected):

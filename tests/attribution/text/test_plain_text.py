@@ -23,6 +23,8 @@ from hypothesis import strategies as st
         ("It was built****.", "It was built."),
         ("- [x] It was built", "It was built"),
         ("1. It was built", "It was built"),
+        ("2. FC Bern won the cup.", "FC Bern won the cup."),
+        ("1. Scientists built it.", "Scientists built it."),
         ("b) It was built", "It was built"),
         ("(iv) It was built", "It was built"),
         ("### It was built", "It was built"),
@@ -51,6 +53,7 @@ def test_it_is_what_a_reader_sees(source, seen):
     [
         "2*3*4 is 24.", "snake_case_names stay", "P(a|b) is 0.3", "C# and F# are languages.", "5. Mai 1990 war es.",
         "1874. It was the end.", "He is [sic] wrong.", "A. Smith wrote it.", "It is < 5 and > 3.", "AT&T sold it ©.",
+        "1. FC Köln won the cup.", "2. Bundesliga is a league.", "1. Weltkrieg und Revolution", "1. FSV Mainz 05 lost.",
         "שלום עולם", "Cafe\u0301 am See", "می\u200cروم",
     ],
 )  # fmt: skip

@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from counterfoil.attribution.text.segmentation import sentences
+from counterfoil.attribution.text import segmentation
+from counterfoil.attribution.text.segmentation import MARGIN, WINDOW, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +104,35 @@ def test_sentences_of_many_languages(line):
 def test_a_lone_surrogate_keeps_the_offsets():
     spans = sentences("A\ud800b is. C is.")
     assert [(span.start, span.end) for span in spans] == [(0, 7), (8, 13)]
+
+
+OPENED = "« é " * 30_000
+"""Quotations that never end, for each of which sentencex reads all that follows."""
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_what_is_cut_at_once_has_a_bound_and_grows_with_the_text_no_more(language, monkeypatch):
+    lengths = []
+    cut = segmentation.sentencex.get_sentence_boundaries
+
+    def counted(language, text):
+        lengths.append(len(text))
+        return cut(language, text)
+
+    monkeypatch.setattr(segmentation.sentencex, "get_sentence_boundaries", counted)
+    read = {}
+    for size in (30_000, 60_000, 120_000):
+        lengths.clear()
+        assert "".join(span.text.replace(" ", "") for span in sentences(OPENED[:size], language)) == "«é" * (size // 4)
+        assert max(lengths) <= WINDOW
+        read[size] = sum(lengths)
+    assert read[120_000] <= 2.2 * read[60_000] <= 4.9 * read[30_000]
+
+
+def test_long_paragraphs_have_the_sentences_of_short_ones():
+    """Each sentence is its own paragraph in one text, and all are one paragraph, longer than a window, in the other."""
+    written = [f"Dr. Smith wrote “No. {n} is done.” and left, e.g. at 3.5 km." for n in range(3 * WINDOW // 60)]
+    expected = [span.text for span in sentences("\n\n".join(written))]
+    assert [span.text for span in sentences(" ".join(written))] == expected == written
+    words = "word " * (2 * MARGIN)
+    assert [span.text for span in sentences(f"{words}end. It rained.")] == [f"{words}end.", "It rained."]
