@@ -66,6 +66,8 @@ def tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], li
     The encoder knows no pictographs: those that say something are read as words.
     """
     read, origin = spelled(text)
+    if not read.strip():
+        read, origin = text, []  # pictographs alone are unknown tokens
     # A lone surrogate cannot be handed over as UTF-8; one replacement character keeps the offsets.
     encoded = tokenizer(
         read.encode("utf-8", "replace").decode("utf-8"),
