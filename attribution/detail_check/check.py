@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from .alignment import Alignment, aligned
 from .differences import LEAST_COVERAGE, Difference, counted, exchanged_scores, replaced
-from .exchange import exchanged
+from .exchange import exchanged, parallel
 from .findings import Finding, FindingKind
 from .numbers import same_quantity
 from .roles import misbound, swapped, turned_voice
@@ -111,6 +111,8 @@ def _quantity(tokens: Sequence[Token], position: int) -> tuple[float, str] | Non
 
 def _with_roles(found: Alignment, differences: list[Difference], *, converse: bool) -> list[Difference]:
     other_way = None if converse else swapped(found)
+    if other_way and parallel(found, *other_way[0]):
+        other_way = None
     turned = None if converse or other_way else turned_voice(found)
     flips = [each for each in differences if each.kind in TURNING]
     if (other_way or turned) and len(flips) == 1:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .alignment import Alignment
-from .lexicon import ARTICLES, PREPOSITIONS, exclusive, is_word, opposite
+from .lexicon import ARTICLES, PREPOSITIONS, exclusive, is_word, opposite, units
 from .roles import Place, sort_of
 from .tokens import Kind, Token
 
 _BREAKS = frozenset({"and", "or", "while", "but", "whereas", ",", ";", "."})
-_ENDS = frozenset({";", ".", "!", "?"})
+_CLAUSE_ENDS = frozenset({"while", "but", "whereas", "and", ";"})
+_ENDS = frozenset({".", "!", "?"})
 PLAIN_COVERAGE = 0.85
 """Share of the statement's words that must stand in the source for plain words to be details, as names and numbers are.
 
@@ -94,8 +95,10 @@ class _Clauses:
                 if self.tokens[n].content:
                     group.append(n)
                 continue
-            fronted = n < last and self.tokens[n].low == "," and self.tokens[begins].low in PREPOSITIONS
-            if not (fronted and len(group) == 1):
+            comma = n < last and self.tokens[n].low == "," and len(group) == 1
+            # "In 2010, Anna led", and "the second, the offices" behind a clause.
+            gapped = begins > first and self.tokens[begins - 1].low in _CLAUSE_ENDS
+            if not (comma and (gapped or self.tokens[begins].low in PREPOSITIONS)):
                 yield group
                 group = []
             begins = n + 1
@@ -128,7 +131,8 @@ class _Clauses:
         token = self.tokens[position]
         if token.kind is Kind.NAME and not self._is_name(position):
             return {"name", "word"}
-        return {sort_of(token) or "word"}
+        sort = sort_of(token) or "word"
+        return {"year", "number"} if sort == "year" else {sort}
 
     def _is_name(self, position: int) -> bool:
         """Return whether a word is a name, and no other word that begins its sentence."""
@@ -188,7 +192,7 @@ def _sentences(tokens: Sequence[Token]) -> Iterator[Place]:
 
 def _paired(tokens: Sequence[Token], first: int, last: int) -> list[list[int]]:
     """Return the first things of the two lists of a sentence that says "respectively", their second ones, and so on."""
-    if not any(token.low == "respectively" for token in tokens[first:last]):
+    if not any(token.low in {"respectively", "respective"} for token in tokens[first:last]):
         return []
     lists = [_list(tokens, first, n, last) for n in range(first, last) if tokens[n].low == "and"]
     for one, other in reversed(list(itertools.combinations(lists, 2))):
@@ -218,6 +222,10 @@ def _thing(tokens: Sequence[Token], place: int, limit: int, step: int) -> list[i
     n = place + step
     while n != limit and tokens[n].low in _SKIPPED:
         n += step
+    if step < 0 and n != limit and tokens[n].low == ")":  # "Smith (2010) and Jones (2012)"
+        n = next((m for m in range(n, limit, step) if tokens[m].low == "("), limit + 1) - 1
+    if step < 0 and n - 1 > limit and tokens[n].low in units() and tokens[n - 1].kind is Kind.NUMBER:
+        n -= 1
     found: list[int] = []
     while n != limit and tokens[n].content and (not found or tokens[n].kind is tokens[found[-1]].kind):
         if found and tokens[n].kind is Kind.WORD and len(found) == 2:
@@ -225,3 +233,24 @@ def _thing(tokens: Sequence[Token], place: int, limit: int, step: int) -> list[i
         found.append(n)
         n += step
     return sorted(found)
+
+
+def parallel(found: Alignment, i: int, j: int) -> bool:
+    """Return whether two words of the statement stand in two clauses, in both texts, each with a partner of its own.
+
+    Then it is the order of the clauses that differs: "Adults pay 8 euros, children 5", "Children pay 5, adults 8".
+    """
+    here, there = _Clauses(found.statement), _Clauses(found.source)
+    own = [next((group for group in here.groups if n in group), []) for n in (i, j)]
+    if own[0] is own[1] or there.together(found.statement[i], found.statement[j]):
+        return False
+    keys = [{found.statement[n].key for n in group} for group in own]
+    shared = keys[0] & keys[1]
+    return all(
+        any(
+            found.statement[n].key not in shared and there.together(found.statement[n], found.statement[word])
+            for n in group
+            if n != word and found.statement[n].kind is Kind.NUMBER
+        )
+        for word, group in zip((i, j), own, strict=True)
+    )

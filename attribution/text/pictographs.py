@@ -17,15 +17,16 @@ import regex
 
 _SUFFIX = r"[\p{Emoji_Modifier}\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]*"
 PICTOGRAPH = regex.compile(
+    rf"(?<=^[ \t>]*(?:[-*+]|\d{{1,3}}[.)])[ \t]+)\[[ xX]\](?=[ \t])|"
     rf"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|"
     rf"[★⭐🌟☆✩][★⭐🌟☆✩\ufe0f]*|"
-    rf"[\p{{Emoji_Presentation}}\p{{Extended_Pictographic}}✓✗✘🗸↑↓⇧⇩⇑⇓⬆⬇▲▼--[©®™]]{_SUFFIX}",
-    regex.V1,
+    rf"[\p{{Emoji_Presentation}}\p{{Extended_Pictographic}}☐✓✗✘🗸↑↓⇧⇩⇑⇓⬆⬇▲▼--[©®™]]{_SUFFIX}",
+    regex.V1 | regex.MULTILINE,
 )
-"""One pictograph with what modifies it, a flag, a digit in a box, or a run of stars."""
+"""One pictograph with what modifies it, a flag, a digit in a box, a run of stars, or the box of a task in Markdown."""
 
 # fmt: off
-_YES, _NO = frozenset("✅✔☑✓🗸"), frozenset("❌❎✖✗✘☒🚫⛔")
+_YES, _NO = frozenset("✅✔☑✓🗸"), frozenset("❌❎✖✗✘☒☐🚫⛔")
 # These are read so only where nothing else says what the line says.
 _MILD_YES, _MILD_NO = frozenset("👍🟢🆗👌🙆"), frozenset("👎🔴🙅")
 _UP, _DOWN = frozenset("↑⇧⇑⬆▲🔺🔼📈↗⏫"), frozenset("↓⇩⇓⬇▼🔻🔽📉↘⏬")
@@ -46,9 +47,10 @@ _WANTING = re.compile(
 )
 _WANTED = re.compile(r"\s*(?:\Z|[.,;:!?|)\n。，；])")
 _NEAR = 40
-# The words for yes and no in the place of a mark: "Wifi: no", "| no |".
+# The words for yes and no in the place of a mark: "Wifi: no", "| no |", "Wifi, yes, no" for the cells of a row.
 _WORD = re.compile(
-    r"(?i)(?<=[:|：])[ \t]*(?:(?P<yes>yes|true|ja|oui|sí|si|sim|tak|да|是|はい)|"
+    r"(?i)(?:(?<=[:|：?？])|(?<=,)(?=[ ](?:(?:yes|no)\b[,.]?\s*)+\Z))[ \t]*"
+    r"(?:(?P<yes>yes|true|ja|oui|sí|si|sim|tak|да|是|はい)|"
     r"(?P<no>no|false|nein|non|nee|não|nie|нет|否|いいえ))(?=[ \t]*(?:[.,;|]|\r?\n|\Z))"
 )
 _LABEL = re.compile(r"(?m)^[ \t*_-]*([^:|\n]{1,40}):")
@@ -111,6 +113,8 @@ def _words(text: str) -> Iterator[Mark]:
 
 def _mark(text: str, start: int, end: int) -> Mark | None:
     written = text[start:end].replace("\ufe0f", "").replace("\ufe0e", "")
+    if written[:1] == "[":
+        written = "☐" if written == "[ ]" else "☑"
     sign, alone = written[:1], _alone(text, start, end)
     if sign in _YES | _NO | _MILD_YES | _MILD_NO:
         return _answer(text, Mark(Kind.ANSWER, sign, start, end, alone))

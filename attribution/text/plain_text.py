@@ -27,7 +27,7 @@ _TAG = re.compile(
     r"<!--.*-->|</?[a-z][\w-]*(?:\s+[\w:@-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+))*\s*/?>", re.IGNORECASE | re.DOTALL
 )
 _CLOSING_HASHES = re.compile(r"[ \t]+#+[ \t]*\Z")
-_CHECKBOX = re.compile(r"\[[ xX]\]\s+")
+_CHECKBOX = re.compile(r"\[([ xX])\]\s+")
 _PRODUCT = re.compile(r"(?<=\d)\*(?=\d)")
 _EMPTY_BRACKETS = re.compile(
     r"\[cite_start\]|:contentReference(?:\[oaicite:\d+\]\{index=\d+\})?|\ue200[^\ue201]*\ue201|\[\s*\]|\(\s*\)|\*{2,}|_{2,}|~~"
@@ -61,7 +61,8 @@ def _without_list_mark(source: str) -> str:
         return source
     rest = source[mark.end() :]
     rest = _CLOSING_HASHES.sub("", rest) if mark.group().lstrip().startswith("#") else rest
-    return _CHECKBOX.sub("", rest, count=1) if _CHECKBOX.match(rest) else rest
+    box = _CHECKBOX.match(rest)
+    return rest if box is None else ("☐ " if box[1] == " " else "") + rest[box.end() :]
 
 
 def _visible(tokens: list[Token]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
         ("It was built [](https://e.org).", "It was built."),
         ("It was built****.", "It was built."),
         ("- [x] It was built", "It was built"),
+        ("- [ ] It was built", "☐ It was built"),
         ("1. It was built", "It was built"),
         ("2. FC Bern won the cup.", "FC Bern won the cup."),
         ("1. Scientists built it.", "Scientists built it."),
