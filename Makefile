@@ -121,6 +121,11 @@ results: $(INSTALLED)
 benchmarks: $(ENGINE)
 	$(BIN)/python benchmarks/two_views.py --json out/two_views.json
 	$(BIN)/python benchmarks/drafts.py --json out/drafts.json
+	$(BIN)/python benchmarks/drafts.py --prompt-tokens 1024 --every 3 --json out/drafts_1024.json
+	$(BIN)/python benchmarks/drafts.py --batch 4 --json out/drafts_batch.json
+	$(BIN)/python benchmarks/plot_drafts.py out/drafts.json out/drafts_1024.json --plot out/drafts.svg
+	$(BIN)/python benchmarks/amateur_drafts.py --json out/amateur_drafts.json
+	$(BIN)/python benchmarks/demo.py --json out/demo.json
 	$(BIN)/python benchmarks/contrastive_search.py --json out/contrastive_search.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_pairs.py --json out/vllm_pairs.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vllm_contrastive_search.py --json out/vllm_contrastive_search.json

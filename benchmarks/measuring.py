@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, StoppingCriteria
@@ -27,6 +31,21 @@ def with_fixed_allocator() -> None:
     """Start this script again under :data:`ALLOCATOR`, unless it already runs so or on another C library."""
     if platform.libc_ver()[0] == "glibc" and any(os.environ.get(key) != value for key, value in ALLOCATOR.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR})
+
+
+def command() -> str:
+    """Return how this script was called, for the record, as from the root of a checkout."""
+    script, *options = sys.argv
+    return " ".join(["python", f"benchmarks/{Path(script).name}", *options])
+
+
+def write_record(path: Path | None, record: Mapping[str, Any]) -> None:
+    """Write what was measured as JSON, if a file is named."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(record, indent=1)
+        # A list of numbers is one line.
+        path.write_text(re.sub(r"\[[\s\d.,e+-]+\]", lambda found: " ".join(found[0].split()), text) + "\n")
 
 
 def machine() -> dict[str, str | int]:
@@ -70,6 +89,23 @@ class StepClock(StoppingCriteria):
     def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:  # type: ignore[override]
         self.tick()
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
+class TokenClock(StepClock):
+    """Notes how long the text was, too: assisted decoding asks its criteria once for several tokens."""
+
+    def __init__(self) -> None:
+        super().__init__(busy_seconds())
+        self.lengths: list[int] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **options: object) -> torch.Tensor:  # type: ignore[override]
+        self.lengths.append(input_ids.shape[1])
+        return super().__call__(input_ids, scores, **options)
+
+    @property
+    def seconds_a_token(self) -> float:
+        """Return the mean over the tokens behind the first."""
+        return (self.times[-1] - self.times[0]) / (self.lengths[-1] - self.lengths[0])
 
 
 @dataclass

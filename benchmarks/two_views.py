@@ -10,7 +10,6 @@ machine's linear layers bounds a step, so it is measured along.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ import torch
 from counterfoil.decoding import CADLogitsProcessor, batched_views
 from counterfoil.decoding.methods import CAD
 from counterfoil.models import load_language_model
-from measuring import Spans, StepClock, cost_of_rows, machine, taking_turns, with_fixed_allocator
+from measuring import Spans, StepClock, command, cost_of_rows, machine, taking_turns, with_fixed_allocator, write_record
 from rich.console import Console
 from rich.table import Table
 from transformers import DynamicCache, PreTrainedModel
@@ -172,7 +171,8 @@ def main() -> None:
     console, model = Console(width=120), load_language_model().model
     cost = cost_of_rows(model, ROWS, arguments.repetitions)
     settings = {key: value for key, value in vars(arguments).items() if key != "json"}
-    record: dict[str, Any] = {"machine": machine(), "settings": settings, "seconds_of_rows": cost, "runs": []}
+    record: dict[str, Any] = {"command": command(), "machine": machine(), "settings": settings}
+    record |= {"seconds_of_rows": cost, "runs": []}
     console.print(record["machine"])
     relative = {rows: f"{median(own) / median(cost[1]):.2f}" for rows, own in cost.items()}
     console.print(f"linear layers on so many rows, of the {1e3 * median(cost[1]):.1f} ms for one: {relative}")
@@ -184,9 +184,7 @@ def main() -> None:
             console.print(table(own, batch, spans, cost))
             seconds = {name: {"first_token": own.first, "step": own.step} for name, own in spans.items()}
             record["runs"].append({"case": case.name, "batch": batch, "seconds": seconds})
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=1))
+    write_record(arguments.json, record)
 
 
 if __name__ == "__main__":

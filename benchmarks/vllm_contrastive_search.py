@@ -22,7 +22,7 @@ from counterfoil.decoding.vllm.engine_limits import SearchLimits
 from counterfoil.decoding.vllm.search.model import model_of
 from counterfoil.models import language_model_path
 from engine_bench import CLOCKS, Engine, Keys, in_turns
-from measuring import machine
+from measuring import command, machine
 from random_llamas import texts
 from rich.console import Console
 from rich.table import Table
@@ -167,7 +167,11 @@ def main() -> None:
     console.print(f"scratch: {bench.limits.scratch_blocks} of {bench.blocks} blocks")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        record = {"machine": machine(), "options": vars(arguments) | {"json": str(arguments.json)}}
+        record = {
+            "command": command(),
+            "machine": machine(),
+            "options": vars(arguments) | {"json": str(arguments.json)},
+        }
         found = {"searches": rows, "plain": extra, "history": cache, "scratch blocks": bench.limits.scratch_blocks}
         arguments.json.write_text(json.dumps({**record, **found}, indent=1))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from counterfoil.models import language_model_path
 from engine_bench import CLOCKS, Engine, pairs_against_plain, plain_latency
-from measuring import machine
+from measuring import command, machine
 from random_llamas import texts
 from rich.console import Console
 from rich.table import Table
@@ -60,7 +60,7 @@ def main() -> None:
     console.print(table)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        record = {"machine": machine(), "engine": engine.described(), "options": vars(arguments)}
+        record = {"command": command(), "machine": machine(), "engine": engine.described(), "options": vars(arguments)}
         record["options"]["json"] = str(arguments.json)
         arguments.json.write_text(json.dumps({**record, "pairs": pairs, "latency": latency}, indent=1))
 
