@@ -1,18 +1,22 @@
 """The trace as a detector: did the documents raise the words of a statement, and does that tell supported ones apart?
 
-    python benchmarks/trace_detector.py pairs.jsonl --limit 100 --json out/trace_detector.json
+    python benchmarks/trace_detector.py pairs.jsonl --limit 200 --traces out/traces.json --json out/trace_detector.json
 
 Pairs have `premise`, `hypothesis`, `label` and `source` (human labels). A statement's trace is the mean over its tokens
 of the log-probability with the premise in the prompt minus that without: what `counterfoil ask` shows as the influence
 of the documents. Printed per source: AUROC of the trace, of the judge with its detail check, and of both together (a
-logistic regression, fitted in five folds by premise), with bootstrap intervals over premises.
+logistic regression, fitted in five folds by premise), with bootstrap intervals over premises; and how much the two
+together gain over the judge, with the interval of the difference on the same draws. With `--traces` the traces are kept
+in a file, and those that stand there are not computed again: when the judge changes, a run takes seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +34,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 QUESTION = "What do the documents say?"
+GAIN = "gain"
 
 
 class TraceDetector:
@@ -59,20 +64,54 @@ class TraceDetector:
         return logits.log_softmax(-1).gather(-1, words[0].unsqueeze(-1)).squeeze(-1)
 
 
-def interval(truth: np.ndarray, scores: np.ndarray, premises: list[str]) -> tuple[float, float]:
-    """Return the bootstrap interval of the AUROC at 95 %, premises drawn whole."""
+class KeptTraces:
+    """Gives statements their trace from a file where it holds them, and else computes and adds them.
+
+    Args:
+        detector: Computes a trace.
+        path: The file, JSON; `None` to keep nothing.
+        settings: Model and precision, a part of each key.
+    """
+
+    def __init__(self, detector: Callable[[str, str], float], path: Path | None, settings: Sequence[str]) -> None:
+        self.detector, self.path, self.settings = detector, path, list(settings)
+        self.found: dict[str, float] = json.loads(path.read_text()) if path and path.exists() else {}
+
+    def __call__(self, premise: str, statement: str) -> float:
+        """Return the trace of a statement."""
+        key = hashlib.sha256(json.dumps([*self.settings, QUESTION, premise, statement]).encode()).hexdigest()
+        if key not in self.found:
+            self.found[key] = self.detector(premise, statement)
+            if self.path and len(self.found) % 20 == 0:
+                self.write()
+        return self.found[key]
+
+    def write(self) -> None:
+        """Write the file."""
+        if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(self.found))
+
+
+def intervals(truth: np.ndarray, columns: dict[str, np.ndarray], premises: list[str]) -> dict[str, tuple[float, float]]:
+    """Return the bootstrap intervals at 95 % of each column's AUROC, and of how much `together` gains over `judge`.
+
+    Premises are drawn whole, the same ones for all columns.
+    """
     draw = random.Random(0)
     places: dict[str, list[int]] = {}
     for n, premise in enumerate(premises):
         places.setdefault(premise, []).append(n)
     groups = list(places.values())
-    found = []
+    found: dict[str, list[float]] = {name: [] for name in (*columns, GAIN)}
     for _ in range(1000):
         chosen = [n for group in draw.choices(groups, k=len(groups)) for n in group]
         if 0 < truth[chosen].sum() < len(chosen):
-            found.append(roc_auc_score(truth[chosen], scores[chosen]))
-    low, high = np.percentile(found, [2.5, 97.5])
-    return float(low), float(high)
+            for name, scores in columns.items():
+                found[name].append(float(roc_auc_score(truth[chosen], scores[chosen])))
+            found[GAIN].append(found["together"][-1] - found["judge"][-1])
+    ends = {name: np.percentile(values, [2.5, 97.5]) for name, values in found.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
 def together(columns: np.ndarray, truth: np.ndarray, premises: list[str]) -> np.ndarray:
@@ -91,32 +130,35 @@ def main() -> None:
     parser.add_argument("--longest", type=int, default=3000, help="Characters of the longest premise that is taken.")
     parser.add_argument("--model")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--traces", type=Path, help="Keep the traces in this file.")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    detector = TraceDetector(options.model, getattr(torch, options.dtype))
+    computed = TraceDetector(options.model, getattr(torch, options.dtype))
+    detector = KeptTraces(computed, options.traces, [options.model or "", options.dtype])
     judge = detail_checked(load_entailment("local"))
-    table = Table("source", "supported / other", "trace", judge.name, "together")
+    table = Table("source", "supported / other", "trace", judge.name, "together", "gain")
     written = {}
     for source, pairs in by_source(read_pairs(options.pairs)).items():
         if options.sources and source not in options.sources:
             continue
         short = [pair for pair in pairs if len(pair.premise) <= options.longest]
-        some = random.Random(0).sample(short, min(options.limit, len(short)))
+        some = random.Random(0).sample(short, len(short))[: options.limit]  # those of a smaller limit are among them
         truth = np.array([pair.supported for pair in some])
         premises = [pair.premise for pair in some]
         traces = np.array([detector(pair.premise, pair.hypothesis) for pair in some])
+        detector.write()
         judged = judge.judge([Pair(pair.premise, pair.hypothesis) for pair in some])
         support = np.array([judgement.supported or 0.0 for judgement in judged])
         logits = np.log(np.clip(support, 0.01, 0.99) / (1 - np.clip(support, 0.01, 0.99)))
         columns = {"trace": traces, "judge": support}
         columns["together"] = together(np.stack([traces, logits], axis=1), truth, premises)
-        written[source] = {"n": len(some), "supported": int(truth.sum())}
-        cells = []
-        for name, scores in columns.items():
-            low, high = interval(truth, scores, premises)
-            written[source][name] = [float(roc_auc_score(truth, scores)), low, high]
-            cells.append(f"{written[source][name][0]:.2f} [{low:.2f}, {high:.2f}]")
+        values = {name: float(roc_auc_score(truth, scores)) for name, scores in columns.items()}
+        values[GAIN] = values["together"] - values["judge"]
+        ends = intervals(truth, columns, premises)
+        cells = [f"{value:.2f} [{ends[name][0]:.2f}, {ends[name][1]:.2f}]" for name, value in values.items()]
         table.add_row(source, f"{truth.sum()} / {(~truth).sum()}", *cells)
+        written[source] = {"n": len(some), "supported": int(truth.sum()), "premises": len(set(premises))}
+        written[source] |= {name: [value, *ends[name]] for name, value in values.items()}
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(written, indent=2))

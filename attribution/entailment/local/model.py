@@ -26,6 +26,9 @@ MEASURED = {
 }
 """How far the packaged adapter was found to be right, without the detail check and with it."""
 
+CHECKED_BY = 3
+"""Version of the detail check that stood beside it then: with another one it has to be measured again."""
+
 
 class LocalEntailment:
     """Judges pairs with a six-layer cross-encoder that needs no hub and no GPU.
