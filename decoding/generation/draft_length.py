@@ -24,7 +24,11 @@ GAIN = 1.05
 """How many times as many tokens a draft must promise as no draft, for the same time."""
 
 CAUTION = 0.3
-"""How much more a draft must promise for each forward that drafts have cost in vain."""
+"""How much more a draft must promise for each forward that drafts have cost in vain.
+
+Only if chances are told apart by the length of a match: what missed behind one length says something of the others. A
+drafter that has one chance shows in it what has missed.
+"""
 
 ALLOWANCE = 0.03
 """How much of each forward drafts may cost in vain without becoming rarer."""
@@ -66,6 +70,7 @@ class DraftLength:
         self._prior = prior
         self._hits = [chance * PRIOR_WEIGHT for chance in prior]
         self._trials = [PRIOR_WEIGHT] * len(prior)
+        self._caution = CAUTION if len(prior) > 1 else 0.0
         self._in_vain = 0.0  # what drafts have cost so far, less the forwards that they have saved
         self._unpaid = 0.0  # what the latest draft costs, until it is tried
         self._texts = 1
@@ -88,7 +93,7 @@ class DraftLength:
             most: The longest draft.
         """
         self._in_vain = max(0.0, self._in_vain - ALLOWANCE)
-        best, best_rate, right, expected = 0, GAIN + CAUTION * self._in_vain, 1.0, 1.0
+        best, best_rate, right, expected = 0, GAIN + self._caution * self._in_vain, 1.0, 1.0
         for length in range(1, most + 1):
             right *= math.prod(self._chance(match + length - 1) for match in matches)
             expected += right

@@ -79,6 +79,16 @@ def test_the_more_was_drafted_in_vain_the_more_a_draft_must_promise() -> None:
     assert careful.best([2], 10)
 
 
+def test_one_miss_does_not_silence_an_amateur() -> None:
+    lengths = DraftLength(1, "cpu", drafter_cost=0.4, prior=(0.7,))
+    assert lengths.best([0], 4)
+    lengths.learn(0, hit=False)
+    assert lengths.best([0], 4)
+    for _ in range(20):
+        lengths.learn(0, hit=False)
+    assert not lengths.best([0], 4)
+
+
 def test_what_missed_is_tried_again_later() -> None:
     lengths = DraftLength(2, "cpu")
     while lengths.best([9], 10):
