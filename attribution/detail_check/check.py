@@ -11,7 +11,7 @@ from .exchange import exchanged, parallel
 from .findings import Finding, FindingKind
 from .numbers import same_quantity
 from .roles import misbound, swapped, turned_voice
-from .scope import denied_in_one, denies_either, modal, of_another, quantified, restricted
+from .scope import denied_alone, denied_in_one, denied_other, denies_either, modal, of_another, quantified, restricted
 from .tokens import Token
 
 VERSION = 3
@@ -43,8 +43,11 @@ def check_details(premise: str, hypothesis: str) -> tuple[Finding, ...]:
     """
     found = aligned(premise, hypothesis)
     n_content = sum(token.content for token in found.statement)
-    if not found.source or n_content < 2 or found.coverage < LEAST_COVERAGE:
+    if not found.source or found.coverage < LEAST_COVERAGE:
         return ()
+    if n_content < 2:
+        alone = denied_alone(found)
+        return (_finding(alone, premise, hypothesis, found),) if alone else ()
     differences = {(each.here, each.there): each for each in _differences((premise, hypothesis), found)}
     findings = [_finding(each, premise, hypothesis, found) for each in differences.values()]
     if (other := of_another(found)) is not None:
@@ -69,6 +72,8 @@ def _differences(texts: tuple[str, str], found: Alignment) -> Iterator[Differenc
         differences.append(only)
     differences += modal(found)
     differences += [*counted(found), *exchanged_scores(found)]
+    if found.coverage >= ROLE_COVERAGE and (other := denied_other(found)) is not None:
+        differences.append(other)
     if found.coverage >= EXCHANGE_COVERAGE and (partners := exchanged(found)) is not None:
         differences.append(Difference(FindingKind.EXCHANGE, *partners))
     if found.coverage >= ROLE_COVERAGE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -91,8 +90,10 @@ def replaced(texts: tuple[str, str], found: Alignment) -> Replaced:
 
 def _number(found: Alignment, here: int, token: Token) -> Iterator[Difference]:
     n_others = sum(other.content for n, other in enumerate(found.statement) if n != here and n not in found.pairs)
-    if (found.coverage < 0.6 and n_others) or any(other.key == token.key for other in found.source):
-        return  # of "Platform 2" the number alone may be another one
+    # Of "Platform 2" beside "Platform 1" the number alone is another one.
+    alike = not n_others and sum(t.content for t in found.source) == sum(t.content for t in found.statement)
+    if (found.coverage < 0.6 and not alike) or any(other.key == token.key for other in found.source):
+        return
     if token.low in _INEXACT:
         times = [n for n in found.gap(here) if token.low in _TIMES and found.source[n].low in _TIMES]
         yield from (Difference(FindingKind.NUMBER, (here, here), (n, n)) for n in times[:1])
@@ -130,12 +131,19 @@ def counted(found: Alignment) -> Iterator[Difference]:
 
 
 def exchanged_scores(found: Alignment) -> Iterator[Difference]:
-    """Yield two numbers side by side that stand the other way round in the source: 3-1 and 1-3."""
-    for here, (one, other) in enumerate(itertools.pairwise(found.statement)):
-        numbers = one.kind is Kind.NUMBER and other.kind is Kind.NUMBER and one.key != other.key
-        if numbers and here in found.pairs and found.pairs.get(here + 1, -9) == found.pairs[here] - 1:
-            there = found.pairs[here] - 1
-            yield Difference(FindingKind.NUMBER, (here, here + 1), (there, there + 1))
+    """Yield two numbers that stand the other way round in the source: 3-1 and 1-3, 3:1, or two cells of a row."""
+    statement, source = found.statement, found.source
+    for here, one in enumerate(statement[:-1]):
+        between = statement[here + 1].low if statement[here + 1].low in {":", ","} else ""
+        then = here + 1 + bool(between)
+        numbers = then < len(statement) and one.kind is Kind.NUMBER and statement[then].kind is Kind.NUMBER
+        if not numbers or one.key == statement[then].key or here not in found.pairs or then not in found.pairs:
+            continue
+        first, last = found.pairs[then], found.pairs[here]
+        inner = [token.low for token in source[first + 1 : last]]
+        # Numbers that a comma parts in both texts are a list.
+        if first < last and (not inner or inner == [between] == [":"]):
+            yield Difference(FindingKind.NUMBER, (here, then), (first, last))
 
 
 def _joined(found: Alignment, here: int, token: Token, names: _Names) -> Iterator[Difference]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .alignment import Alignment
-from .lexicon import ARTICLES, PREPOSITIONS, exclusive, is_word, opposite, units
+from .lexicon import ARTICLES, PREPOSITIONS, exclusive, is_word, opposite, places, units
 from .roles import Place, sort_of
 from .tokens import Kind, Token
 
@@ -47,9 +47,9 @@ def exchanged(found: Alignment) -> tuple[Place, Place] | None:
                 continue
             if any(pair <= {token.key for token in quad} for pair in lists):
                 continue  # "advice and help" in both texts: their order says nothing
-            places = there.crossed(quad)
-            if places and not (_converse(quad) and any(_turned(found, clauses[one], group) for group in there.groups)):
-                return (a, b), there.place(places[0])
+            crossed = there.crossed(quad)
+            if crossed and not (_converse(quad) and any(_turned(found, clauses[one], group) for group in there.groups)):
+                return (a, b), there.place(crossed[0])
     return None
 
 
@@ -132,6 +132,8 @@ class _Clauses:
         if token.kind is Kind.NAME and not self._is_name(position):
             return {"name", "word"}
         sort = sort_of(token) or "word"
+        if token.low in places():  # "first" is a number, and beside "last" a word
+            return {sort, *(f"class {number}" for number, _ in places()[token.low]), "word"}
         return {"year", "number"} if sort == "year" else {sort}
 
     def _is_name(self, position: int) -> bool:

@@ -41,6 +41,8 @@ NEGATORS, ARTICLES, PREPOSITIONS, BE = (_set(name) for name in ("negators", "art
 FUNCTION_WORDS = _set("function")
 SYMMETRIC = tuple(_set("symmetric"))
 """Beginnings of relations that hold in both directions: `A married B` is `B married A`."""
+MUTUAL = _set("mutual")
+"""What two people are to each other alike: `Anna is Ben's cousin` is `Ben is Anna's cousin`."""
 ALIASES = tuple(frozenset(words) for words in _WORDS["aliases"])
 """Names of one country, and what belongs to it."""
 CARDINALS = _set("cardinals")

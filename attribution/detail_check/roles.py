@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .alignment import Alignment
-from .lexicon import ARTICLES, BE, ONLY, PREPOSITIONS, QUANTIFIERS, SYMMETRIC, lemma, places
+from .lexicon import ARTICLES, BE, MUTUAL, ONLY, PREPOSITIONS, QUANTIFIERS, SYMMETRIC, lemma, places
 from .tokens import Kind, Token
 
 Place = tuple[int, int]
@@ -61,6 +61,8 @@ def sides(found: Alignment, here: int, there: int, many: int = 2) -> tuple[list[
 
 def swapped(found: Alignment) -> tuple[Place, Place] | None:
     """Return two words that took each other's place around one word: their places in statement and source."""
+    if (owners := _exchanged_owners(found)) is not None:
+        return owners
     for here, there in _relations(found):
         left, right, _ = sides(found, here, there)
         for i, j in ((i, j) for i in reversed(left) for j in right):
@@ -69,6 +71,26 @@ def swapped(found: Alignment) -> tuple[Place, Place] | None:
             if not listed and _exchanged(found, here, there, i, j) and not _lessened_in_one(found, here, there):
                 return (min(i, j), max(i, j)), (min(a, b), max(a, b))
     return None
+
+
+def _exchanged_owners(found: Alignment) -> tuple[Place, Place] | None:
+    """Return two names that exchanged a possessive s: "Anna is Ben's mother", "Ben is Anna's mother"."""
+    names = [n for n in found.order if found.statement[n].kind is Kind.NAME]
+    owners = [n for n in names if _owns(found.statement[n])]
+    for i in (n for n in owners if not _owns(found.source[found.pairs[n]])):
+        for j in (n for n in names if n not in owners and _owns(found.source[found.pairs[n]])):
+            noun = found.statement[i + 1 : i + 2]
+            symmetric = noun and noun[0].low in MUTUAL
+            behind = found.source[found.pairs[j] + 1 : found.pairs[j] + 2]
+            if noun and behind and noun[0].key == behind[0].key and not symmetric:
+                places = sorted((found.pairs[i], found.pairs[j]))
+                return (min(i, j), max(i, j)), (places[0], places[1])
+    return None
+
+
+def _owns(token: Token) -> bool:
+    """Return whether a name is written with a possessive s, which is no part of its plain form."""
+    return token.end - token.start > len(token.low)
 
 
 def turned_voice(found: Alignment) -> tuple[Place, Place] | None:

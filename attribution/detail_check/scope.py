@@ -33,6 +33,45 @@ def denied_in_one(found: Alignment) -> Difference | None:
     return None
 
 
+def denied_alone(found: Alignment) -> Difference | None:
+    """Return a word of a statement that says word for word what its source says, but for one negation."""
+    here, there = (list(_without_answer(tokens)) for tokens in (found.statement, found.source))
+    n_here, n_there = (sum(token.low in NEGATORS for token in tokens) for tokens in (here, there))
+    keys = [[token.key for token in tokens if token.low not in NEGATORS] for tokens in (here, there)]
+    if not keys[0] or keys[0] != keys[1] or (n_here - n_there) % 2 == 0:
+        return None
+    position = next(n for n in found.order if found.statement[n].kind is not Kind.PUNCTUATION)
+    return Difference(FindingKind.NEGATION, (position, position), (found.pairs[position], found.pairs[position]))
+
+
+def _without_answer(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the words of a text without a "No," that answers somebody."""
+    for n, token in enumerate(tokens):
+        answers = token.low == "no" and [each.kind for each in tokens[n + 1 : n + 2]] == [Kind.PUNCTUATION]
+        if token.kind is not Kind.PUNCTUATION and not answers:
+            yield token
+
+
+def denied_other(found: Alignment) -> Difference | None:
+    """Return a denied word that the source affirms while it denies another of the statement: "Paris, not Lyon"."""
+    here, there = _denied_words(found.statement), _denied_words(found.source)
+    ours, theirs = ({token.key for _, token in some} for some in (here, there))
+    affirmed = {token.key for token in found.statement} - ours, {token.key for token in found.source} - theirs
+    if ours and theirs and theirs <= affirmed[0] and ours <= affirmed[1]:
+        return Difference(FindingKind.EXCHANGE, (here[0][0],) * 2, (there[0][0],) * 2)
+    return None
+
+
+def _denied_words(tokens: Sequence[Token]) -> list[tuple[int, Token]]:
+    """Return the word behind each `not` that has no verb before it: "not Lyon but Paris", "Paris, not Lyon"."""
+    found = []
+    for n, token in enumerate(tokens[:-1]):
+        following = next((m for m in range(n + 1, min(n + 4, len(tokens))) if tokens[m].content), None)
+        if token.low == "not" and following is not None and tokens[following].low not in _NOT_DENYING:
+            found.append((following, tokens[following]))
+    return found
+
+
 def denies_either(found: Alignment, here: int, there: int) -> bool:
     """Return whether one of two words, in the statement and in the source, is denied and the other is not."""
     return _denied(found.statement, here) != _denied(found.source, there)

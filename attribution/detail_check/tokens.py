@@ -66,6 +66,8 @@ YES, NO = "✓", "✗"
 """What marks for yes and no are, however they are drawn."""
 
 _NEGATIVE = frozenset({"minus", "negative"})
+_DEGREES = {"c": "celsius", "f": "fahrenheit", "n": "north", "s": "south", "e": "east", "w": "west"}
+_VERSION = re.compile(r"(?i)\b(?:versions?|releases?|ver\.?|v\.?|section|chapter|python)\s?\Z")
 _HALVES = {"a": "antemeridiem", "p": "postmeridiem"}
 
 _TOKEN = re.compile(
@@ -75,7 +77,7 @@ _TOKEN = re.compile(
   | (?P<dotted>\b(?P<dd>[0-2]?\d|3[01])\.(?P<dm>0?[1-9]|1[0-2])\.(?P<dy>\d{{4}})\b)
   | (?P<time>\b(?P<h>[01]?\d|2[0-4])(?:(?::(?P<min>[0-5]\d)(?!\d)(?:\s?(?P<half>[ap])\.?m\b\.?)?)
       | (?:\.(?P<min2>[0-5]\d))?\s?(?P<half2>[ap])\.?m\b\.?))
-  | (?P<degrees>°\s?[CF]\b)
+  | (?P<degrees>°\s?[CFNSEW]\b)
   | (?P<acronym>\b(?:[^\W\d_]\.){{2,}})
   | (?P<roman>(?<=[^\W\d_][ ])(?-i:(?:X{{0,3}}(?:IX|IV|V?I{{1,3}})|X{{2,3}}V?)(?<!\bI))\b)
   | (?P<decade>['’](?P<tens>\d0)s\b)
@@ -150,7 +152,7 @@ def _written(text: str) -> Iterator[_Piece]:
             if half:
                 yield _Piece(_HALVES[half.lower()], start, end)
         elif group["degrees"]:
-            yield _Piece("celsius" if match.group()[-1] in "cC" else "fahrenheit", start, end)
+            yield _Piece(_DEGREES[match.group()[-1].lower()], start, end)
         elif group["acronym"]:
             yield _Piece(match.group().replace(".", "").lower(), start, end)
         elif group["roman"] or group["decade"]:
@@ -189,6 +191,9 @@ def _number(match: re.Match[str]) -> Iterator[_Piece]:
     written, suffix = match["number"].lstrip("-−"), (match["suffix"] or "").lower()
     sign = 1 if written == match["number"] else -1
     value, start, end = sign * numbers.value_of_digits(written), match.start(), match.end("number")
+    major, point, minor = written.partition(".")
+    if point and minor.isdigit() and _VERSION.search(match.string, max(0, start - 12), start):
+        value = float(major) + float(minor) / 1e4  # 2.10 is not 2.1
     money = match.string[max(0, start - 1) : start] in tuple("$€£")
     if suffix in {"bn", "mn", "k"} or (suffix == "m" and money):
         yield _Piece(written, start, match.end(), value * numbers.SCALES.get(suffix, 1e6))

@@ -1,4 +1,4 @@
-"""Marks such as ✅ and partners of clauses alike, judged by the default judge with the detail check beside it."""
+"""Marks such as ✅, partners of clauses alike and other details: the default judge with the check beside it."""
 
 from __future__ import annotations
 
