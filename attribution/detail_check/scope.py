@@ -58,12 +58,13 @@ def denied_other(found: Alignment) -> Difference | None:
     ours, theirs = ({token.key for _, token in some} for some in (here, there))
     affirmed = {token.key for token in found.statement} - ours, {token.key for token in found.source} - theirs
     if ours and theirs and theirs <= affirmed[0] and ours <= affirmed[1]:
-        return Difference(FindingKind.EXCHANGE, (here[0][0],) * 2, (there[0][0],) * 2)
+        first, other = here[0][0], there[0][0]
+        return Difference(FindingKind.EXCHANGE, (first, first), (other, other))
     return None
 
 
 def _denied_words(tokens: Sequence[Token]) -> list[tuple[int, Token]]:
-    """Return the word behind each `not` that has no verb before it: "not Lyon but Paris", "Paris, not Lyon"."""
+    """Return the word behind each `not` with its position: "not Lyon but Paris", "Paris, not Lyon"."""
     found = []
     for n, token in enumerate(tokens[:-1]):
         following = next((m for m in range(n + 1, min(n + 4, len(tokens))) if tokens[m].content), None)
