@@ -108,16 +108,19 @@ async def load(url: str, baseline: str, clients: int, seconds: float) -> dict[st
     """Return the figures of both servers, whose turns alternate."""
     gaps: dict[str, list[float]] = {"with": [], "without": []}
     seen: dict[str, Counter[str]] = {"with": Counter(), "without": Counter()}
+    turns: dict[str, list[float]] = {"with": [], "without": []}
     for _ in range(TURNS):
         for name, address in (("without", baseline), ("with", url)):
             more, counted = await phase(address, clients, seconds / TURNS, name == "with")
             gaps[name] += more
+            turns[name].append(statistics.median(more))
             seen[name] += counted
     medians = {name: statistics.median(times) for name, times in gaps.items()}
     return {
         "clients": clients,
         "seconds": seconds,
         "median_seconds_between_tokens": medians,
+        "median_of_each_turn": turns,
         "ratio": medians["with"] / medians["without"],
         "seen": {name: dict(counted) for name, counted in seen.items()},
         "lost": sum(counted["lost"] for counted in seen.values()),
@@ -146,6 +149,7 @@ async def verify(url: str, n_questions: int, drop: bool) -> dict[str, Any]:
                 seen["dropped"] += len(getattr(message, "cf_dropped", ()))
                 seen["tokens of answers"] += answer.usage.completion_tokens if answer.usage else 0
             figures[name] = {**seen, "seconds": round(time.perf_counter() - before, 1)}
+            print(name, figures[name], file=sys.stderr, flush=True)
     return figures
 
 

@@ -76,6 +76,18 @@ class ServeCommand(Command):
     help="With --cite: the entailment model that checks, as --entailment of counterfoil score. Default: local.",
 )  # fmt: skip
 @click.option(
+    "--judge-threads", type=int, metavar="N",
+    help="With --cite: on how many threads it computes. Default: 1 without a GPU, else half of the cores, at most 8.",
+)  # fmt: skip
+@click.option(
+    "--judge-nice", type=int, metavar="N",
+    help="With --cite: how far its process stands back behind all else that wants a processor, 0 to 19. Default: 19.",
+)  # fmt: skip
+@click.option(
+    "--judge-patience", type=float, metavar="SECONDS",
+    help="With --cite: how long an answer waits for a verdict before its sentence is not_checked. Default: 30.",
+)  # fmt: skip
+@click.option(
     "--rule", "rules", multiple=True, metavar="PACKAGE.MODULE:NAME",
     help="A method of your own, for requests to name: a function under @counterfoil.decoding.methods.rule. May be "
     "given several times. Modules are also looked for in the current folder.",
@@ -90,6 +102,9 @@ def serve(
     early_exits: str | None,
     cite: bool,
     judge: str | None,
+    judge_threads: int | None,
+    judge_nice: int | None,
+    judge_patience: float | None,
     rules: tuple[str, ...],
 ) -> None:
     """Serve a model to OpenAI clients, with contrasts: vllm serve with the plug-in.
@@ -104,12 +119,15 @@ def serve(
     search = {name: value for name, value in given.items() if value is not None}
     if search and not contrastive_search:
         raise ValueError(f"--{next(iter(search)).replace('_', '-')} has to go with --contrastive-search")
-    if judge is not None and not cite:
-        raise ValueError("--judge has to go with --cite")
+    settings = {"name": judge, "threads": judge_threads, "nice": judge_nice, "patience": judge_patience}
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    if chosen and not cite:
+        option = next(iter(chosen))
+        raise ValueError(f"--judge{'' if option == 'name' else f'-{option}'} has to go with --cite")
     extended = {"contrastive_search": True, **search} if contrastive_search else {}
     if early_exits is not None:
         extended["early_exits"] = read_exits(early_exits)
-    with with_rules(rules), with_judge((judge or "local") if cite else None):
+    with with_rules(rules), with_judge(chosen if cite else None):
         serve_model(model, options, amateur, extended or None)
 
 
@@ -159,20 +177,26 @@ def with_rules(places: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def with_judge(name: str | None) -> Iterator[None]:
-    """Have all processes of a server know the judge of citations, for a `with` block; `None` serves no citations.
+def with_judge(chosen: Mapping[str, Any] | None) -> Iterator[None]:
+    """Have all processes of a server know the judge of citations, for a `with` block.
+
+    Args:
+        chosen: Its :class:`.JudgeSettings`, as far as they are chosen; `None` serves no citations.
 
     Raises:
-        ValueError: There is no such judge.
+        ValueError: There is no such judge, or a setting is out of its range.
     """
-    if name is None:
+    if chosen is None:
         yield
         return
     from counterfoil.attribution.entailment.registry import JUDGES
+    from counterfoil.grounding.served.judge_settings import JudgeSettings
 
+    settings = JudgeSettings(**chosen)
+    name = settings.name
     if name.partition(":")[0] not in JUDGES.names:
         raise ValueError(f"--judge has to be one of {', '.join(JUDGES.names)}, but is {name!r}")
-    with set_in_environment({JUDGE: name}):
+    with set_in_environment(settings.environment()):
         yield
 
 

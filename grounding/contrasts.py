@@ -6,6 +6,7 @@ as well if its contrast is another prompt: the documents then stand where the im
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from counterfoil.decoding.by_name import PLAIN
@@ -17,7 +18,12 @@ PLAIN_LABEL = "Plain decoding"
 
 def document_methods() -> dict[str, type[Method]]:
     """Return the methods that compare two prompts, or any number of them, by name."""
-    return {name: m for name, m in METHODS.items() if m.contrast == "prompt" and m.contrasts in (0, 1)}
+    return {name: method for name, method in METHODS.items() if compares_documents(method)}
+
+
+def compares_documents(method: type[Method]) -> bool:
+    """Return whether a method compares two prompts, or any number of them."""
+    return method.contrast == "prompt" and method.contrasts in (0, 1)
 
 
 def rule_parameters(method: type[Method]) -> tuple[Parameter, ...]:
@@ -25,17 +31,20 @@ def rule_parameters(method: type[Method]) -> tuple[Parameter, ...]:
     return tuple(parameter for parameter in method.parameters() if not parameter.makes_contrast)
 
 
-def chosen_method(name: str, parameters: dict[str, Any]) -> Method | None:
+def chosen_method(
+    name: str, parameters: dict[str, Any], methods: Iterable[type[Method]] | None = None
+) -> Method | None:
     """Return a method by its name, `None` for plain decoding.
 
     Args:
-        name: One of :func:`document_methods`, or `"none"`.
+        name: Of one of the methods, or `"none"`.
         parameters: Of its rule; those left out have the method's defaults.
+        methods: Those to choose from; `None` for :func:`document_methods`.
 
     Raises:
         ValueError: There is no such method, it has no such parameter, or a value is out of its range.
     """
-    known = document_methods()
+    known = document_methods() if methods is None else {method.name: method for method in methods}
     if name != PLAIN and name not in known:
         raise ValueError(f"`method` has to be one of {', '.join((*known, PLAIN))}, but is {name!r}")
     declared = [parameter.name for parameter in rule_parameters(known[name])] if name != PLAIN else []

@@ -16,7 +16,7 @@ from counterfoil.decoding.methods import Method
 from counterfoil.models import load_embedding_model, load_language_model
 
 from .citations import checked_answer, notes, with_located_words
-from .contrasts import decoding_label, document_methods, weighted_method
+from .contrasts import compares_documents, decoding_label, document_methods, weighted_method
 from .engine import Engine, Generated, Limits, Prompt, Written
 from .excerpts import Excerpt, excerpts
 from .results import AnswerBegun, Event, GroundedAnswer
@@ -191,7 +191,7 @@ def _decodings(
 
 def _checked_method(method: Method | None) -> Method | None:
     if method is not None:
-        if method.name not in document_methods():
+        if not compares_documents(type(method)):
             names = ", ".join(document_methods())
             raise ValueError(f"`method` has to compare two prompts, as {names} do, but is {method.name}")
         method.check_contrasts(1)

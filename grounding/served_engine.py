@@ -13,11 +13,12 @@ from typing import Any
 from counterfoil.attribution.chat import Message, openai_client
 from counterfoil.attribution.retrieval import Passage
 from counterfoil.attribution.text.segmentation import sentences
-from counterfoil.decoding.methods import Method
+from counterfoil.decoding.methods import METHODS, Method
 from counterfoil.decoding.vllm.contrast_params import METHOD, PREFIX, TRACE
 from counterfoil.decoding.vllm.contrast_prompts import MESSAGES_KEY
+from counterfoil.decoding.vllm.method_descriptions import PATH, declared
 
-from .contrasts import document_methods, rule_parameters
+from .contrasts import compares_documents, document_methods, rule_parameters
 from .engine import Generated, Limits, OnText, Prompt, Written, finished, generated, trace_spans
 from .messages import INSTRUCTION, in_reading_order, user_message
 
@@ -125,7 +126,9 @@ class ServedEngine:
         return self._knows_methods
 
     def methods(self) -> tuple[type[Method], ...]:
-        """Return the methods of this process that the server serves too; it is asked for a token by each, once.
+        """Return the methods that the server serves: those of this process, and rules of its own, which it describes.
+
+        It is asked for a token by each, once.
 
         Raises:
             ValueError: The server gives no answer.
@@ -133,15 +136,26 @@ class ServedEngine:
         from openai import OpenAIError  # noqa: PLC0415 (an extra)
 
         if self._methods is None:
-            known = document_methods().values()
             other = _conversation("b")
             try:
-                self._methods = tuple(
-                    method for method in known if self.knows_methods() and not self._rejects(_keys(method(), other))
-                )
+                known = (*document_methods().values(), *self._rules()) if self.knows_methods() else ()
+                self._methods = tuple(method for method in known if not self._rejects(_keys(method(), other)))
             except OpenAIError as error:
                 raise ValueError(f"the server at {self.url} gave no answer: {error}") from error
         return self._methods
+
+    def _rules(self) -> Iterator[type[Method]]:
+        """Yield the methods that the server describes and this process does not know; an older server has none."""
+        from openai import NotFoundError  # noqa: PLC0415 (an extra)
+
+        try:
+            found = self._client.get(PATH.removeprefix("/v1"), cast_to=object)
+        except NotFoundError:
+            return
+        for description in (found.get("methods") if isinstance(found, Mapping) else None) or ():
+            method = None if description.get("name") in METHODS else declared(description)
+            if method is not None and compares_documents(method):
+                yield method
 
     def _rejects(self, keys: Mapping[str, Any]) -> bool:
         """Return whether the server refuses one token by these keys."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from counterfoil.decoding.by_name import PLAIN
-from counterfoil.decoding.methods import METHODS, Method
+from counterfoil.decoding.methods import Method
 from counterfoil.decoding.methods.parameters import Parameter
 
 from ..contrasts import PLAIN_LABEL, chosen_method, rule_parameters
@@ -27,11 +27,12 @@ def offered(methods: Iterable[type[Method]]) -> list[dict[str, Any]]:
     return [*map(_described, methods), {**plain, "parameters": []}]
 
 
-def chosen(choice: object) -> Method | None:
+def chosen(choice: object, methods: Iterable[type[Method]]) -> Method | None:
     """Return the method that the page's reader has chosen; `None` is plain decoding.
 
     Args:
         choice: A :data:`Choice`, as it came.
+        methods: Those that were offered.
 
     Raises:
         ValueError: It is something else, or a value is out of its range.
@@ -41,8 +42,9 @@ def chosen(choice: object) -> Method | None:
     name, given = choice["method"], choice["parameters"]
     if not isinstance(name, str) or not isinstance(given, dict):
         raise ValueError("a decoding has to hold the name of a method, and its parameters by name")
-    declared = {p.name: p for p in METHODS[name].parameters()} if name in METHODS else {}
-    return chosen_method(name, {key: _read(declared.get(key), value) for key, value in given.items()})
+    offered = tuple(methods)
+    declared = {p.name: p for method in offered if method.name == name for p in method.parameters()}
+    return chosen_method(name, {key: _read(declared.get(key), value) for key, value in given.items()}, offered)
 
 
 def _described(method: type[Method]) -> dict[str, Any]:

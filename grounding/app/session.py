@@ -18,6 +18,7 @@ from counterfoil.attribution.report.payload import case_data
 from counterfoil.attribution.report.truncation import truncated
 from counterfoil.attribution.serialization import as_data
 from counterfoil.decoding.by_name import PLAIN
+from counterfoil.decoding.methods import Method
 
 from ..question_answering import Advance, answer
 from ..results import AnswerBegun, Event, GroundedAnswer, GroundedSentence
@@ -87,18 +88,18 @@ class Session:
             "cases": [self._case(number) for number in range(len(self.reports))],
             "reviews": [as_data(review) for review in self.reviews.values()],
             "notes": [*self.notes, *told],
-            "methods": methods,
+            "methods": offered(methods),
             "labels": {label: status.value for label, status in LABELS.items()},
         }
 
-    def _methods(self) -> tuple[list[dict[str, Any]], list[str]]:
+    def _methods(self) -> tuple[Sequence[type[Method]], list[str]]:
         """Return the methods that the engine can decode by, and what a reader has to know of them."""
         try:
             methods = self.models.methods()
         except (ValueError, ImportError) as error:
-            return offered(()), [f"Answers are decoded plainly: {error}."]
+            return (), [f"Answers are decoded plainly: {error}."]
         plainly = "Answers are decoded plainly: the server knows no contrasts (counterfoil serve does)."
-        return offered(methods), [] if methods else [plainly]
+        return methods, [] if methods else [plainly]
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the documents, without their texts."""
@@ -148,7 +149,8 @@ class Session:
         """
         if not 1 <= len(decodings) <= MOST:
             raise SessionError(f"`decodings` has to hold 1 to {MOST} ways to decode, but holds {len(decodings)}")
-        first, *others = map(chosen, decodings)
+        methods, _ = self._methods()
+        first, *others = (chosen(decoding, methods) for decoding in decodings)
         if first in others:
             raise SessionError("Both answers would be decoded alike. Choose another method or strength for one.")
         with self._changing:

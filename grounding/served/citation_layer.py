@@ -22,12 +22,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .citer import Citer, Counts, Sources
 from .inner_call import InnerResponse, called
-from .judge_queue import JudgeQueue
 from .keys import KEYS, PLACE, CitationRequest, asked_citations
 from .prompts import messages_of, question_of, with_documents, without_citation_keys
 from .response_events import CitedEvents
 from .responses import cited_responses_body, conversation_of, responses_with_documents
 from .rewriting import CitedStream, NewCiter, cited_response
+from .sentence_check import SentenceJudge
 from .stronger import check_verifiable, stronger
 from .verified_answer import Application, VerifiedAnswer
 from .verified_response import respond
@@ -46,7 +46,7 @@ class CitationLayer:
     def __init__(
         self,
         app: ASGIApp,
-        queue: JudgeQueue,
+        queue: SentenceJudge,
         *,
         counts: Counts | None = None,
         amateur_model: bool = False,

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from counterfoil.attribution import Document, StatementVerdict, Status
 from counterfoil.attribution.io.exports.cited import Link
 from counterfoil.attribution.io.exports.openai import chat_annotation
-from counterfoil.attribution.scoring.cite import sentence_verdict, with_citation_markers
+from counterfoil.attribution.scoring.cite import with_citation_markers
 from counterfoil.attribution.serialization import as_data
 from counterfoil.attribution.text.statements import Statement
 
 from ..sentence_reader import Segment, SentenceReader
-from .judge_queue import JudgeQueue, QueueFullError
-
-PATIENCE = 30.0
-"""Seconds that a verdict may take before its sentence goes out unchecked."""
+from .sentence_check import NotJudgedError, SentenceCheck, SentenceJudge
 
 CITATION, STATEMENTS, DROPPED = "cf_citation", "cf_statements", "cf_dropped"
 """Names of what OpenAI's form has no place for: in an annotation, and beside `annotations` in a message."""
@@ -110,7 +108,7 @@ class Citer:
         counts: What is counted.
     """
 
-    def __init__(self, sources: Sources, queue: JudgeQueue, counts: Counts) -> None:
+    def __init__(self, sources: Sources, queue: SentenceJudge, counts: Counts) -> None:
         self._sources, self._queue, self._counts = sources, queue, counts
         self._reader = SentenceReader()
         self._parts: deque[_Part] = deque()
@@ -183,8 +181,8 @@ class Citer:
         return Sent(text, *cited(verdict, self._sources.documents))
 
 
-def asked(sentence: Statement, answer: str, sources: Sources, queue: JudgeQueue) -> Future[StatementVerdict]:
-    """Return the verdict that a sentence of an answer will have within :data:`PATIENCE`; read it with :func:`known`.
+def asked(sentence: Statement, answer: str, sources: Sources, queue: SentenceJudge) -> Future[StatementVerdict]:
+    """Return the verdict that a sentence will have within the judge's patience; read it with :func:`known`.
 
     Args:
         sentence: The sentence.
@@ -197,17 +195,19 @@ def asked(sentence: Statement, answer: str, sources: Sources, queue: JudgeQueue)
         end = sentence.start + len(sentence.text)
         sentence = Statement(sentence.text, sentence.start, end, ((sentence.start, end),), (), ())
         answer = answer[: sentence.start] + sentence.text
-    check = sentence_verdict(
-        answer, sentence, sources.documents, threshold=queue.model.threshold, question=sources.question
-    )
     try:
-        verdict = queue.submit(check)
-    except QueueFullError as error:
+        verdict = queue.check(SentenceCheck(answer, sentence, sources.documents, sources.question))
+    except NotJudgedError as error:
         refused: Future[StatementVerdict] = Future()
         refused.set_exception(error)
         return refused
-    asyncio.get_running_loop().call_later(PATIENCE, verdict.cancel)
+    asyncio.get_running_loop().call_later(queue.patience, _give_up, verdict, queue.patience)
     return verdict
+
+
+def _give_up(verdict: Future[StatementVerdict], patience: float) -> None:
+    with contextlib.suppress(InvalidStateError):  # it is there
+        verdict.set_exception(NotJudgedError(f"the judge gave no verdict within {patience:g} seconds"))
 
 
 def cited(
@@ -231,12 +231,12 @@ async def awaited(verdict: Future[StatementVerdict]) -> None:
 
 
 def known(verdict: Future[StatementVerdict], sentence: Statement) -> StatementVerdict:
-    """Return the verdict that a check came to; `not_checked` if it failed."""
+    """Return the verdict that a check came to; `not_checked` if it failed, or took longer than the judge's patience."""
     try:
         return verdict.result()
     except CancelledError:
-        failure = f"the judge gave no verdict within {PATIENCE:g} seconds"
-    except QueueFullError as error:
+        failure = "the judge has ended"
+    except NotJudgedError as error:
         failure = str(error)
     except Exception as error:  # a fault of a check fails no answer
         failure = f"{type(error).__name__}: {error}"

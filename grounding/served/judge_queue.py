@@ -1,4 +1,7 @@
-"""One judge for all requests of a server: in a thread of its own, in batches over requests, with a bounded queue."""
+"""A judge in a thread of its own: in batches over requests, with a bounded queue.
+
+A server under load has it in a process of its own (:class:`~counterfoil.grounding.served.judge_process.JudgeProcess`).
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,16 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from counterfoil.attribution import EntailmentModel
+from counterfoil.attribution import EntailmentModel, StatementVerdict
 from counterfoil.attribution.entailment.base import Judgement, Pair
 from counterfoil.attribution.entailment.batching import Steps, judged_once
 
-T = TypeVar("T")
+from .sentence_check import LIMIT, PATIENCE, QueueFullError, SentenceCheck
 
-LIMIT = 512
-"""How many checks wait or are under way at a time."""
+T = TypeVar("T")
 
 ROUND = 256
 """About how many pairs the judge is given at once: a check waits for a round, not for all that came before it."""
-
-
-class QueueFullError(Exception):
-    """There is no room for another check."""
 
 
 @dataclass
@@ -40,16 +38,18 @@ class JudgeQueue:
     Args:
         model: The judge; only the queue's thread calls it.
         limit: The most checks that wait or are under way at a time, at least 1.
+        patience: Seconds that a verdict may take before its sentence goes out unchecked.
 
     Raises:
         ValueError: `limit` is below 1.
     """
 
-    def __init__(self, model: EntailmentModel, limit: int = LIMIT) -> None:
+    def __init__(self, model: EntailmentModel, limit: int = LIMIT, patience: float = PATIENCE) -> None:
         if limit < 1:
             raise ValueError(f"`limit` has to be at least 1, but is {limit}")
         self.model = model
         self.limit = limit
+        self.patience = patience
         self._new: deque[_Check] = deque()
         self._changed = threading.Condition()
         self._under_way = 0
@@ -57,10 +57,15 @@ class JudgeQueue:
         self._thread = threading.Thread(target=self._work, name="counterfoil-judge", daemon=True)
         self._thread.start()
 
+    def check(self, check: SentenceCheck) -> Future[StatementVerdict]:
+        """Return the verdict that a sentence will have, as :meth:`submit`."""
+        return self.submit(check.steps(self.model.threshold))
+
     def submit(self, steps: Steps[T]) -> Future[T]:
         """Return the result that a check will have; all of the check runs in the queue's thread.
 
-        A judge that raises makes the judgements that it was asked for failures. Cancelling the future ends the check.
+        A judge that raises makes the judgements that it was asked for failures. Cancelling or settling the future ends
+        the check.
 
         Raises:
             QueueFullError: As many checks as there may be are waiting or under way, or the queue is closed.
@@ -93,7 +98,7 @@ class JudgeQueue:
                 new = list(self._new)
                 self._new.clear()
                 self._under_way = len(live) + len(new)
-            live = [check for check in live if not check.result.cancelled()]
+            live = [check for check in live if not check.result.done()]
             live += [check for check in new if _advance(check, None)]
             taken = _round(live)
             judgements = self._judged(taken)
@@ -130,9 +135,9 @@ def _round(live: Sequence[_Check]) -> list[_Check]:
 
 def _advance(check: _Check, answers: list[Judgement] | None) -> bool:
     """Bring a check to its next question; return whether there is one."""
-    if check.result.cancelled():
+    if check.result.done():  # cancelled, or not waited for any longer
         return False
-    with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+    with contextlib.suppress(InvalidStateError):  # so meanwhile
         try:
             check.asked = next(check.steps) if answers is None else check.steps.send(answers)
         except StopIteration as stop:

@@ -8,22 +8,16 @@ the part that handles them further inside, where a request arrives only after th
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
-from counterfoil.attribution import load_entailment
-from counterfoil.attribution.entailment.base import Pair
-from counterfoil.attribution.entailment.detail_checked import detail_checked
 from counterfoil.decoding.vllm.engine_limits import EngineLimits
 from counterfoil.decoding.vllm.server.self_test import failures
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .citation_layer import CitationLayer
-from .judge_queue import JudgeQueue
+from .judge_process import JudgeProcess
+from .judge_settings import JudgeSettings
 from .metrics import prometheus_counts
-
-JUDGE = "COUNTERFOIL_JUDGE"
-"""The environment variable that names the judge, as :func:`~counterfoil.attribution.load_entailment` takes it."""
 
 
 class CitationMiddleware:
@@ -45,12 +39,12 @@ class CitationMiddleware:
 
 def _with_judge(app: Any, send: Send) -> Send:  # noqa: ANN401  (FastAPI)
     """Return a `send` for the server's lifespan that starts the judge first and ends it last."""
-    queues: list[JudgeQueue] = []
+    queues: list[JudgeProcess] = []
 
     async def judging(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             try:
-                queues.append(await asyncio.to_thread(judge_queue))
+                queues.append(await asyncio.to_thread(judge_process))
                 _place(app, queues[0])
             except Exception as error:  # Whatever it is: a server does not start without what it was told to serve.
                 reason = f"citations cannot be served: {type(error).__name__}: {error}"
@@ -63,19 +57,15 @@ def _with_judge(app: Any, send: Send) -> Send:  # noqa: ANN401  (FastAPI)
     return judging
 
 
-def judge_queue() -> JudgeQueue:
-    """Load the judge that the environment names, with the detail check beside it, and try it.
+def judge_process() -> JudgeProcess:
+    """Start the judge that the environment tells of, in a process of its own."""
+    from vllm.platforms import current_platform  # noqa: PLC0415
 
-    The packaged one runs on the CPU: the GPU's memory is the engine's.
-    """
-    name = os.environ.get(JUDGE) or "local"
-    options = {"device": "cpu"} if name == "local" else {}
-    model = detail_checked(load_entailment(name, **options))
-    model.judge([Pair("The ferry left at nine.", "The ferry left.")])
-    return JudgeQueue(model)
+    settings = JudgeSettings.told()
+    return JudgeProcess(settings, threads=settings.threads_beside(engine_on_cpu=current_platform.is_cpu()))
 
 
-def _place(app: Any, queue: JudgeQueue) -> None:  # noqa: ANN401
+def _place(app: Any, queue: JudgeProcess) -> None:  # noqa: ANN401
     app.router.middleware_stack = CitationLayer(
         app.router.middleware_stack,
         queue,

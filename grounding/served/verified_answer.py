@@ -25,7 +25,7 @@ from ..sentence_reader import Segment, SentenceReader
 from .citer import Counts, Sent, Sources, asked, awaited, cited, known
 from .events import events
 from .inner_call import called
-from .judge_queue import JudgeQueue
+from .sentence_check import SentenceJudge
 from .stronger import continued
 
 Outcome = Literal["supported", "kept", "dropped"]
@@ -117,7 +117,7 @@ class VerifiedAnswer:
     forms: Sequence[Mapping[str, Any]]
     stronger: Sequence[Mapping[str, Any]]
     sources: Sources
-    queue: JudgeQueue
+    queue: SentenceJudge
     counts: Counts
     drop: bool
     max_tokens: int | None

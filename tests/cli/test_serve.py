@@ -13,6 +13,7 @@ from counterfoil.cli import serve as serving
 from counterfoil.cli.app import app
 from counterfoil.decoding.methods import METHODS
 from counterfoil.decoding.methods.table import MethodTable
+from counterfoil.grounding.served.judge_settings import JudgeSettings
 
 SCHEDULER = "counterfoil.decoding.vllm.engine.scheduler.pair_scheduler"
 PROCESSOR = "counterfoil.decoding.vllm.worker.logits_processor:PairLogitsProcessor"
@@ -123,23 +124,28 @@ def test_early_exits_that_cannot_be_switched_on(command: list[Any], options: tup
 
 
 def test_citations_are_switched_on_behind_contrasts(command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    judges: list[str | None] = []
+    judges: list[JudgeSettings | None] = []
     switch_on = serving.switch_on
     monkeypatch.setattr(
-        serving, "switch_on", lambda *given: judges.append(os.environ.get(serving.JUDGE)) or switch_on(*given)
+        serving,
+        "switch_on",
+        lambda *given: (
+            judges.append(JudgeSettings.told() if serving.JUDGE in os.environ else None) or switch_on(*given)
+        ),
     )
-    for options in (["--cite"], ["--cite", "--judge", "nli:some/model"], []):
+    chosen = ["--judge", "nli:some/model", "--judge-threads", "3", "--judge-nice", "0", "--judge-patience", "2.5"]
+    for options in (["--cite"], ["--cite", *chosen], []):
         assert run(".", *options).exit_code == 0
     cited = [serving.MIDDLEWARE, serving.CITATION_MIDDLEWARE]
     assert [arguments.middleware for arguments in command] == [cited, cited, [serving.MIDDLEWARE]]
-    assert judges == ["local", "nli:some/model", None]
+    assert judges == [JudgeSettings(), JudgeSettings("nli:some/model", 3, 0, 2.5), None]
 
 
 def test_the_names_are_those_of_the_middleware() -> None:
     pytest.importorskip("starlette", reason="a server brings it")
-    from counterfoil.grounding.served import middleware  # noqa: PLC0415
+    from counterfoil.grounding.served import judge_settings, middleware  # noqa: PLC0415
 
-    assert middleware.JUDGE == serving.JUDGE
+    assert judge_settings.JUDGE == serving.JUDGE
     assert f"{middleware.__name__}.{middleware.CitationMiddleware.__name__}" == serving.CITATION_MIDDLEWARE
 
 
@@ -147,7 +153,11 @@ def test_the_names_are_those_of_the_middleware() -> None:
     ("options", "message"),
     [
         (("--judge", "nli"), "--judge has to go with --cite"),
+        (("--judge-nice", "3"), "--judge-nice has to go with --cite"),
         (("--cite", "--judge", "solomon"), "--judge has to be one of local, true, trueteacher, "),
+        (("--cite", "--judge-threads", "0"), "`--judge-threads` has to be an integer of at least 1, but is 0"),
+        (("--cite", "--judge-nice", "20"), "`--judge-nice` has to be from 0 to 19, but is 20"),
+        (("--cite", "--judge-patience", "0"), "`--judge-patience` has to be a number of seconds above 0, but is 0"),
     ],
 )
 def test_citations_that_cannot_be_switched_on(command: list[Any], options: tuple[str, ...], message: str) -> None:

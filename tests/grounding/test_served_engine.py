@@ -9,14 +9,16 @@ import pytest
 from counterfoil.attribution import Document, Status
 from counterfoil.attribution.chat import openai_client
 from counterfoil.attribution.retrieval import Passage
-from counterfoil.decoding.methods import CAD, CFG, CID, CODE, M3ID, WeightedSum
+from counterfoil.decoding.methods import CAD, CFG, CID, CODE, M3ID, METHODS, WeightedSum, rule_class
 from counterfoil.decoding.vllm.contrast_params import parse_contrast
+from counterfoil.decoding.vllm.method_descriptions import describe
 from counterfoil.grounding import Limits, answer, stream
+from counterfoil.grounding.app import Models, Session
 from counterfoil.grounding.contrasts import document_methods
 from counterfoil.grounding.messages import INSTRUCTION
 from counterfoil.grounding.served_engine import ServedEngine, _keys, _Received
 
-from tests.support.scripted_engine import WordsJudge
+from tests.support.scripted_engine import WordsEmbedding, WordsJudge
 from tests.support.streaming_server import streaming_server
 from tests.support.vllm_server import SMALL, served
 
@@ -92,6 +94,33 @@ def test_a_server_says_which_methods_it_serves():
         gone._client = openai_client("http://127.0.0.1:9/v1", None)
     with pytest.raises(ValueError, match="gave no answer"):
         gone.methods()
+
+
+def test_a_rule_that_only_the_server_has_is_offered_as_it_is_described():
+    def halved(main, contrasts, params):
+        """Half of the contrast."""
+
+    described = describe([rule_class(halved, "tests_halved", contrasts=1, parameters={"strength": 2.0})])
+    two = describe([rule_class(halved, "tests_of_two", contrasts=2, parameters={})])
+    with streaming_server(TOKENS) as server:
+        server.rules = [*describe(METHODS.values()), *described, *two]
+        engine = ServedEngine(server.url)
+        assert [method.name for method in engine.methods()] == [*document_methods(), "tests_halved"]
+        (halved_there,) = engine.methods()[len(document_methods()) :]
+        assert (halved_there.title, halved_there.summary) == ("tests_halved", "Half of the contrast.")
+        found = answer("How high?", read_whole, engine=engine, entailment=WordsJudge(), method=halved_there(strength=3))
+        assert found.text == TEXT
+        keys = server.bodies[-1]["vllm_xargs"]
+        assert (keys["cf_method"], keys["cf_strength"]) == ("tests_halved", 3.0)
+        models = Models(engine, WordsJudge(), WordsEmbedding())
+        session = Session([TOWER, FERRY], models)
+        assert [method["name"] for method in session.state()["methods"]][-2:] == ["tests_halved", "none"]
+        events = []
+        session.ask("How high?", [{"method": "tests_halved", "parameters": {"strength": 0.5}}], events.append)
+        assert events[-1]["case"]["answers"][0]["label"] == "tests_halved, strength 0.5"
+        assert server.bodies[-1]["vllm_xargs"]["cf_strength"] == 0.5
+        server.rules = []  # as a server of another make
+        assert ServedEngine(server.url).methods() == (CAD,)
 
 
 def test_plain_decoding_sends_no_keys_and_needs_no_plug_in():
@@ -171,10 +200,15 @@ def test_vllm_answers_as_the_model_in_this_process():
         name: answer(question, retriever, method=method, max_new_tokens=12, entailment=WordsJudge())
         for name, method in others.items()
     }
-    with served(SMALL) as server:
+    with served(SMALL, rules=["tests.support.served_rules:served"]) as server:
         engine = ServedEngine(f"{server.url}/v1")
         there = answer(question, retriever, compare=True, max_sentences=1, entailment=WordsJudge(), engine=engine)
-        assert set(engine.methods()) == set(document_methods().values())
+        rule = next(method for method in engine.methods() if method.name == "tests_served")  # CAD's, by another name
+        assert set(engine.methods()) == {*document_methods().values(), rule}
+        cad = answer(
+            question, retriever, method=rule(strength=0.5), max_sentences=1, entailment=WordsJudge(), engine=engine
+        )
+        assert (cad.text, cad.answers[0].record.label) == (here.text, "tests_served, strength 0.5")
         for name, method in others.items():
             found = answer(
                 question, retriever, method=method, max_new_tokens=12, entailment=WordsJudge(), engine=engine

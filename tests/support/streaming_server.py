@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from counterfoil.decoding.vllm.method_descriptions import PATH
+
 END = b"<|im_end|>"
 
 
@@ -29,6 +31,8 @@ class StreamingServer(ThreadingHTTPServer):
         self.sent = 0
         self.left = threading.Event()
         self.endless = False
+        self.rules: list[dict[str, Any]] = []
+        """What it describes of methods of its own."""
 
     @property
     def url(self) -> str:
@@ -43,6 +47,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.key and self.headers.get("Authorization") != f"Bearer {self.server.key}":
             self._json(401, {"error": {"message": "Incorrect API key provided", "code": 401}})
             return
+        if self.path == PATH:
+            self._json(200 if self.server.rules else 404, {"methods": self.server.rules})
+            return
         model = {"id": "served", "object": "model", "root": "org/served", "max_model_len": self.server.longest}
         self._json(200, {"object": "list", "data": [{**model, "id": "org/served"}, model]})
 
@@ -53,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.bodies.append(body)
         keys = body.get("vllm_xargs") or {} if self.server.plug_in else {}
-        if keys and keys["cf_method"] != "cad":
+        if keys and keys["cf_method"] not in ("cad", *(rule["name"] for rule in self.server.rules)):
             self._json(400, {"error": {"message": "`cf_method` has to be one of cad, but is something else"}})
         elif not body.get("stream"):
             message = {"role": "assistant", "content": "x"}

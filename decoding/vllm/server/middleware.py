@@ -1,9 +1,10 @@
 """Set up contrasts in vLLM's API server when it starts.
 
 vLLM puts a class that is named as `--middleware` outside everything of its own, authentication included. So
-:class:`ContrastMiddleware` leaves requests alone. When the server starts, it places the two parts that handle them
-further inside, where a request arrives only after the server has accepted the client: :class:`.key_check.KeyCheck`
-around the application's router, and :func:`.rendering.render_contrasts` in the objects that serve the two endpoints.
+:class:`ContrastMiddleware` leaves requests alone. When the server starts, it places the parts that handle them further
+inside, where a request arrives only after the server has accepted the client: :class:`.key_check.KeyCheck` and
+:class:`.method_list.MethodList` around the application's router, and :func:`.rendering.render_contrasts` in the objects
+that serve the two endpoints.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send  # pyright: i
 
 from ..engine_limits import DISABLE, switched_off
 from .key_check import KeyCheck
+from .method_list import MethodList
 from .self_test import failures, refusal
 
 
@@ -55,7 +57,7 @@ def set_up(app: Any) -> str | None:  # noqa: ANN401
         app: The server's FastAPI application.
     """
     try:
-        app.router.middleware_stack = KeyCheck(app.router.middleware_stack)
+        app.router.middleware_stack = MethodList(KeyCheck(app.router.middleware_stack))
         if not switched_off() and app.state.vllm_config.model_config.runner_type == "generate":
             # A server that is switched off must start whatever has moved inside vLLM.
             from .rendering import render_contrasts  # noqa: PLC0415

@@ -17,9 +17,9 @@ from counterfoil.attribution import cite
 from counterfoil.attribution.entailment.base import Judgement
 from counterfoil.attribution.io.exports.openai import from_openai
 from counterfoil.grounding.messages import INSTRUCTION
-from counterfoil.grounding.served import citer
 from counterfoil.grounding.served.citation_layer import CitationLayer
-from counterfoil.grounding.served.judge_queue import JudgeQueue, QueueFullError
+from counterfoil.grounding.served.judge_queue import JudgeQueue
+from counterfoil.grounding.served.sentence_check import QueueFullError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -312,8 +312,7 @@ def test_a_full_queue_leaves_a_sentence_unchecked() -> None:
     queue.close()
 
 
-def test_a_judge_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(citer, "PATIENCE", 0.2)
+def test_a_judge_that_takes_too_long_is_not_waited_for() -> None:
     let_go = threading.Event()
 
     class Slow(SameWords):
@@ -321,7 +320,7 @@ def test_a_judge_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.Monke
             let_go.wait(20)
             return super().judge(pairs)
 
-    queue = JudgeQueue(Slow())
+    queue = JudgeQueue(Slow(), patience=0.2)
     for markers in (False, True):
         chat = ScriptedChat(["The tower was built in 1874. ", "It is red."])
         message = streamed(CitationLayer(chat, queue), asking(cf_markers=markers))[0]

@@ -13,7 +13,8 @@ pytest.importorskip("vllm", reason="the middleware is one of vLLM's server")
 
 from counterfoil.decoding.vllm import engine_limits
 from counterfoil.grounding.served import middleware
-from counterfoil.grounding.served.middleware import JUDGE, CitationMiddleware
+from counterfoil.grounding.served.judge_settings import JUDGE
+from counterfoil.grounding.served.middleware import CitationMiddleware
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from vllm.entrypoints.serve.middleware.authenticate import AuthenticationMiddleware

@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("vllm", reason="the middleware is one of vLLM's server")
 
+from counterfoil.decoding.vllm.contrast_params import served_methods
+from counterfoil.decoding.vllm.method_descriptions import PATH, describe
 from counterfoil.decoding.vllm.server import middleware
 from counterfoil.decoding.vllm.server.middleware import ContrastMiddleware
 from fastapi import FastAPI, Request
@@ -77,6 +79,19 @@ def test_a_stranger_hears_what_the_server_says_to_strangers(client: TestClient) 
 def test_other_requests_pass(client: TestClient) -> None:
     for body in ({"messages": []}, {"vllm_xargs": {"cf_method": "cad"}}):
         assert posted(client, body) == (200, body)
+
+
+def test_methods_are_described_to_clients_that_the_server_accepts(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(word: str) -> tuple[int, Any]:
+        answer = client.get(PATH, headers={"authorization": f"Bearer {word}"})
+        return answer.status_code, answer.json()
+
+    assert asked("another")[0] == 401
+    assert asked("word") == (200, {"methods": describe(served_methods().values())})
+    monkeypatch.setenv("COUNTERFOIL_DISABLE", "1")
+    assert asked("word") == (200, {"methods": []})
 
 
 def started(app: FastAPI) -> dict[str, str]:

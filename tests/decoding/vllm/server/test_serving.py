@@ -569,6 +569,18 @@ def test_a_stranger_is_not_served(server: ServerProcess) -> None:
             chatted(stranger, keys)
 
 
+def test_a_client_is_told_which_methods_there_are(server: ServerProcess, client: OpenAI) -> None:
+    found: Any = client.get("/counterfoil/methods", cast_to=object)
+    described = {method["name"]: method for method in found["methods"]}
+    assert {"cad", "cid", "tests_served", "tests_careless"} <= set(described)
+    (strength,) = described["tests_served"]["parameters"]
+    assert (strength["name"], strength["kind"], strength["default"]) == ("strength", "float", 1.0)
+    with pytest.raises(AuthenticationError):
+        OpenAI(base_url=f"{server.url}/v1", api_key="another", max_retries=0).get(
+            "/counterfoil/methods", cast_to=object
+        )
+
+
 def test_an_unknown_model_is_not_found_with_a_contrast_either(client: OpenAI) -> None:
     with pytest.raises(Exception, match="404"):
         client.chat.completions.create(model="other", messages=CHAT, extra_body=asked(CAD))
