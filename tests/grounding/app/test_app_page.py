@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from counterfoil.attribution import Document
 from counterfoil.attribution.loaders.documents import read_documents
-from counterfoil.decoding.methods import CID, M3ID
+from counterfoil.decoding.methods import CAD, CID, M3ID, rule_class
+from counterfoil.decoding.methods.parameters import parameter
+from counterfoil.decoding.vllm.method_descriptions import describe
 from counterfoil.eval.labelled_pairs import read_pairs
 from counterfoil.grounding.app import AppServer, Models, Session
 from counterfoil.grounding.contrasts import document_methods, rule_parameters
@@ -220,6 +222,33 @@ def test_the_reader_chooses_among_all_methods_that_compare_two_prompts(open_page
         first.locator(".method select").select_option("m3id")
         assert first.get_by_label("max weight", exact=False).input_value() == "", "what was typed is kept"
         assert page.problems == []
+
+
+def test_a_rule_that_only_the_server_has_is_offered_and_decodes(open_page):
+    def leaning(main, contrasts, params):
+        """Leans one way."""
+
+    way = parameter("left", help="where it leans", choices=("left", "right"))
+    rule = rule_class(leaning, "tests_leaning", contrasts=1, parameters={"strength": 2.0, "way": way})
+    tokens = [word.encode() for word in ("The", " tower", " is", " 31", " metres", " high", ".")]
+    with streaming_server(tokens) as there:
+        there.rules = describe([rule])
+        with serving(ServedEngine(there.url)) as server:
+            page = open_page(server.url)
+            first = page.locator(".picker").first
+            first.locator("option[value=tests_leaning]").wait_for(state="attached")
+            assert first.locator(".method option").all_inner_texts() == [CAD.title, "tests_leaning", "Plain decoding"]
+            first.locator(".method select").select_option("tests_leaning")
+            assert "Leans one way." in first.locator(".about").inner_text()
+            first.get_by_label("strength", exact=True).fill("1.5")
+            first.locator("summary").click()
+            first.get_by_label("way").select_option("right")
+            asked(page, QUESTION, "tests_leaning")
+            assert page.locator(".answer h2").inner_text() == "tests_leaning, strength 1.5, way right"
+            assert page.locator(".prose").inner_text().startswith("The tower is 31 metres high")
+            keys = there.bodies[-1]["vllm_xargs"]
+            assert (keys["cf_method"], keys["cf_strength"], keys["cf_way"]) == ("tests_leaning", 1.5, "right")
+            assert page.problems == []
 
 
 def test_what_a_method_cannot_be_given_is_told_in_its_own_words(open_page, served):
