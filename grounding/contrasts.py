@@ -6,14 +6,18 @@ as well if its contrast is another prompt: the documents then stand where the im
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from counterfoil.decoding.by_name import PLAIN
-from counterfoil.decoding.methods import METHODS, Method
+from counterfoil.decoding.methods import CID, METHODS, Method
 from counterfoil.decoding.methods.parameters import Parameter
 
 PLAIN_LABEL = "Plain decoding"
+
+CID_STRENGTHS = {"probability": 10.0, "log_ratio": 0.5}
+"""The strength of contrastive input decoding against the question alone, by its rule. Its own default is for prompts
+that differ by a word; where all documents are the difference, SmolLM2 then writes names and no sentences."""
 
 
 def document_methods() -> dict[str, type[Method]]:
@@ -54,9 +58,23 @@ def chosen_method(
             raise ValueError(f"`{given}` has to be a parameter of {name}, but that {has}")
     if name == PLAIN:
         return None
-    made = known[name](**parameters)
+    made = known[name](**document_defaults(known[name], parameters), **parameters)
     made.check_contrasts(1)
     return made
+
+
+def document_defaults(method: type[Method], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the parameters whose default is another one where the question without documents is the contrast.
+
+    Args:
+        method: The method.
+        given: Its other parameters; those in it are left out.
+    """
+    given = given or {}
+    if method is not CID or "strength" in given:
+        return {}
+    strength = CID_STRENGTHS.get(given.get("rule", CID.parameter("rule").default))
+    return {} if strength is None else {"strength": strength}
 
 
 def weighted_method(name: str, strength: float | None) -> Method | None:

@@ -9,7 +9,7 @@ from counterfoil.decoding.by_name import PLAIN
 from counterfoil.decoding.methods import Method
 from counterfoil.decoding.methods.parameters import Parameter
 
-from ..contrasts import PLAIN_LABEL, chosen_method, rule_parameters
+from ..contrasts import PLAIN_LABEL, chosen_method, document_defaults, rule_parameters
 
 Choice = Mapping[str, Any]
 """`{"method": its name, "parameters": values by name}`; numbers are numbers, several of them a text."""
@@ -49,17 +49,18 @@ def chosen(choice: object, methods: Iterable[type[Method]]) -> Method | None:
 
 def _described(method: type[Method]) -> dict[str, Any]:
     about = "; ".join(filter(None, (method.summary, FROM_IMAGES if method.takes_image else "")))
-    parameters = [_declared(parameter) for parameter in rule_parameters(method)]
+    defaults = document_defaults(method)
+    parameters = [_declared(parameter, defaults.get(parameter.name)) for parameter in rule_parameters(method)]
     return {"name": method.name, "title": method.title, "about": about, "parameters": parameters}
 
 
-def _declared(parameter: Parameter) -> dict[str, Any]:
+def _declared(parameter: Parameter, default: object = None) -> dict[str, Any]:
     described = parameter.described_range.replace("`", "")
     return {
         "name": parameter.name,
         "label": parameter.name.replace("_", " "),
         "help": "; ".join(filter(None, (parameter.help, described))),
-        "default": _shown(parameter.default),
+        "default": _shown(parameter.default if default is None else default),
         "kind": _kind(parameter),
         "whole": parameter.kind is int,
         "least": _least(parameter) if parameter.is_number else None,

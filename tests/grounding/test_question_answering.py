@@ -11,8 +11,10 @@ from counterfoil.attribution import Document, Status
 from counterfoil.attribution.entailment.registry import default_entailment
 from counterfoil.attribution.report import render
 from counterfoil.attribution.retrieval import Passage
-from counterfoil.decoding.methods import CAD, DoLa, WeightedSum
+from counterfoil.decoding.methods import CAD, CFG, CID, DoLa, WeightedSum
 from counterfoil.grounding import Generated, Limits, Prompt, answer, stream
+from counterfoil.grounding.app.choices import offered
+from counterfoil.grounding.contrasts import chosen_method
 from counterfoil.grounding.local_engine import LocalEngine
 from counterfoil.models import load_embedding_model, load_language_model
 
@@ -47,6 +49,23 @@ def test_the_answer_is_cited_checked_and_traced(found):
     assert (found.recall, found.precision) == (1.0, 1.0)
     assert "".join(found.text[span.start : span.end] for span in found.trace) == found.text
     assert max(span.value for span in found.trace) > 2, "some words come from the documents"
+
+
+def test_contrastive_input_decoding_writes_sentences_where_documents_are_the_contrast(models):
+    """Its own default, which is for prompts that differ by a word, writes names and no sentences here."""
+    assert chosen_method("cid", {}) == CID(strength=10)
+    assert chosen_method("cid", {"rule": "log_ratio"}) == CID(strength=0.5, rule="log_ratio")
+    assert chosen_method("cid", {"rule": "log_ratio", "strength": 3}) == CID(strength=3, rule="log_ratio")
+    assert chosen_method("cfg", {}) == CFG()
+    with pytest.raises(ValueError, match="`rule` has to be one of"):
+        chosen_method("cid", {"rule": "none"})
+    (field,) = [one for one in offered([CID])[0]["parameters"] if one["name"] == "strength"]
+    assert field["default"] == 10, "the page shows what an empty field means"
+
+    here = answer(QUESTION, [MUSEUM, LIGHTHOUSE], method="cid", max_new_tokens=60, **models)
+    assert here.answers[0].record.label == "Contrastive input decoding, strength 10"
+    assert "Isla Pentreath" in here.text
+    assert {statement.status for statement in here.statements} == {Status.SUPPORTED}
 
 
 def test_offsets_are_those_of_the_whole_documents(found):
