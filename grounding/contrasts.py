@@ -15,7 +15,7 @@ from counterfoil.decoding.methods.parameters import Parameter
 
 PLAIN_LABEL = "Plain decoding"
 
-CID_STRENGTHS = {"probability": 10.0, "log_ratio": 0.5}
+CID_STRENGTHS = {"probability": 3.0, "log_ratio": 0.5}
 """The strength of contrastive input decoding against the question alone, by its rule. Its own default is for prompts
 that differ by a word; where all documents are the difference, SmolLM2 then writes names and no sentences."""
 

@@ -53,17 +53,17 @@ def test_the_answer_is_cited_checked_and_traced(found):
 
 def test_contrastive_input_decoding_writes_sentences_where_documents_are_the_contrast(models):
     """Its own default, which is for prompts that differ by a word, writes names and no sentences here."""
-    assert chosen_method("cid", {}) == CID(strength=10)
+    assert chosen_method("cid", {}) == CID(strength=3)
     assert chosen_method("cid", {"rule": "log_ratio"}) == CID(strength=0.5, rule="log_ratio")
-    assert chosen_method("cid", {"rule": "log_ratio", "strength": 3}) == CID(strength=3, rule="log_ratio")
+    assert chosen_method("cid", {"rule": "log_ratio", "strength": 4}) == CID(strength=4, rule="log_ratio")
     assert chosen_method("cfg", {}) == CFG()
     with pytest.raises(ValueError, match="`rule` has to be one of"):
         chosen_method("cid", {"rule": "none"})
     (field,) = [one for one in offered([CID])[0]["parameters"] if one["name"] == "strength"]
-    assert field["default"] == 10, "the page shows what an empty field means"
+    assert field["default"] == 3, "the page shows what an empty field means"
 
     here = answer(QUESTION, [MUSEUM, LIGHTHOUSE], method="cid", max_new_tokens=60, **models)
-    assert here.answers[0].record.label == "Contrastive input decoding, strength 10"
+    assert here.answers[0].record.label == "Contrastive input decoding, strength 3"
     assert "Isla Pentreath" in here.text
     assert {statement.status for statement in here.statements} == {Status.SUPPORTED}
 

@@ -201,7 +201,7 @@ def test_the_reader_chooses_among_all_methods_that_compare_two_prompts(open_page
         asked(page, QUESTION, "cfg", "cid")
         assert page.locator(".answer h2").all_inner_texts() == [
             "A Classifier-free guidance, guidance scale 1.5",
-            "B Contrastive input decoding, strength 10",
+            "B Contrastive input decoding, strength 3",
         ]
         assert page.locator(".prose").nth(0).inner_text().startswith("It was built in 1874.")
         assert page.locator(".prose").nth(1).inner_text().startswith("The ferry carries 96 passengers.")
@@ -546,7 +546,7 @@ def test_the_real_models_answer(open_page, lit, drag):
         asked(page, "When was the lighthouse at Morrow Point built, and by whom?", "m3id", "cid")
         assert page.locator(".answer h2").all_inner_texts() == [
             "A Multi-modal mutual information decoding, decay 0.02",
-            "B Contrastive input decoding, strength 10",
+            "B Contrastive input decoding, strength 3",
         ]
         switched = page.locator(".prose").all_inner_texts()
         assert len({*before, *switched}) == 4, "each method writes its own answer"

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,14 @@ def test_what_nobody_waits_for_makes_room_and_is_not_sent(judge: JudgeProcess, m
         first.cancel()
         again = judge.check(CHECKS[2])
     assert again.result(120).status is Status.NOT_SUPPORTED
+
+
+def test_what_cannot_be_sent_fails_for_itself(judge: JudgeProcess) -> None:
+    unsendable: Any = {"url": lambda: "https://example.org"}
+    check = replace(CHECKS[0], documents=[replace(DOCUMENTS[0], metadata=unsendable)])
+    with pytest.raises(NotJudgedError, match="pickle"):
+        judge.check(check).result(120)
+    assert judge.check(CHECKS[0]).result(120).status is Status.SUPPORTED
 
 
 def test_a_process_that_ends_is_started_again(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("vllm", reason="the middleware is one of vLLM's server")
 
 from counterfoil.decoding.vllm import engine_limits
 from counterfoil.grounding.served import middleware
-from counterfoil.grounding.served.judge_settings import JUDGE
+from counterfoil.grounding.served.judge_settings import JUDGE, JudgeSettings
 from counterfoil.grounding.served.middleware import CitationMiddleware
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
@@ -39,6 +39,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
     made.add_middleware(AuthenticationMiddleware, tokens=["word"])
     made.add_middleware(CitationMiddleware)
     monkeypatch.setattr(middleware, "failures", [])
+    for name, value in JudgeSettings(nice=0, patience=240).environment().items():
+        monkeypatch.setenv(name, value)  # the machine may be busy
     monkeypatch.setattr(engine_limits.EngineLimits, "of", lambda _config: SimpleNamespace(amateur_model=False))
     made.state.vllm_config = None
     return made

@@ -36,7 +36,9 @@ CAD = {"cf_method": "cad", "cf_strength": 0.5}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
-    with served({**SMALL, "max-model-len": "1024", "api-key": "none", "cite": ""}) as running:
+    # The judge has its share of a machine on which other tests run: what it says is tested here, not when.
+    judge = {"judge-nice": "0", "judge-patience": "240"}
+    with served({**SMALL, "max-model-len": "1024", "api-key": "none", "cite": "", **judge}) as running:
         yield running
         assert running.metrics()["counterfoil:violations_total"] == 0
         running.settle()
