@@ -19,6 +19,7 @@ import asyncio
 import itertools
 import json
 import random
+import re
 import statistics
 import sys
 import time
@@ -26,6 +27,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 from counterfoil.grounding.messages import INSTRUCTION
 from openai import AsyncOpenAI
 
@@ -127,8 +129,8 @@ async def load(url: str, baseline: str, clients: int, seconds: float) -> dict[st
     }
 
 
-async def verify(url: str, n_questions: int, drop: bool) -> dict[str, Any]:
-    """Return the figures of both ways, asked one after the other."""
+async def verify(url: str, n_questions: int, drop: bool, at_once: int) -> dict[str, Any]:
+    """Return the figures of both ways, one way after the other, so many questions at once."""
     draw = random.Random(0)
     cases = [(documents, question) for _ in range(n_questions) for documents, questions in [invented(draw)]
              for question in [draw.choice(questions)]]  # fmt: skip
@@ -137,20 +139,34 @@ async def verify(url: str, n_questions: int, drop: bool) -> dict[str, Any]:
         "cite": (True, {}),
         "verify": ("verify", {"cf_unsupported": "drop" if drop else "mark"}),
     }
+    room = asyncio.Semaphore(at_once)
     async with AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=600) as client:
+
+        async def answered(request: dict[str, Any]) -> Any:
+            async with room:
+                return await client.chat.completions.create(**request)
+
         for name, (cite, keys) in ways.items():
             seen: Counter[str] = Counter()
-            before = time.perf_counter()
-            for documents, question in cases:
-                answer = await client.chat.completions.create(**asked(documents, question, cite, **keys))
+            before, decoded = time.perf_counter(), await decoded_tokens(url)
+            requests = [asked(documents, question, cite, **keys) for documents, question in cases]
+            for answer in await asyncio.gather(*map(answered, requests)):
                 message: Any = answer.choices[0].message
                 seen.update(statement["status"] for statement in message.cf_statements)
                 seen["decoded again"] += sum(bool(each.get("redecoded")) for each in message.cf_statements)
                 seen["dropped"] += len(getattr(message, "cf_dropped", ()))
                 seen["tokens of answers"] += answer.usage.completion_tokens if answer.usage else 0
+            seen["tokens decoded"] = await decoded_tokens(url) - decoded
             figures[name] = {**seen, "seconds": round(time.perf_counter() - before, 1)}
             print(name, figures[name], file=sys.stderr, flush=True)
     return figures
+
+
+async def decoded_tokens(url: str) -> int:
+    """Return how many tokens a server has decoded."""
+    async with httpx.AsyncClient() as client:
+        text = (await client.get(f"{url}/metrics")).text
+    return sum(int(float(found)) for found in re.findall(r"(?m)^vllm:generation_tokens_total\S* (\S+)$", text))
 
 
 def main() -> int:
@@ -162,13 +178,14 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=120, help="against each server")
     parser.add_argument("--questions", type=int, default=60)
+    parser.add_argument("--at-once", type=int, default=1, help="questions of verify that are asked at a time")
     parser.add_argument("--drop", action="store_true", help='with cf_unsupported "drop"')
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.what == "load":
         figures = asyncio.run(load(options.url, options.baseline, options.clients, options.seconds))
     else:
-        figures = asyncio.run(verify(options.url, options.questions, options.drop))
+        figures = asyncio.run(verify(options.url, options.questions, options.drop, options.at_once))
     text = json.dumps(figures, indent=2)
     print(text)
     if options.json:

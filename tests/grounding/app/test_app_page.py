@@ -24,12 +24,12 @@ from tests.support.scripted_engine import ScriptedEngine, WordsEmbedding, WordsJ
 from tests.support.streaming_server import streaming_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "documents"
-TOWER = Document("tower.md", "The tower 😀 is 31 metres high. It was built in 1874.", "The tower")
+TOWER = Document("tower.md", "The tower 🎉 is 31 metres high. It was built in 1874.", "The tower")
 FERRY = Document("ferry.txt", "The ferry carries 96 passengers. The tower is how high?")
 EVIL = Document(
     "evil.md", "<img src=x onerror='document.title=1'> The tower is free. </script><script>document.title=1</script>"
 )
-TEXT = "The tower 😀 is 31 metres high. The tower is red. The ferry carries 96 passengers."
+TEXT = "The tower 🎉 is 31 metres high. The tower is red. The ferry carries 96 passengers."
 PLAIN = "The tower was built in 1902. It is a museum."
 QUESTION = "How high is the tower?"
 
@@ -103,21 +103,21 @@ def test_the_answer_comes_in_sentence_by_sentence(open_page):
         page = open_page(server.url)
         ask(page)
         gate.let(3)
-        page.get_by_text("The tower 😀").first.wait_for()
-        assert page.locator(".tail").inner_text() == "The tower 😀"
+        page.get_by_text("The tower 🎉").first.wait_for()
+        assert page.locator(".tail").inner_text() == "The tower 🎉"
         assert page.locator(".answer").get_attribute("aria-busy") == "true"
         assert "Decoding (Context-aware decoding, strength 0.5)" in page.locator(".step").inner_text()
         gate.let(6)
         page.locator(".sentence").wait_for()
-        assert page.locator(".sentence").inner_text() == "The tower 😀 is 31 metres high."
+        assert page.locator(".sentence").inner_text() == "The tower 🎉 is 31 metres high."
         assert statuses(page) == ["supported"]
         assert page.locator(".tail").inner_text().strip() == "The tower"
-        assert page.locator(".source mark").inner_text() == "The tower 😀 is 31 metres high."
+        assert page.locator(".source mark").inner_text() == "The tower 🎉 is 31 metres high."
         page.locator(".sentence").click()
         gate.let(5)
         page.locator(".sentence").nth(1).wait_for()
         assert "chosen" in page.locator(".sentence").first.get_attribute("class"), "what was chosen stays chosen"
-        assert page.evaluate("document.activeElement.textContent") == "The tower 😀 is 31 metres high."
+        assert page.evaluate("document.activeElement.textContent") == "The tower 🎉 is 31 metres high."
         assert page.locator(".scores").count() == 0
         gate.let(20)
         page.locator(".scores").wait_for()
@@ -314,7 +314,7 @@ def test_verdicts_are_kept_overruled_and_exported(open_page, served, tmp_path):
     assert download.value.suggested_filename == "reviews.jsonl"
     kept, overruled = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     assert (kept["label"], kept["hypothesis"], kept["agreed"]) == ("supported", "The tower is 31 metres high.", True)
-    assert kept["statement"] == "The tower 😀 is 31 metres high.", "as it stands in the answer"
+    assert kept["statement"] == "The tower 🎉 is 31 metres high.", "as it stands in the answer"
     assert (overruled["label"], overruled["note"]) == ("contradiction", "It is <b>grey</b>.")
     assert [pair.supported for pair in read_pairs(path)] == [True, False]
     page.reload()
@@ -339,7 +339,7 @@ def test_everything_can_be_done_with_the_keyboard(open_page, served, lit):
         if page.evaluate("document.activeElement.classList.contains('sentence')"):
             break
     page.keyboard.press("Enter")
-    assert lit(page) == ["The tower 😀 is 31 metres high."]
+    assert lit(page) == ["The tower 🎉 is 31 metres high."]
     page.keyboard.press("ArrowRight")
     page.keyboard.press("1")
     page.locator(".reviewed.supported").wait_for()
