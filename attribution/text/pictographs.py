@@ -34,7 +34,6 @@ _FILLED, _EMPTY = frozenset("★⭐🌟"), frozenset("☆✩")
 _SIGNS = frozenset("➕➖")
 _TELLING = frozenset(
     "☀🌞🌤⛅🌥☁🌦🌧🌨🌩⛈🌪🌫❄☃⚡🌈☔"
-    "😀😃😄😁🙂😊😐😕🙁☹😞😢😭😠😡🤬"
     "🔒🔓🥇🥈🥉♀♂🔋🪫🔊🔇🔔🔕"
     "🟠🟡🔵🟣🟤⚫⚪🟥🟧🟨🟩🟦🟪🟫⬛⬜♿🚭🚬"
 )

@@ -25,6 +25,8 @@ PICTOGRAPHS = st.text(alphabet="ab: |.\n✅✔️❌✗👍🔴↑▼★☆⭐�
         ("Weather: 🌧️", "Weather: 🌧️"),
         ("Hotel Astoria ★★★☆☆", "Hotel Astoria ★★★☆☆"),
         ("It rained ⭐", "It rained "),
+        ("The tower 😀 is high.", "The tower  is high."),
+        ("The cat is 😀.", "The cat is 😀."),
         ("Platform 2️⃣", "Platform 2"),
         ("1️⃣ It rained", " It rained"),
         ("🚀 It rained 💡", " It rained "),
