@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ def with_fixed_allocator() -> None:
 def command() -> str:
     """Return how this script was called, for the record, as from the root of a checkout."""
     script, *options = sys.argv
-    return " ".join(["python", f"benchmarks/{Path(script).name}", *options])
+    return shlex.join(["python", f"benchmarks/{Path(script).name}", *options])
 
 
 def write_record(path: Path | None, record: Mapping[str, Any]) -> None:
