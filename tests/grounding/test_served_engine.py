@@ -204,7 +204,8 @@ def test_vllm_answers_as_the_model_in_this_process():
         engine = ServedEngine(f"{server.url}/v1")
         there = answer(question, retriever, compare=True, max_sentences=1, entailment=WordsJudge(), engine=engine)
         rule = next(method for method in engine.methods() if method.name == "tests_served")  # CAD's, by another name
-        assert set(engine.methods()) == {*document_methods().values(), rule}
+        own = [method for method in engine.methods() if not method.name.startswith("tests_")]  # its module has others
+        assert set(own) == set(document_methods().values())
         cad = answer(
             question, retriever, method=rule(strength=0.5), max_sentences=1, entailment=WordsJudge(), engine=engine
         )
