@@ -115,7 +115,7 @@ def batched_views(
         warn_once(
             model,
             "batched views",
-            f"{type(model).__name__} computes a row otherwise beside a longer one ({reason}), so batched_views runs "
+            f"{type(model).__name__} computes a row otherwise beside another one ({reason}), so batched_views runs "
             "each view in a forward of its own: the same tokens, at the cost of a forward for each view",
         )
     options: dict[str, Any] = {

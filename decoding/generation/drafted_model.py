@@ -86,7 +86,7 @@ class DraftedModel(BatchedModel):
         """
         mask = mask if mask is not None and mask.dim() == 2 else torch.ones_like(input_ids)
         if reason := self.why_not_together(input_ids, mask, self._max_length):
-            return f"{type(self._model).__name__} computes a row otherwise beside a longer one ({reason})"
+            return f"{type(self._model).__name__} computes a row otherwise beside another one ({reason})"
         forwards: list[tuple[PreTrainedModel, Sequence[PromptView], list[Tensor], bool]]
         forwards = [(self._model, self._views, [mask], False)]
         if self._amateur is not None:

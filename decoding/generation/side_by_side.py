@@ -19,7 +19,7 @@ from ..prompts.collate import collate
 from ..prompts.prompt import Prompt
 from ..views.cached_sequences import CachedSequences, prefill_inputs
 from ..views.forward_recorder import CACHE_NAME
-from ..views.probes import why_beginnings_differ, why_rows_differ
+from ..views.probes import why_beginnings_differ, why_equal_rows_differ, why_rows_differ
 from ..views.unwrap_model import is_compiled
 from .cache_rows import CachedRows, begun_with, put_side_by_side
 from .growing_layer import let_grow
@@ -65,7 +65,7 @@ class SideBySide(CachedSequences):
         widths, rows = [mask.shape[1] for mask in masks], max(map(len, masks))
         self.groups = None
         if len(set(lengths)) == len(set(widths)) == 1:
-            return None  # without padding no row knows of another
+            return why_equal_rows_differ(self.model)  # without padding few models let a row know of another
         for groups in groupings(widths, rows, forward_in_tokens(masks[0].device.type)):
             reason = why_rows_differ(self.model, lengths, _read_apart) if len(groups) > 1 else None
             if reason is None and (len(groups) == 1 or is_padded(groups, widths)):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, StaticCache
 
-from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES
+from ..views.forward_recorder import CACHE_NAME, CACHE_NAMES, is_empty
 from ..views.probes import why_not_copied
 from .candidates import Candidates
 from .hidden_states import HiddenStateBuffer
@@ -39,6 +39,11 @@ class ExpandedCandidates(Candidates):
         outputs = self.model(**inputs, return_dict=True)
         self.history.append(_last_hidden_state(outputs))
         self._model_kwargs = self.model._update_model_kwargs_for_generation(outputs, dict(model_kwargs))
+        if is_empty(self._cache):  # the first GPT reads the whole text at every step
+            raise ValueError(
+                "`model` has to keep a cache for contrastive search, but is a "
+                f"{type(self.model).__name__}, which leaves the one that it is given empty"
+            )
         return outputs.logits[:, -1]
 
     @property

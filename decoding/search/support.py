@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
-from ..methods.contrastive_search import ContrastiveSearch
+from ..methods.contrastive_search import ContrastiveSearch, unit_norm
 from ..views.probes import known_lengths, trial_tokens, warn_once, why_not
 from .candidates import Candidates
 from .expanded import ExpandedCandidates
@@ -56,6 +56,8 @@ def why_not_packed(model: PreTrainedModel, longest: int = 0) -> str | None:
     config = model.config.get_text_config(decoder=True)
     if reason := _undeclared_window(model):
         return reason
+    if why_not(model, "head", partial(_error_of_head_input, model)):
+        return "its output head reads something else than its last hidden state"
     if "position_ids" not in inspect.signature(model.forward).parameters:
         return "its forward takes no `position_ids`"
     beyond = max((length for length in known_lengths(config) if length < longest), default=0)
@@ -74,6 +76,29 @@ def _undeclared_window(model: PreTrainedModel) -> str | None:
     if "chunked_attention" in (getattr(config, "layer_types", None) or ()):
         return "its attention sees the prefix in chunks"
     return None
+
+
+@torch.inference_mode()
+def _error_of_head_input(model: Any) -> float:  # noqa: ANN401
+    """Return how far the output head's input is from the last hidden state, both at unit length.
+
+    BERT's and ModernBERT's decoders have layers of their own in between, while contrastive search compares the hidden
+    states themselves. A factor in between changes no cosine. A model that returns no last hidden state `[batch, length,
+    hidden_size]` has nothing but the head's input to be compared.
+    """
+    tokens = trial_tokens(model, 1, _PROMPT_LENGTH)
+    read: list[Tensor] = []
+    with (
+        LMHeadHook(output_head(model)).attached() as hook,
+        hook.selecting(lambda hidden: read.append(hidden) or hidden),
+    ):
+        output = model(input_ids=tokens, use_cache=False, output_hidden_states=True, return_dict=True)
+    last = output.hidden_states[-1] if output.hidden_states else None
+    if last is None or last.dim() != 3:
+        return 0.0
+    if last.shape != read[0].shape:
+        return torch.inf
+    return float((unit_norm(last) - unit_norm(read[0])).norm(dim=-1).max())
 
 
 def _relative_error(model: PreTrainedModel, beyond: int) -> float:

@@ -81,6 +81,18 @@ def why_rows_differ(model: PreTrainedModel, lengths: Sequence[int], read: ReadTo
     return why_not(model, question, lambda: _error_beside(model, [short + SHORT, long], read))
 
 
+def why_equal_rows_differ(model: PreTrainedModel) -> str | None:
+    """Return why a row depends on another of its length; `None` if it does not.
+
+    Attention keeps rows apart. So what is tried is models with a recurrent state: RWKV's, in transformers, is spread
+    over the wrong dimension as soon as there are two rows.
+    """
+    if not getattr(model, "_is_stateful", False):
+        return None
+    question = "equal rows", _way_of_reading(model)
+    return why_not(model, question, lambda: _error_beside(model, [SHORT, SHORT], _read_padded))
+
+
 def why_beginnings_differ(
     model: PreTrainedModel, read: Callable[[PreTrainedModel, Sequence[Prompt], int], tuple[CachedSequences, Tensor]]
 ) -> str | None:

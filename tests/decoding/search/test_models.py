@@ -7,11 +7,12 @@ import warnings
 
 import pytest
 import torch
-from counterfoil.decoding import contrastive_search
+from counterfoil.decoding import ContrastiveSearchLogitsProcessor, contrastive_search
 from counterfoil.decoding.search.support import why_not_packed
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from tests.support.contrastive_search_reference import reference_search
+from tests.support.families import tiny_family
 from tests.support.tiny_models import CONFIGURATIONS, padded, random_prompts, tiny_model
 
 ALPHA, K, NEW = 0.6, 4, 12
@@ -113,6 +114,30 @@ def test_other_models_run_their_candidates_as_copies_and_say_so_once(family: str
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         assert_equals_reference(model)
+
+
+@pytest.mark.parametrize("family", ["bert", "megatron-bert", "modernbert-decoder"])
+def test_the_last_hidden_states_are_compared_and_not_what_a_head_makes_of_them(family: str) -> None:
+    model = tiny_family(family)
+    reason = why_not_packed(model)
+    assert reason is not None
+    assert "output head" in reason
+    for seed in (31, 32):
+        for prompt in random_prompts([12, 5, 9], seed=seed):
+            assert search(model, [prompt], top_k=3)[0] == reference_search(model, prompt, ALPHA, 3, NEW)
+
+
+@pytest.mark.parametrize("family", ["minicpm3", "cohere2", "granite"])
+def test_a_factor_before_the_head_changes_no_cosine(family: str) -> None:
+    assert why_not_packed(tiny_family(family)) is None
+
+
+@pytest.mark.parametrize("processor", [False, True])
+def test_a_model_without_a_cache_is_refused_by_name(processor: bool) -> None:
+    model = tiny_family("openai-gpt")
+    options = {"logits_processor": [ContrastiveSearchLogitsProcessor(model)]} if processor else {}
+    with pytest.raises(ValueError, match=r"has to keep a cache .* OpenAIGPTLMHeadModel"):
+        model.generate(**padded(PROMPTS[:1]), max_new_tokens=2, **(options or {"custom_generate": contrastive_search}))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -52,7 +52,7 @@ def test_a_row_that_depends_on_the_longest_is_read_in_a_forward_of_its_own(
         model = copy.deepcopy(models[family])  # dynamic RoPE remembers the longest sequence from call to call
         return continued(model, prompt, CADLogitsProcessor(model, padded([contrast]), strength=strength), **options)
 
-    with pytest.warns(UserWarning, match="computes a row otherwise beside a longer one .* forward of its own"):
+    with pytest.warns(UserWarning, match="computes a row otherwise beside another one .* forward of its own"):
         together = found(1.0, custom_generate=batched_views)
     assert together == found(1.0)
     with warnings.catch_warnings():
@@ -66,6 +66,18 @@ def test_a_row_that_depends_on_the_longest_is_read_in_a_forward_of_its_own(
             return next_logits(model, contrast + new)
 
         assert together == reference_greedy(model, prompt, other, lambda z, o: 2 * z - o, NEW)
+
+
+def test_so_is_one_that_depends_on_another_of_its_length(models: dict[str, PreTrainedModel]) -> None:
+    model = copy.deepcopy(models["rwkv"])
+    for length in (20, 24):
+        prompt, contrast = random_prompts([length, length], seed=8)
+        for other, strength in ((prompt, 3.0), (contrast, 0.0)):
+            cad = CADLogitsProcessor(model, padded([other]), strength=strength)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = continued(model, prompt, cad, custom_generate=batched_views)
+            assert found == continued(model, prompt)
 
 
 def test_it_is_told_once(models: dict[str, PreTrainedModel]) -> None:
