@@ -180,8 +180,8 @@ def _check_call(
         if given is not None and given != value:
             raise ValueError(
                 f"`{name}` has to be {value} for contrastive search, which is deterministic and keeps one sequence a "
-                f"row, but is {given} (by {type(model).__name__}'s configuration, if not by the call): pass "
-                f"{name}={value} to generate()"
+                f"row, but is {given}: pass {name}={value} to generate() (the configuration of "
+                f"{type(model).__name__} may say otherwise)"
             )
     for name in ("output_attentions", "output_hidden_states"):
         if getattr(generation_config, name):

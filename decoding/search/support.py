@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from functools import partial
 from typing import Any
 
@@ -83,22 +84,32 @@ def _error_of_head_input(model: Any) -> float:  # noqa: ANN401
     """Return how far the output head's input is from the last hidden state, both at unit length.
 
     BERT's and ModernBERT's decoders have layers of their own in between, while contrastive search compares the hidden
-    states themselves. A factor in between changes no cosine. A model that returns no last hidden state `[batch, length,
-    hidden_size]` has nothing but the head's input to be compared.
+    states themselves. A factor in between changes no cosine. The last hidden state is what the model without its head
+    returns; asked for `output_hidden_states`, transformers would leave hooks in the model.
     """
     tokens = trial_tokens(model, 1, _PROMPT_LENGTH)
     read: list[Tensor] = []
-    with (
-        LMHeadHook(output_head(model)).attached() as hook,
-        hook.selecting(lambda hidden: read.append(hidden) or hidden),
-    ):
-        output = model(input_ids=tokens, use_cache=False, output_hidden_states=True, return_dict=True)
-    last = output.hidden_states[-1] if output.hidden_states else None
-    if last is None or last.dim() != 3:
-        return 0.0
-    if last.shape != read[0].shape:
+    last: list[Tensor] = []
+    thread = threading.get_ident()
+
+    def note(_: object, __: object, output: Any) -> None:  # noqa: ANN401
+        if threading.get_ident() == thread:  # and not another that decodes with this model
+            last.append(output[0])
+
+    body = model.base_model.register_forward_hook(note)
+    try:
+        with (
+            LMHeadHook(output_head(model)).attached() as hook,
+            hook.selecting(lambda hidden: read.append(hidden) or hidden),
+        ):
+            model(input_ids=tokens, use_cache=False, return_dict=True)
+    finally:
+        body.remove()
+    if model.base_model is model or not last or last[0].dim() != read[0].dim():
+        return 0.0  # nothing but the head's input can be compared
+    if last[0].shape != read[0].shape:
         return torch.inf
-    return float((unit_norm(last) - unit_norm(read[0])).norm(dim=-1).max())
+    return float((unit_norm(last[0]) - unit_norm(read[0])).norm(dim=-1).max())
 
 
 def _relative_error(model: PreTrainedModel, beyond: int) -> float:
