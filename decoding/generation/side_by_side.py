@@ -64,6 +64,8 @@ class SideBySide(CachedSequences):
         lengths = [length + new_tokens for mask in masks for length in mask.sum(-1).tolist()]
         widths, rows = [mask.shape[1] for mask in masks], max(map(len, masks))
         self.groups = None
+        if len(lengths) == 1:
+            return None
         if len(set(lengths)) == len(set(widths)) == 1:
             return why_equal_rows_differ(self.model)  # without padding few models let a row know of another
         for groups in groupings(widths, rows, forward_in_tokens(masks[0].device.type)):

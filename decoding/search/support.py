@@ -57,8 +57,8 @@ def why_not_packed(model: PreTrainedModel, longest: int = 0) -> str | None:
     config = model.config.get_text_config(decoder=True)
     if reason := _undeclared_window(model):
         return reason
-    if why_not(model, "head", partial(_error_of_head_input, model)):
-        return "its output head reads something else than its last hidden state"
+    if reason := why_not(model, "head", partial(_error_of_head_input, model)):
+        return f"its output head cannot be shown to read its last hidden state: {reason}"
     if "position_ids" not in inspect.signature(model.forward).parameters:
         return "its forward takes no `position_ids`"
     beyond = max((length for length in known_lengths(config) if length < longest), default=0)

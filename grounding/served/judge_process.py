@@ -155,7 +155,7 @@ class JudgeProcess:
         try:
             connection.send((number, check))
         except OSError:
-            pass  # it has ended, which who reads from it finds as well
+            pass  # the process has ended: `_read` finds that as well, and gives every check that is left the reason
         except Exception as error:  # what cannot be sent fails for itself
             with self._changed:
                 verdict = self._live.pop(number, None)

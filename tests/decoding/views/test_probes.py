@@ -15,6 +15,7 @@ from counterfoil.decoding import (
     batched_views,
     contrastive_search,
 )
+from counterfoil.decoding.generation.side_by_side import SideBySide
 from counterfoil.decoding.views import probes
 from peft import PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from transformers import PreTrainedModel
@@ -78,6 +79,13 @@ def test_so_is_one_that_depends_on_another_of_its_length(models: dict[str, PreTr
                 warnings.simplefilter("ignore")
                 found = continued(model, prompt, cad, custom_generate=batched_views)
             assert found == continued(model, prompt)
+
+
+def test_a_single_row_has_no_other_beside_it(models: dict[str, PreTrainedModel]) -> None:
+    sequences = SideBySide(models["rwkv"])
+    one = torch.ones(1, 9, dtype=torch.long)
+    assert sequences.why_not_together([one], NEW) is None
+    assert sequences.why_not_together([one, one], NEW) is not None
 
 
 def test_it_is_told_once(models: dict[str, PreTrainedModel]) -> None:
