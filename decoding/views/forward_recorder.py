@@ -241,6 +241,8 @@ def is_empty(cache: Any, *, decoding: bool = False) -> bool:  # noqa: ANN401  (e
         length = cache.get_seq_length()
     except ValueError:  # recurrent layers alone do not count tokens
         return not cache.has_previous_state()
+    if length is None:  # Reformer's does not count
+        return not len(cache)
     # A static cache counts on the device, where reading the count would make each step wait.
     if isinstance(length, Tensor) and decoding:
         return False

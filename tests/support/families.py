@@ -36,6 +36,11 @@ _SIZES: dict[str, Any] = {
     "vocab_size_per_layer_input": VOCABULARY, "hidden_size_per_layer_input": 8, "num_kv_shared_layers": 2,
     "query_pre_attn_scalar": 8, "laurel_rank": 4, "altup_num_inputs": 2, "adapter_rank": 4, "num_mem_blocks": 1,
     "use_mem_rope": False, "attention_hidden_dim": 32, "global_head_dim": 8, "num_logits_to_keep": 1,
+    **dict.fromkeys(("encoder_layers", "decoder_layers", "num_encoder_layers", "num_decoder_layers"), 4),
+    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+    **dict.fromkeys(("num_encoder_attention_heads", "num_decoder_attention_heads"), 4),
+    **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 64),
+    "max_target_positions": 256, "default_language": "en_XX",
     "use_kernels": False, "use_mamba_kernels": False, "is_decoder": True,
 }  # fmt: skip
 _TOKENS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -78,6 +83,14 @@ SPECIAL: dict[str, dict[str, Any]] = {
         },
     },
     "nemotron_h": {"layers_block_type": ["mamba", "attention", "mlp", "mamba"], "hybrid_override_pattern": "M*-M"},
+    "prophetnet": {"num_hidden_layers": None},
+    "xlnet": {"max_position_embeddings": None},
+    "xlstm": {"num_heads": 4, "qk_dim_factor": 0.5, "v_dim_factor": 1.0},
+    "zaya": {"num_experts_per_tok": 1},
+    "reformer": {
+        "axial_pos_embds_dim": (16, 16), "axial_pos_shape": (16, 16), "attn_layers": ["local", "lsh"] * 2,
+        "num_hidden_layers": None,
+    },
     "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 1},
     "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2, "head_dim": None, "num_key_value_heads": None},
     "falcon_h1": {"mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16},
@@ -107,13 +120,18 @@ def tiny_family(family: str, seed: int = 0, **overrides: Any) -> PreTrainedModel
         for name, parameter in model.named_parameters():
             if parameter.dim() > 1 and "conv" not in name and "A_log" not in name:
                 parameter.normal_(0, 0.25)
-    model.generation_config.eos_token_id = None
+    model.generation_config.eos_token_id = model.generation_config.forced_eos_token_id = None
     model.generation_config.pad_token_id = 0
     return model
 
 
 def _takes(config: Any, name: str) -> bool:
-    if not hasattr(config, name):
+    declared = getattr(type(config), name, None)
+    if isinstance(declared, property) and declared.fset is None:
+        return False
+    try:
+        default = getattr(config, name)
+    except Exception:  # there is none, or one for each layer
         return False
     # These switch a part of the architecture on.
-    return name not in ("sliding_window", "q_lora_rank") or getattr(config, name) is not None
+    return name not in ("sliding_window", "q_lora_rank") or default is not None
