@@ -28,7 +28,8 @@ NEAR_TIE = 1e-2  # of logits with a spread of several units
 # Composite models, whose text part is in the list under a name of its own, and families whose smallest is large.
 LARGE = {"blt", "emu3", "gemma3", "gemma4", "gemma4_unified", "git", "got_ocr2", "kimi_linear", "llama4", "mllama",
          "phi4_multimodal", "qwen3_5", "qwen3_5_moe", "qwen4_exp", "gemma3n"}  # fmt: skip
-TRIED = [family for family in FAMILIES if family not in LARGE] if SOAK else ["minimax", "codegen", "deepseek_v32", "reformer"]
+FEW = ["minimax", "codegen", "deepseek_v32", "reformer"]
+TRIED = [family for family in FAMILIES if family not in LARGE] if SOAK else FEW
 
 
 class Family:
